@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Needs Python 3.11 or newer, make and git; all else is installed into .venv and .nox.
+
+PYTHON ?= python3
+NOX = .venv/bin/nox --reuse-existing-virtualenvs
+
+# pyenv hides the interpreters that are not its default: show them all to the test sessions.
+ifneq ($(shell command -v pyenv),)
+export PYENV_VERSION := $(shell pyenv versions --bare | grep '^3' | sort -rV | paste -sd: -)
+endif
+
+.PHONY: help demo test lint format clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | column -t -s '|'
+
+demo: .venv/ready ## Provision tokens on an embedded server, twice, and show what happened
+	@.venv/bin/python -m tests.demo
+
+test: .venv/ready ## Run all tests
+	$(NOX) --tags test
+
+lint: .venv/ready ## Check style, types and metadata
+	$(NOX) --tags lint
+
+format: .venv/ready ## Write the code in the project's format
+	$(NOX) --session format
+
+clean: ## Remove all that these commands made
+	rm -rf .venv .nox .build build dist
+
+.venv/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 ...")'
+	@echo "Installing what the commands need into .venv ..."
+	@$(PYTHON) -m venv --clear .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	@.venv/bin/uv pip install --quiet --python .venv --group dev
+	@touch $@

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that all modules have."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  base_url:
+    description:
+      - Where the EchoValue service is.
+      - V(https://) to any host; plain V(http://) to a loopback host alone, since it would send the token in clear.
+      - If the option is not set, the environment variable E(ECHOVALUE_BASE_URL) of the target is used, else the default.
+      - A redirect is never followed.
+    type: str
+    default: https://api.echovalue.dev
+  timeout:
+    description: Seconds that one whole exchange with the service may take.
+    type: float
+    default: 10
+  retries:
+    description:
+      - How many further tries a request gets, with growing pauses in between, at least as long as the service asks for.
+      - A mint is tried again only where it cannot have minted.
+    type: int
+    default: 4
+  validate_certs:
+    description: Whether the service's certificate is checked. Leave it on outside of tests.
+    type: bool
+    default: true
+  ca_path:
+    description: A bundle of CA certificates on the target to trust instead of the default ones.
+    type: path
+requirements:
+  - requests (on the target)
+notes:
+  - The standard proxy variables of the target's environment are honoured for V(https://).
+"""

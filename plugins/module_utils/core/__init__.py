@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The HTTP core that the Ansible collection and the Pulumi package share.
+
+It knows neither Ansible nor Pulumi. Read it in this order: `errors`, `models`, `client` (what the
+service does), `transport` (one HTTP exchange), `provision` (keep, adopt, mint, replace or refuse).
+"""

@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the EchoValue service can be asked: one request path, and a check of all that comes back."""
+
+from __future__ import annotations
+
+import email.utils
+import ipaddress
+import json
+import random
+import re
+import threading
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Callable
+from urllib.parse import unquote_plus, urlencode, urlsplit
+
+from .errors import (
+    AmbiguousMintError,
+    EchoValueError,
+    InvalidInputError,
+    NetworkError,
+    PaymentRequiredError,
+    RateLimitedError,
+    ServiceError,
+    ServiceUnavailableError,
+    UnauthorizedError,
+    UnexpectedAnswerError,
+)
+from .models import Probe, RechargeLink, Wallet, check_token, is_token, token_hash
+
+if TYPE_CHECKING:
+    from .transport import Answer, Transport
+
+DEFAULT_BASE_URL = "https://api.echovalue.dev"
+DEFAULT_TIMEOUT = 10.0  # seconds
+DEFAULT_RETRIES = 4  # further tries
+AMOUNTS = (1, 3)  # million operations that a recharge link can be for
+
+_WEB_PAGE = re.compile(rb"\s*<(!doctype|\?xml|html|head|body|meta|script)\b", re.IGNORECASE)
+
+_FIRST_DELAY = 0.5  # seconds before the first further try; doubled each time
+_LONGEST_DELAY = 30.0  # seconds; caps the doubling and what Retry-After asks for
+
+
+def check_base_url(base_url: object) -> str:
+    """Return a base URL without its trailing slash, or raise InvalidInputError saying why not.
+
+    https to any host; http to a loopback host alone, since a token must not travel in clear. A path
+    is kept; credentials, a query or a fragment are refused.
+    """
+
+    def refuse(why: str) -> InvalidInputError:
+        return InvalidInputError(f"base_url is refused: {why}.", "No request was sent.")
+
+    text = str(base_url)
+    if not text.isascii() or not text.isprintable() or any(c in text for c in ' \\"<>'):
+        raise refuse("it holds characters that no URL has")
+    if "?" in text or "#" in text:
+        raise refuse("it must have neither a query nor a fragment")
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise refuse("its host or port cannot be read") from None
+    if "@" in parts.netloc:
+        raise refuse("it must hold no user name or password")
+    if parts.scheme not in ("http", "https") or not host:
+        raise refuse("it must start with https:// and a host")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise refuse(
+            "plain http would send the token in clear, so it is for a loopback host alone; use https"
+        )
+    return text.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_https_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return (
+        parts.scheme == "https"
+        and bool(parts.hostname)
+        and text.isascii()
+        and text.isprintable()
+        and " " not in text
+    )
+
+
+class EchoValueClient:
+    """A client of one EchoValue service; several threads may share it.
+
+    `base_url` see check_base_url; `timeout` in seconds for one whole exchange; `retries` is the
+    number of further tries; `verify`, `proxies` and `connections` see transport.HttpTransport.
+    `transport` and `sleep` are seams for tests.
+
+    All calls raise the errors of errors.py.
+    """
+
+    def __init__(
+        self,
+        base_url: str = DEFAULT_BASE_URL,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        retries: int = DEFAULT_RETRIES,
+        verify: bool | str = True,
+        proxies: Mapping[str, str] | None = None,
+        connections: int = 8,
+        transport: Transport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.base_url = check_base_url(base_url)
+        if not 0 < timeout < float("inf"):
+            raise InvalidInputError("timeout must be a number of seconds above 0.")
+        if retries < 0:
+            raise InvalidInputError("retries must be 0 or more.")
+        self._timeout = timeout
+        self._retries = retries
+        self._transport_options: dict[str, Any] = {
+            "verify": verify,
+            "proxies": proxies,
+            "connections": connections,
+        }
+        self._transport = transport
+        self._transport_lock = threading.Lock()
+        self._sleep = sleep
+
+    def create_token(self) -> str:
+        """Mint a token and return it; free.
+
+        Sent again only where it cannot have minted (no connection, 429, 503); any other doubt is an
+        AmbiguousMintError.
+        """
+        try:
+            answer = self._request("POST", "/token", form={"token": "new"})
+        except NetworkError as error:
+            if not error.sent:
+                raise
+            raise AmbiguousMintError(error.args[0]) from None
+        except ServiceUnavailableError as error:
+            if error.status == 503:
+                raise
+            raise AmbiguousMintError(error.args[0]) from None
+        token = _text(answer)
+        if not is_token(token):
+            raise _unexpected(answer, "what it sent as a new token is none; nothing was stored")
+        return token
+
+    def get_wallet(self, token: str, *, details: bool = True) -> Wallet:
+        """Return the wallet of `token`.
+
+        With `details` it is read whole, for 1 credit; without, the free probe tells the balance
+        alone. An empty wallet (402) is an answer: `wallet` 0, `created` None.
+        """
+        if not details:
+            probe = self.probe(token)
+            if not probe.valid:
+                raise UnauthorizedError(_status_line(401), status=401)
+            return Wallet(probe.balance, None, token_hash(token), 0)
+        try:
+            answer = self._request("GET", "/token", headers=_authorized(token))
+        except PaymentRequiredError:
+            return Wallet(0, None, token_hash(token), 0)
+        try:
+            data = json.loads(_text(answer))
+        except (ValueError, RecursionError):
+            raise _unexpected(answer, "the wallet it sent is no JSON") from None
+        wallet = data.get("wallet") if isinstance(data, dict) else None
+        if not isinstance(wallet, int) or isinstance(wallet, bool):
+            raise _unexpected(answer, "the wallet it sent has no whole number of credits")
+        if data.get("hash") != token_hash(token):
+            raise _unexpected(answer, "the wallet it sent is not of the token asked for")
+        created = data.get("created")
+        cost = _credits(answer, "x-cost")
+        return Wallet(
+            wallet,
+            created if isinstance(created, str) else None,
+            data["hash"],
+            1 if cost is None else cost,  # an older deployment sends no header; service.md has 1
+        )
+
+    def get_recharge_link(self, token: str, amount: int = 1) -> RechargeLink:
+        """Return a payment link for `amount` (1 or 3) million operations; free."""
+        if amount not in AMOUNTS:
+            raise InvalidInputError("amount must be 1 or 3 (million operations).")
+        answer = self._request("GET", "/recharge", headers=_authorized(token), query={"amount": str(amount)})
+        url = _text(answer)
+        if not _is_https_url(url):
+            raise _unexpected(answer, "what it sent as a payment link is no https URL")
+        return RechargeLink(
+            url=url,
+            amount=amount,
+            balance=_credits(answer, "x-balance"),
+            contains_token=token in url or token in unquote_plus(url),
+        )
+
+    def probe(self, token: str) -> Probe:
+        """Tell for free whether the service knows `token`, by asking for a recharge link.
+
+        A link or 402 mean valid, 401 means unknown. Anything else is *not known*, and raised.
+        """
+        try:
+            return Probe(True, self.get_recharge_link(token).balance)
+        except PaymentRequiredError:
+            return Probe(True, 0)
+        except UnauthorizedError:
+            return Probe(False)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request, again where that is safe, and return the answer if its status is 200."""
+        # Here, since requests takes long to import and a run that asks nothing can do without it.
+        from .transport import Request
+
+        request = Request(
+            method,
+            self.base_url + path + (f"?{urlencode(query)}" if query else ""),
+            self._timeout,
+            headers or {},
+            form,
+        )
+        transport = self._get_transport()
+        tries = 0
+        while True:
+            error: EchoValueError
+            try:
+                answer = transport(request)
+            except (NetworkError, ServiceError) as caught:
+                error = caught
+            else:
+                if answer.status == 200:
+                    return answer
+                error = _error_of(answer)
+            if tries >= self._retries or not _may_repeat(method, error):
+                raise error
+            self._sleep(_delay(tries, error))
+            tries += 1
+
+    def _get_transport(self) -> Transport:
+        with self._transport_lock:
+            if self._transport is None:
+                from .transport import HttpTransport
+
+                self._transport = HttpTransport(self.base_url, **self._transport_options)
+            return self._transport
+
+
+def _authorized(token: str) -> dict[str, str]:
+    return {"x-token": check_token(token)}
+
+
+def _may_repeat(method: str, error: EchoValueError) -> bool:
+    """A GET changes nothing: repeat it. A POST mints: repeat it where it cannot have minted."""
+    if isinstance(error, NetworkError):
+        return not error.permanent and (method == "GET" or not error.sent)
+    if isinstance(error, ServiceUnavailableError):
+        return method == "GET" or error.status == 503
+    return isinstance(error, RateLimitedError)
+
+
+def _delay(tries: int, error: EchoValueError) -> float:
+    """Exponential backoff with jitter, so that many callers spread; at least Retry-After; capped."""
+    backoff = _FIRST_DELAY * 2.0**tries * random.uniform(0.5, 1.0)  # noqa: S311 - no secret in it
+    asked = getattr(error, "retry_after", None) or 0.0
+    return min(max(backoff, asked), _LONGEST_DELAY)
+
+
+def _status_line(status: int) -> str:
+    return f"The service answered HTTP {status}."
+
+
+def _error_of(answer: Answer) -> ServiceError:
+    kinds: dict[int, type[ServiceError]] = {
+        401: UnauthorizedError,
+        402: PaymentRequiredError,
+        429: RateLimitedError,
+        500: ServiceUnavailableError,
+        502: ServiceUnavailableError,
+        503: ServiceUnavailableError,
+        504: ServiceUnavailableError,
+    }
+    what = _status_line(answer.status)
+    if 300 <= answer.status < 400:
+        what = f"The service answered HTTP {answer.status}, a redirect, which was not followed."
+    kind = kinds.get(answer.status, UnexpectedAnswerError)
+    return kind(what, status=answer.status, retry_after=_retry_after(answer))
+
+
+def _retry_after(answer: Answer) -> float | None:
+    """Return the seconds that Retry-After asks for, given in seconds or as an HTTP date."""
+    value = answer.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+
+
+def _credits(answer: Answer, header: str) -> int | None:
+    """Return a header's whole number; older deployments do not send it."""
+    value = answer.headers.get(header, "").strip()
+    digits = value[1:] if value.startswith("-") else value
+    return int(value) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
+
+
+def _text(answer: Answer) -> str:
+    """Return a body as text without its line end; a page for people is not an answer."""
+    if "html" in answer.headers.get("content-type", "").lower() or _WEB_PAGE.match(answer.body):
+        raise _unexpected(answer, "it sent a web page, as a login page or a proxy does")
+    try:
+        text = answer.body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise _unexpected(answer, "what it sent is no text") from None
+    for end in ("\r\n", "\n"):
+        if text.endswith(end):
+            return text[: -len(end)]
+    return text
+
+
+def _unexpected(answer: Answer, why: str) -> UnexpectedAnswerError:
+    return UnexpectedAnswerError(
+        f"The service answered HTTP {answer.status}, but {why}.", status=answer.status
+    )

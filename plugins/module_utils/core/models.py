@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the service deals in, and the one rule of what a token looks like."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+
+from .errors import InvalidInputError
+
+MAX_TOKEN_LENGTH = 512
+# The format is opaque; this much keeps it one safe HTTP header value and one line of a file.
+# Under 10 characters the service itself answers 401.
+_TOKEN = re.compile(rf"[!-~]{{10,{MAX_TOKEN_LENGTH}}}")
+
+
+def is_token(text: object) -> bool:
+    """Tell whether `text` is one line of 10 to 512 visible ASCII characters without spaces."""
+    return isinstance(text, str) and _TOKEN.fullmatch(text) is not None
+
+
+def check_token(token: object) -> str:
+    """Return `token`, or raise InvalidInputError where it cannot be one."""
+    if not is_token(token):
+        raise InvalidInputError(
+            "What was given as a token is none: a token is one line of 10 to 512 visible ASCII "
+            "characters without spaces.",
+            "No request was sent. Check where it comes from (quotes, line breaks, an empty variable).",
+        )
+    return str(token)
+
+
+def token_hash(token: str) -> str:
+    """Return the sha256 of a token in hex, by which the service and all outputs name it."""
+    return hashlib.sha256(token.encode("ascii")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What the free probe told: is the token valid, and its credits where the service said so."""
+
+    valid: bool
+    balance: int | None = None
+
+
+@dataclass(frozen=True)
+class Wallet:
+    """A token's wallet.
+
+    `wallet` counts credits (None where a free reading did not tell), `created` is the service's
+    own text (None where not read), `hash` the token's sha256, `cost` the credits the reading took.
+    """
+
+    wallet: int | None
+    created: str | None
+    hash: str
+    cost: int | None
+
+
+@dataclass(frozen=True)
+class RechargeLink:
+    """A payment link for `amount` million operations; `contains_token` makes `url` a secret."""
+
+    url: str = field(repr=False)
+    amount: int
+    balance: int | None
+    contains_token: bool

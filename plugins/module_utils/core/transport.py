@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One HTTP exchange: bounded in time and size, no redirect, no cookie, no .netrc.
+
+`Transport` is the seam between what the service means (client.py) and how bytes travel; tests put
+a plain function there.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import os
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Callable
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from .errors import InvalidInputError, NetworkError, RequestTimeoutError, UnexpectedAnswerError
+from .version import VERSION
+
+MAX_BODY = 64 * 1024  # bytes; the longest true answer is far below
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is sent; `timeout` in seconds covers the whole exchange."""
+
+    method: str
+    url: str
+    timeout: float
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+Transport = Callable[[Request], Answer]
+
+
+class HttpTransport:
+    """A `Transport` over requests, with keep-alive; several threads may share it.
+
+    `verify` is True, False or the path of a CA bundle; `proxies` maps schemes to proxy URLs, None
+    takes the standard proxy variables; `connections` is how many may be open at once.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        verify: bool | str = True,
+        proxies: Mapping[str, str] | None = None,
+        connections: int = 8,
+    ) -> None:
+        self._session = requests.Session()
+        # Off for .netrc's sake, which would add credentials of its own; so what is wanted of the
+        # environment is read here: the proxies, and the CA bundle variables that requests documents.
+        self._session.trust_env = False
+        if verify is True:
+            environ = os.environ
+            verify = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or True
+        if isinstance(verify, str) and not os.path.exists(verify):
+            raise InvalidInputError(
+                f"The CA bundle {verify} does not exist.", "No request was sent. Correct ca_path."
+            )
+        self._session.verify = verify
+        if base_url.startswith("http:"):
+            proxies = {}  # plain HTTP goes to this machine alone, never to a proxy
+        elif proxies is None:
+            proxies = requests.utils.get_environ_proxies(base_url)
+        self._session.proxies = dict(proxies)
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers.clear()
+        self._session.headers.update(
+            {
+                "Accept": "application/json, text/plain",
+                "Accept-Encoding": "identity",
+                "User-Agent": f"echovalue-iac/{VERSION}",
+            }
+        )
+        adapter = _Adapter(pool_connections=1, pool_maxsize=connections, pool_block=True)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def __call__(self, request: Request) -> Answer:
+        """Send `request` once and return the answer, whatever its status.
+
+        Raises NetworkError, RequestTimeoutError, or UnexpectedAnswerError for a body over 64 KiB.
+        """
+        _exchange.sent = False
+        try:
+            response = self._session.request(
+                request.method,
+                request.url,
+                headers=dict(request.headers),
+                data=request.form,
+                timeout=urllib3.Timeout(total=request.timeout),  # type: ignore[arg-type]
+                allow_redirects=False,
+                stream=True,
+            )
+            with response:
+                body = _read_body(response)
+            failure: Exception | None = None
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            failure = error
+        # Raised outside of the except block, so that no traceback drags the library's own error
+        # along, which holds the request with its headers.
+        if failure is not None:
+            raise _network_error(failure, request.timeout, _exchange.sent)
+        if body is None:
+            raise UnexpectedAnswerError(
+                f"The service answered HTTP {response.status_code} with a body over "
+                f"{MAX_BODY // 1024} KiB, which was not read.",
+                status=response.status_code,
+            )
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status_code, headers, body)
+
+
+def _read_body(response: requests.Response) -> bytes | None:
+    """Return the whole body; None where it is over MAX_BODY; raise OSError where it was cut short."""
+    promised = int(response.headers.get("content-length") or 0)
+    if promised > MAX_BODY:
+        return None
+    body = b""
+    while len(body) <= MAX_BODY:
+        chunk = response.raw.read(MAX_BODY + 1 - len(body), decode_content=False)
+        if not chunk:
+            break
+        body += chunk
+    if len(body) < promised:  # older urllib3 does not tell
+        raise ConnectionError("cut short")
+    return body if len(body) <= MAX_BODY else None
+
+
+# Whether the exchange under way in this thread has begun to send its request.
+_exchange = threading.local()
+
+
+class _DeadlineReader(io.RawIOBase):
+    """Reads a socket with what is left of the time-out, so that one byte at a time ends too."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw = raw
+        self._sock = sock
+        timeout = sock.gettimeout()
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._deadline is not None:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise socket.timeout("timed out")
+            self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _DeadlineResponse(http.client.HTTPResponse):
+    """A response whose read time-out, as urllib3 set it on the socket, bounds all reads together."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))
+
+
+class _ExchangeMixin:
+    """Notes when a request starts to leave; what failed before that cannot have minted."""
+
+    response_class: Any = _DeadlineResponse
+
+    def connect(self) -> None:
+        try:
+            super().connect()  # type: ignore[misc]
+        finally:
+            _exchange.sent = False  # a proxy's CONNECT is not the request
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:  # type: ignore[attr-defined]
+            self.connect()
+        _exchange.sent = True
+        super().send(data)  # type: ignore[misc]
+
+
+class _HTTPConnection(_ExchangeMixin, HTTPConnection):
+    pass
+
+
+class _HTTPSConnection(_ExchangeMixin, HTTPSConnection):
+    pass
+
+
+class _HTTPPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+_POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
+class _Adapter(HTTPAdapter):
+    """Makes requests use the connections above, directly and through proxies."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and all that it wraps, in args, `reason`, cause and context."""
+    seen: set[int] = set()
+    todo: list[Any] = [error]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, BaseException) and id(item) not in seen:
+            seen.add(id(item))
+            yield item
+            todo += [*item.args, getattr(item, "reason", None), item.__cause__, item.__context__]
+
+
+def _network_error(error: Exception, timeout: float, sent: bool) -> NetworkError:
+    """Say in words of our own what failed: the libraries' messages hold URLs with their queries."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            what = f"The service's certificate is not trusted ({cause.verify_message})."
+            return NetworkError(what, sent=sent, permanent=True)
+    if any(isinstance(cause, (TimeoutError, socket.timeout, requests.Timeout)) for cause in causes):
+        return RequestTimeoutError(f"The service gave no whole answer within {timeout:g} s.", sent=sent)
+    for kind, what in (
+        (socket.gaierror, "The service's name could not be resolved."),
+        (ConnectionRefusedError, "The connection was refused."),
+        (requests.exceptions.ProxyError, "The proxy did not connect to the service."),
+        (ssl.SSLError, "No TLS connection could be made."),
+    ):
+        if any(isinstance(cause, kind) for cause in causes):
+            return NetworkError(what, sent=sent)
+    return NetworkError("The connection broke before the answer was whole.", sent=sent)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Stand-ins for the unit tests: a scripted transport, a store in memory, a raw server."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Callable
+
+from plugins.module_utils.core.client import EchoValueClient
+from plugins.module_utils.core.transport import Answer, Request
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+OTHER = "fedcba9876543210fedcba9876543210"
+LINK = "https://buy.stripe.com/product?client_reference_id=abc"
+
+
+def text(body: str, status: int = 200, **headers: str) -> Answer:
+    """Return an answer as the service sends them."""
+    fields = {"content-type": "text/plain; charset=utf-8"}
+    fields.update({name.replace("_", "-"): value for name, value in headers.items()})
+    return Answer(status, fields, body.encode())
+
+
+class Script:
+    """A transport that answers from a list, and keeps what it was asked."""
+
+    def __init__(self, *answers: Answer | Exception) -> None:
+        self.answers = list(answers)
+        self.requests: list[Request] = []
+
+    def __call__(self, request: Request) -> Answer:
+        self.requests.append(request)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def scripted(*answers: Answer | Exception, **options: object) -> tuple[EchoValueClient, Script, list[float]]:
+    """Return a client over a script, the script, and the list of its pauses."""
+    script = Script(*answers)
+    pauses: list[float] = []
+    client = EchoValueClient(transport=script, sleep=pauses.append, **options)  # type: ignore[arg-type]
+    return client, script, pauses
+
+
+@contextmanager
+def raw_server(handle: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Run `handle` on each connection of a server on loopback; yield its base URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _peer = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=_handled, args=(connection, handle), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+def _handled(connection: socket.socket, handle: Callable[[socket.socket], None]) -> None:
+    with connection:
+        try:
+            connection.recv(65536)
+            handle(connection)
+        except OSError:
+            pass  # the client left

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the client sends, repeats, checks and refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from plugins.module_utils.core import errors
+from plugins.module_utils.core.client import check_base_url
+from plugins.module_utils.core.models import Probe, Wallet, token_hash
+from plugins.module_utils.core.transport import Answer
+from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
+
+NOT_SENT = errors.NetworkError("refused", sent=False)
+SENT = errors.NetworkError("reset", sent=True)
+TIMED_OUT = errors.RequestTimeoutError("late", sent=True)
+NOT_TRUSTED = errors.NetworkError("certificate", sent=False, permanent=True)
+
+
+def wallet(**fields: object) -> Answer:
+    data = {"wallet": 99, "created": "2023-08-09T15:40:09.77Z", "hash": token_hash(TOKEN), **fields}
+    return Answer(200, {"content-type": "application/json"}, json.dumps(data).encode())
+
+
+def test_a_mint() -> None:
+    client, script, _pauses = scripted(text(TOKEN + "\n"))
+    assert client.create_token() == TOKEN
+    request = script.requests[0]
+    assert (request.method, request.url) == ("POST", "https://api.echovalue.dev/token")
+    assert request.form == {"token": "new"}
+    assert request.headers == {}
+
+
+@pytest.mark.parametrize("failure", [NOT_SENT, text("", 429), text("", 503)])
+def test_a_mint_is_repeated_where_it_cannot_have_minted(failure: Answer | Exception) -> None:
+    client, script, pauses = scripted(failure, failure, text(TOKEN))
+    assert client.create_token() == TOKEN
+    assert len(script.requests) == 3
+    assert len(pauses) == 2
+
+
+@pytest.mark.parametrize("failure", [SENT, TIMED_OUT, text("", 500), text("", 502), text("", 504)])
+def test_a_mint_in_doubt_is_not_repeated(failure: Answer | Exception) -> None:
+    client, script, _pauses = scripted(failure, text(TOKEN))
+    with pytest.raises(errors.AmbiguousMintError, match=r"minted and lost.*Nothing was stored"):
+        client.create_token()
+    assert len(script.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "failure", [NOT_SENT, SENT, TIMED_OUT, *(text("", status) for status in (429, 500, 502, 503, 504))]
+)
+def test_a_reading_is_repeated(failure: Answer | Exception) -> None:
+    client, script, pauses = scripted(failure, text(LINK))
+    assert client.get_recharge_link(TOKEN).url == LINK
+    assert len(script.requests) == 2
+    assert 0.25 <= pauses[0] <= 0.5
+
+
+def test_tries_end() -> None:
+    client, script, pauses = scripted(*[text("", 503)] * 5)
+    with pytest.raises(errors.ServiceUnavailableError):
+        client.probe(TOKEN)
+    assert len(script.requests) == 5
+    assert pauses == sorted(pauses), "the pauses must grow"
+
+
+def test_a_certificate_that_is_not_trusted_is_not_tried_again() -> None:
+    client, script, _pauses = scripted(NOT_TRUSTED)
+    with pytest.raises(errors.NetworkError):
+        client.probe(TOKEN)
+    assert len(script.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "most"),
+    [("3", 3, 3), ("99999", 30, 30), ("Wed, 21 Oct 2099 07:28:00 GMT", 30, 30), ("soon", 0, 1), ("-5", 0, 1)],
+)
+def test_retry_after_is_honoured_and_capped(value: str, least: float, most: float) -> None:
+    client, _script, pauses = scripted(text("", 429, retry_after=value), text(LINK))
+    client.probe(TOKEN)
+    assert least <= pauses[0] <= most
+
+
+def test_a_wallet() -> None:
+    client, script, _pauses = scripted(wallet())
+    assert client.get_wallet(TOKEN) == Wallet(99, "2023-08-09T15:40:09.77Z", token_hash(TOKEN), 1)
+    assert script.requests[0].headers == {"x-token": TOKEN}
+    assert TOKEN not in repr(script.requests[0])
+
+
+def test_an_empty_wallet_is_an_answer() -> None:
+    client, _script, _pauses = scripted(text("Insufficient credits", 402))
+    assert client.get_wallet(TOKEN) == Wallet(0, None, token_hash(TOKEN), 0)
+
+
+def test_a_wallet_for_free() -> None:
+    client, script, _pauses = scripted(text(LINK, x_balance="42", x_cost="0"))
+    assert client.get_wallet(TOKEN, details=False) == Wallet(42, None, token_hash(TOKEN), 0)
+    assert "/recharge" in script.requests[0].url
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        wallet(hash=token_hash(OTHER)),
+        wallet(hash=None),
+        wallet(wallet="99"),
+        wallet(wallet=True),
+        wallet(wallet=None),
+        text("[]"),
+        text("no json"),
+        text("[" * 60000),
+        text("<html>login</html>"),
+    ],
+)
+def test_a_wallet_that_is_none_is_refused(answer: Answer) -> None:
+    client, _script, _pauses = scripted(answer)
+    with pytest.raises(errors.UnexpectedAnswerError):
+        client.get_wallet(TOKEN)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://buy.stripe.com/x", "javascript:alert(1)", "https://", "https://a b", "", "https://[", "x\ny"],
+)
+def test_a_link_that_is_none_is_refused(url: str) -> None:
+    client, _script, _pauses = scripted(text(url))
+    with pytest.raises(errors.UnexpectedAnswerError):
+        client.get_recharge_link(TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("token", "reference", "contains"),
+    [
+        (TOKEN, token_hash(TOKEN), False),
+        (TOKEN, TOKEN, True),
+        ("needs/escaping+here", "needs%2Fescaping%2Bhere", True),
+    ],
+)
+def test_a_link_that_carries_the_token_is_marked(token: str, reference: str, contains: bool) -> None:
+    url = f"https://buy.stripe.com/p?client_reference_id={reference}"
+    client, _script, _pauses = scripted(text(url, x_balance="7"))
+    link = client.get_recharge_link(token, 3)
+    assert (link.url, link.amount, link.balance, link.contains_token) == (url, 3, 7, contains)
+    assert reference not in repr(link)
+
+
+@pytest.mark.parametrize(
+    ("answer", "probe"),
+    [
+        (text(LINK, x_balance="5"), Probe(True, 5)),
+        (text(LINK), Probe(True, None)),
+        (text(LINK, x_balance="many"), Probe(True, None)),
+        (text("Insufficient credits", 402), Probe(True, 0)),
+        (text("Unauthorized", 401), Probe(False)),
+    ],
+)
+def test_a_probe(answer: Answer, probe: Probe) -> None:
+    client, _script, _pauses = scripted(answer)
+    assert client.probe(TOKEN) == probe
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "short",
+        "with space in it",
+        "line\nbreak-in-it",
+        "x" * 513,
+        "caf\u00e9-caf\u00e9-caf\u00e9",
+        None,
+        1234567890,
+    ],
+)
+def test_what_is_no_token_is_not_sent(token: object) -> None:
+    client, script, _pauses = scripted()
+    with pytest.raises(errors.InvalidInputError) as caught:
+        client.probe(token)  # type: ignore[arg-type]
+    assert script.requests == []
+    if isinstance(token, str) and token:
+        assert token not in str(caught.value)
+
+
+@pytest.mark.parametrize("amount", [0, 2, -1, "1", None])
+def test_an_amount_that_is_not_sold_is_refused(amount: object) -> None:
+    client, script, _pauses = scripted()
+    with pytest.raises(errors.InvalidInputError):
+        client.get_recharge_link(TOKEN, amount)  # type: ignore[arg-type]
+    assert script.requests == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.echovalue.dev",
+        "https://api.echovalue.dev/",
+        "https://proxy.example/echovalue/",
+        "http://127.0.0.1:8080",
+        "http://127.1.2.3",
+        "http://localhost:1",
+        "http://[::1]:8080",
+        "HTTPS://API.echovalue.dev",
+    ],
+)
+def test_a_base_url_that_is_accepted(url: str) -> None:
+    assert check_base_url(url) == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "api.echovalue.dev",
+        "ftp://api.echovalue.dev",
+        "http://api.echovalue.dev",
+        "http://127.0.0.1.evil.example",
+        "http://localhost.evil.example",
+        "http://user@127.0.0.1",
+        "https://user:hunter2@api.echovalue.dev",
+        "https://api.echovalue.dev?x=hunter2",
+        "https://api.echovalue.dev/?",
+        "https://api.echovalue.dev#hunter2",
+        "https://api.echovalue.dev\\@evil.example",
+        "https://api.echovalue.dev\n",
+        "https://api.echovalue.dev:port",
+        "https://[bad",
+        "https://",
+        "https://\u0435chovalue.dev",
+        "http://0.0.0.0",
+    ],
+)
+def test_a_base_url_that_is_refused(url: str) -> None:
+    with pytest.raises(errors.InvalidInputError) as caught:
+        check_base_url(url)
+    assert "hunter2" not in str(caught.value)

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The decision, over a scripted client and a store in memory that notes the order of its calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from plugins.module_utils.core import errors
+from plugins.module_utils.core.provision import Outcome, provision, remove
+from plugins.module_utils.core.transport import Answer
+from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
+
+VALID = text(LINK, x_balance="50")
+UNKNOWN = text("Unauthorized", 401)
+EMPTY = text("Insufficient credits", 402)
+MINTED = text(OTHER)
+
+
+class Memory:
+    """A store in memory; `events` tells what was called, in order."""
+
+    keeps = True
+
+    def __init__(self, token: str | None = None, writable: bool = True) -> None:
+        self.token = token
+        self.writable = writable
+        self.events: list[str] = []
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        self.events.append("lock")
+        yield
+        self.events.append("unlock")
+
+    def read(self) -> str | None:
+        self.events.append("read")
+        return self.token
+
+    def check_writable(self) -> None:
+        self.events.append("check_writable")
+        if not self.writable:
+            raise errors.StoreError("read-only")
+
+    def write(self, token: str) -> None:
+        self.events.append("write")
+        self.token = token
+
+    def remove(self) -> None:
+        self.events.append("remove")
+        self.token = None
+
+
+@pytest.mark.parametrize(
+    ("stored", "answers", "options", "outcome"),
+    [
+        (None, [MINTED], {}, Outcome("minted", OTHER, None, None, True)),
+        (TOKEN, [VALID], {}, Outcome("kept", TOKEN, TOKEN, 50)),
+        (TOKEN, [EMPTY], {}, Outcome("kept", TOKEN, TOKEN, 0)),
+        (TOKEN, [EMPTY], {"regenerate": "if_invalid"}, Outcome("kept", TOKEN, TOKEN, 0)),
+        (TOKEN, [], {"verify": False}, Outcome("kept", TOKEN, TOKEN)),
+        (TOKEN, [], {"verify": False, "regenerate": "if_invalid"}, Outcome("kept", TOKEN, TOKEN)),
+        (
+            TOKEN,
+            [UNKNOWN, MINTED],
+            {"regenerate": "if_invalid"},
+            Outcome("replaced", OTHER, TOKEN, None, True),
+        ),
+        (TOKEN, [MINTED], {"regenerate": "always"}, Outcome("replaced", OTHER, TOKEN, None, True)),
+        (None, [MINTED], {"regenerate": "always"}, Outcome("minted", OTHER, None, None, True)),
+        (None, [VALID], {"token": OTHER}, Outcome("adopted", OTHER, None, 50, True)),
+        (None, [EMPTY], {"token": OTHER}, Outcome("adopted", OTHER, None, 0, True)),
+        (None, [VALID], {"token": OTHER, "verify": False}, Outcome("adopted", OTHER, None, 50, True)),
+        (TOKEN, [VALID], {"token": OTHER}, Outcome("adopted", OTHER, TOKEN, 50, True)),
+        (OTHER, [VALID], {"token": OTHER}, Outcome("kept", OTHER, OTHER, 50)),
+        (OTHER, [], {"token": OTHER, "verify": False}, Outcome("kept", OTHER, OTHER)),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_what_is_decided(
+    stored: str | None, answers: list[Answer], options: dict[str, object], outcome: Outcome, dry_run: bool
+) -> None:
+    mints = MINTED in answers
+    client, script, _pauses = scripted(*[a for a in answers if not (dry_run and a is MINTED)])
+    store = Memory(stored)
+    got = provision(client, store, dry_run=dry_run, **options)  # type: ignore[arg-type]
+    if dry_run and mints:
+        outcome = Outcome(outcome.status, None, outcome.previous, outcome.balance, True)
+    assert got == outcome
+    assert script.answers == []
+    assert store.token == (stored if dry_run else outcome.token)
+    assert ("write" in store.events) == (outcome.changed and not dry_run)
+    assert TOKEN not in repr(got)
+    assert OTHER not in repr(got)
+
+
+@pytest.mark.parametrize(
+    ("stored", "answers", "options", "kind"),
+    [
+        (TOKEN, [UNKNOWN], {}, errors.UnauthorizedError),
+        (TOKEN, [UNKNOWN], {"token": OTHER}, errors.UnauthorizedError),
+        (OTHER, [UNKNOWN], {"token": OTHER, "regenerate": "if_invalid"}, errors.UnauthorizedError),
+        (None, [UNKNOWN], {"token": OTHER, "regenerate": "if_invalid"}, errors.UnauthorizedError),
+        (TOKEN, [text("", 403)], {"regenerate": "if_invalid"}, errors.UnexpectedAnswerError),
+        (TOKEN, [text("", 404)], {"regenerate": "if_invalid"}, errors.UnexpectedAnswerError),
+        (TOKEN, [text("", 503)], {"regenerate": "if_invalid"}, errors.ServiceUnavailableError),
+        (TOKEN, [text("<html>")], {"regenerate": "if_invalid"}, errors.UnexpectedAnswerError),
+        (None, [text("", 500)], {}, errors.AmbiguousMintError),
+        (None, [], {"token": OTHER, "regenerate": "always"}, errors.InvalidInputError),
+        (None, [], {"token": "short"}, errors.InvalidInputError),
+        (None, [], {"regenerate": "sometimes"}, errors.InvalidInputError),
+    ],
+)
+def test_what_is_refused_changes_nothing(
+    stored: str | None, answers: list[Answer], options: dict[str, object], kind: type[Exception]
+) -> None:
+    client, script, _pauses = scripted(*answers, retries=0)
+    store = Memory(stored)
+    with pytest.raises(kind):
+        provision(client, store, **options)  # type: ignore[arg-type]
+    assert script.answers == []
+    assert store.token == stored
+    assert "write" not in store.events
+
+
+def test_the_order_of_a_mint() -> None:
+    store = Memory(TOKEN)
+    client, script, _pauses = scripted(UNKNOWN, MINTED)
+    script_call = script.__call__
+
+    def transport(request: object) -> Answer:
+        store.events.append("probe" if "recharge" in request.url else "mint")  # type: ignore[attr-defined]
+        return script_call(request)  # type: ignore[arg-type]
+
+    client._transport = transport
+    provision(client, store, regenerate="if_invalid")
+    assert store.events == ["lock", "read", "probe", "check_writable", "mint", "write", "unlock"]
+
+
+@pytest.mark.parametrize("stored", [None, TOKEN])
+def test_nothing_is_minted_for_a_place_that_cannot_be_written(stored: str | None) -> None:
+    client, script, _pauses = scripted()
+    with pytest.raises(errors.StoreError):
+        provision(client, Memory(stored, writable=False), regenerate="always")
+    assert script.requests == []
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_removing(dry_run: bool) -> None:
+    store = Memory(TOKEN)
+    assert remove(store, dry_run=dry_run) == Outcome("removed", None, TOKEN, None, True)
+    assert store.token == (TOKEN if dry_run else None)
+    assert remove(Memory()) == Outcome("absent")

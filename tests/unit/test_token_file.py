@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The token file: whole, private, locked, and recovered after a death at any instant."""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import signal
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from plugins.module_utils import token_file
+from plugins.module_utils.core.errors import StoreError
+from plugins.module_utils.core.provision import provision, remove
+from plugins.module_utils.token_file import TokenFile
+from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
+
+VALID = text(LINK)
+
+
+def store(path: Path, **options: bool) -> TokenFile:
+    def set_attributes(name: str) -> bool:
+        before = stat.S_IMODE(os.stat(name).st_mode)
+        os.chmod(name, 0o600)
+        return before != 0o600
+
+    return TokenFile(str(path), set_attributes, **options)
+
+
+def mint(path: Path, token: str = TOKEN, **options: bool) -> TokenFile:
+    client, _script, _pauses = scripted(text(token))
+    place = store(path, **options)
+    provision(client, place, regenerate="always")
+    return place
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(entry.name for entry in directory.iterdir())
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o777])
+def test_a_new_file(tmp_path: Path, umask: int) -> None:
+    path = tmp_path / "token"
+    before = os.umask(umask)
+    try:
+        mint(path)
+    finally:
+        os.umask(before)
+    assert path.read_bytes() == TOKEN.encode() + b"\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert names(tmp_path) == ["token"]
+
+
+def test_a_replaced_token_is_kept_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    mint(path)
+    path.chmod(0o644)
+    place = mint(path, OTHER)
+    assert path.read_text() == OTHER + "\n"
+    backup = Path(str(place.backup_file))
+    assert backup.parent == tmp_path
+    assert backup.read_text() == TOKEN + "\n"
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    assert len(names(tmp_path)) == 2
+
+
+def test_no_backup_where_none_is_wanted(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    mint(path)
+    assert mint(path, OTHER, backup=False).backup_file is None
+    assert names(tmp_path) == ["token"]
+    remove(store(path, backup=False))
+    assert names(tmp_path) == []
+
+
+def test_a_removed_token_is_kept_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    mint(path)
+    place = store(path)
+    assert remove(place).status == "removed"
+    assert names(tmp_path) == [Path(str(place.backup_file)).name]
+    assert Path(str(place.backup_file)).read_text() == TOKEN + "\n"
+    assert remove(store(path)).status == "absent"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n", b"short\n", b"\0" * 40, b"\xff" * 40, TOKEN.encode() * 100, b"two words of text\n"],
+    ids=["empty", "blank", "short", "zeros", "binary", "long", "words"],
+)
+def test_what_is_no_token_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "token"
+    path.write_bytes(content)
+    client, script, _pauses = scripted()
+    for regenerate in ("never", "if_invalid", "always"):
+        with pytest.raises(StoreError, match="holds no token"):
+            provision(client, store(path), regenerate=regenerate)
+    with pytest.raises(StoreError, match="holds no token"):
+        remove(store(path))
+    assert path.read_bytes() == content
+    assert script.requests == []
+    assert names(tmp_path) == ["token"]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_line_may_end_in_any_way(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "token"
+    path.write_bytes((TOKEN + end).encode())
+    assert store(path).read() == TOKEN
+
+
+def test_no_regular_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "directory").mkdir()
+    client, script, _pauses = scripted()
+    for name in ("pipe", "directory"):
+        with pytest.raises(StoreError, match="not a regular file"):
+            provision(client, store(tmp_path / name))
+    assert script.requests == []
+
+
+def test_a_missing_directory(tmp_path: Path) -> None:
+    client, script, _pauses = scripted()
+    with pytest.raises(StoreError, match=r"does not exist.*No token was minted"):
+        provision(client, store(tmp_path / "missing" / "token"))
+    assert script.requests == []
+    assert provision(client, store(tmp_path / "missing" / "token", dry_run=True), dry_run=True).changed
+    assert remove(store(tmp_path / "missing" / "token")).status == "absent"
+
+
+def test_symbolic_links_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "real" / "token")
+    mint(link)
+    mint(link, OTHER)
+    assert link.is_symlink()
+    assert (tmp_path / "real" / "token").read_text() == OTHER + "\n"
+    assert names(tmp_path) == ["link", "real"]
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
+    client, _script, _pauses = scripted()
+    place = store(tmp_path / "token", dry_run=True)
+    assert provision(client, place, dry_run=True).status == "minted"
+    assert names(tmp_path) == []
+
+
+def test_a_mint_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    client, _script, _pauses = scripted(text("", 500))
+    with pytest.raises(Exception, match="minted and lost"):
+        provision(client, store(tmp_path / "token"))
+    assert names(tmp_path) == []
+
+
+def test_a_write_that_fails_keeps_the_token_for_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "token"
+
+    def replace(*_arguments: str) -> None:
+        raise OSError(errno.EROFS, "")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", replace)
+        with pytest.raises(StoreError, match="next run goes on from there") as caught:
+            mint(path)
+    assert TOKEN not in str(caught.value)
+    assert names(tmp_path) == [".token.new"]
+    client, script, _pauses = scripted(VALID)
+    place = store(path)
+    outcome = provision(client, place)
+    assert (outcome.status, outcome.token, place.recovered) == ("kept", TOKEN, True)
+    assert [request.method for request in script.requests] == ["GET"]
+    assert names(tmp_path) == ["token"]
+
+
+def test_a_disk_that_fills_up_after_the_mint_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rescue").mkdir()
+    (tmp_path / "place").mkdir()
+    monkeypatch.setattr(token_file.tempfile, "tempdir", str(tmp_path / "rescue"))
+    real = token_file._fill
+
+    def fill(file: object, content: bytes) -> None:
+        if content.startswith(TOKEN.encode()) and "place" in str(getattr(file, "name", "")) + str(
+            os.readlink(f"/proc/self/fd/{file.fileno()}")  # type: ignore[attr-defined]
+        ):
+            raise OSError(errno.ENOSPC, "")
+        real(file, content)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(token_file, "_fill", fill)
+    with pytest.raises(StoreError, match="It is kept in"):
+        mint(tmp_path / "place" / "token")
+    (rescued,) = (tmp_path / "rescue").iterdir()
+    assert rescued.read_text() == TOKEN + "\n"
+    assert stat.S_IMODE(rescued.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "left",
+    [b"", b"\0" * 513, TOKEN.encode(), TOKEN.encode()[:20] + b"\0" * 13],
+    ids=["empty", "room", "no line end", "part"],
+)
+def test_the_leftover_of_a_death_before_the_write_is_no_token(tmp_path: Path, left: bytes) -> None:
+    (tmp_path / ".token.new").write_bytes(left)
+    client, _script, _pauses = scripted(text(OTHER))
+    outcome = provision(client, store(tmp_path / "token"))
+    assert (outcome.status, outcome.token) == ("minted", OTHER)
+    assert names(tmp_path) == ["token"]
+
+
+def test_the_leftover_of_a_death_after_the_write_is_put_in_place(tmp_path: Path) -> None:
+    (tmp_path / ".token.new").write_text(TOKEN + "\n")
+    client, _script, _pauses = scripted(VALID)
+    place = store(tmp_path / "token")
+    outcome = provision(client, place)
+    assert (outcome.status, outcome.token, place.recovered) == ("kept", TOKEN, True)
+
+
+def test_a_leftover_behind_a_link_is_not_trusted(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text(OTHER + "\n")
+    (tmp_path / ".token.new").symlink_to(tmp_path / "elsewhere")
+    mint(tmp_path / "token")
+    assert (tmp_path / "token").read_text() == TOKEN + "\n"
+    assert (tmp_path / "elsewhere").read_text() == OTHER + "\n"
+
+
+def _hold(path: str, ready: multiprocessing.synchronize.Event) -> None:
+    with store(Path(path)).lock():
+        ready.set()
+        time.sleep(60)
+
+
+def test_a_lock_keeps_others_out_and_dies_with_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = multiprocessing.get_context("fork")
+    ready = context.Event()
+    holder = context.Process(target=_hold, args=(str(tmp_path / "token"), ready))
+    holder.start()
+    try:
+        assert ready.wait(10)
+        monkeypatch.setattr(token_file, "LOCK_PATIENCE", 0.2)
+        with pytest.raises(StoreError, match="has held the lock"), store(tmp_path / "token").lock():
+            pass
+        os.kill(int(holder.pid or 0), signal.SIGKILL)
+        holder.join()
+        with store(tmp_path / "token").lock():
+            assert names(tmp_path) == [], "a lock needs no file"
+    finally:
+        holder.kill()
+        holder.join()

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One exchange over real sockets: bounded, direct, and honest about what was sent."""
+
+from __future__ import annotations
+
+import socket
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from plugins.module_utils.core import errors
+from plugins.module_utils.core.client import EchoValueClient
+from plugins.module_utils.core.transport import Answer, HttpTransport, Request
+from tests.unit.support import LINK, TOKEN, raw_server
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+
+
+def reply(content: bytes) -> Callable[[socket.socket], None]:
+    return lambda connection: connection.sendall(content)
+
+
+def trickle(content: bytes) -> Callable[[socket.socket], None]:
+    def handle(connection: socket.socket) -> None:
+        for index in range(len(content)):
+            connection.sendall(content[index : index + 1])
+            time.sleep(0.1)
+
+    return handle
+
+
+def send(url: str, timeout: float = 5.0, method: str = "GET", path: str = "/recharge?amount=1") -> Answer:
+    headers = {"x-token": TOKEN}
+    return HttpTransport(url)(
+        Request(method, url + path, timeout, headers, {"token": "new"} if method == "POST" else None)
+    )
+
+
+def test_an_answer() -> None:
+    with raw_server(reply(HEAD + b"X-Balance: 7\r\nContent-Length: 2\r\n\r\nok")) as url:
+        answer = send(url)
+    assert (answer.status, answer.headers["x-balance"], answer.body) == (200, "7", b"ok")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [HEAD + b"Content-Length: 400\r\n\r\n" + b"x" * 400, HEAD + b"X-A: " + b"x" * 400, b"H" * 400],
+    ids=["body", "headers", "status line"],
+)
+def test_the_time_out_covers_an_answer_that_trickles(content: bytes) -> None:
+    with raw_server(trickle(content)) as url:
+        start = time.monotonic()
+        with pytest.raises(errors.RequestTimeoutError) as caught:
+            send(url, timeout=0.5)
+    assert time.monotonic() - start < 2
+    assert caught.value.sent
+
+
+@pytest.mark.parametrize(
+    "content",
+    [HEAD + b"Content-Length: 65537\r\n\r\n", HEAD + b"Connection: close\r\n\r\n" + b"x" * 65537],
+    ids=["promised", "sent"],
+)
+def test_a_body_over_64_kib_is_refused(content: bytes) -> None:
+    with raw_server(reply(content)) as url, pytest.raises(errors.UnexpectedAnswerError, match="64 KiB"):
+        send(url)
+
+
+def test_a_body_of_64_kib_is_read() -> None:
+    with raw_server(reply(HEAD + b"Content-Length: 65536\r\n\r\n" + b"x" * 65536)) as url:
+        assert len(send(url).body) == 65536
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"HTTP/1.1", HEAD + b"Content-Length: 32\r\n\r\n" + TOKEN[:12].encode(), b"nonsense\r\n\r\n"],
+)
+def test_an_answer_cut_short_is_none(content: bytes) -> None:
+    with raw_server(reply(content)) as url, pytest.raises(errors.NetworkError) as caught:
+        send(url)
+    assert caught.value.sent
+
+
+def test_nothing_was_sent_where_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(errors.NetworkError, match="refused") as caught:
+        send(f"http://127.0.0.1:{port}")
+    assert not caught.value.sent
+
+
+def test_a_name_that_does_not_resolve() -> None:
+    with pytest.raises(errors.NetworkError, match="resolved") as caught:
+        send("https://echovalue.invalid")
+    assert not caught.value.sent
+
+
+def test_a_failure_drags_no_request_along() -> None:
+    with raw_server(reply(b"")) as url, pytest.raises(errors.NetworkError) as caught:
+        send(url)
+    assert caught.value.__context__ is None
+    assert caught.value.__cause__ is None
+    shown = "".join(traceback.format_exception(type(caught.value), caught.value, caught.value.__traceback__))
+    assert TOKEN not in shown
+    assert "amount" not in str(caught.value)
+
+
+def test_a_redirect_is_not_followed() -> None:
+    seen: list[bytes] = []
+
+    def elsewhere(connection: socket.socket) -> None:
+        seen.append(b"asked")
+
+    with raw_server(elsewhere) as other:
+        redirect = f"HTTP/1.1 307 X\r\nLocation: {other}/\r\nContent-Length: 0\r\n\r\n".encode()
+        with raw_server(reply(redirect)) as url:
+            assert send(url).status == 307
+            with pytest.raises(errors.UnexpectedAnswerError, match="redirect"):
+                EchoValueClient(url).probe(TOKEN)
+    assert seen == []
+
+
+def test_netrc_and_cookies_and_proxies_stay_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    received: list[bytes] = []
+
+    def handle(connection: socket.socket) -> None:
+        for _ in range(2):
+            connection.sendall(HEAD + b"Set-Cookie: a=b\r\nContent-Length: 2\r\n\r\nok")
+            received.append(connection.recv(65536))
+
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login me password hunter2\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with raw_server(handle) as url:
+        transport = HttpTransport(url)
+        for _ in range(2):
+            transport(Request("GET", url + "/", 5, {"x-token": TOKEN}))
+    lowered = received[0].lower()
+    assert b"x-token" in lowered, "the second request came over the same connection"
+    assert b"authorization" not in lowered
+    assert b"cookie" not in lowered
+
+
+@pytest.mark.parametrize("variable", ["https_proxy", "HTTPS_PROXY"])
+def test_https_goes_through_the_proxy_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    asked: list[bytes] = []
+
+    def proxy(connection: socket.socket) -> None:
+        asked.append(b"yes")
+        connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+
+    with raw_server(proxy) as url:
+        monkeypatch.setenv(variable, url)
+        with pytest.raises(errors.NetworkError) as caught:
+            send("https://echovalue.invalid", method="POST", path="/token")
+    assert asked
+    assert not caught.value.sent, "a proxy that refuses has passed nothing on"
+
+
+def test_a_ca_bundle_that_is_missing() -> None:
+    with pytest.raises(errors.InvalidInputError, match="ca_path"):
+        HttpTransport("https://api.echovalue.dev", verify="/does/not/exist")
+
+
+def test_a_mint_over_a_dropped_connection_is_in_doubt() -> None:
+    with raw_server(reply(b"")) as url, pytest.raises(errors.AmbiguousMintError):
+        EchoValueClient(url).create_token()
+
+
+def test_threads_share_one_client() -> None:
+    connections: list[int] = []
+
+    def handle(connection: socket.socket) -> None:
+        connections.append(1)
+        while True:
+            body = LINK.encode()
+            connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+            if not connection.recv(65536):
+                return
+
+    with raw_server(handle) as url:
+        client = EchoValueClient(url, connections=4)
+        with ThreadPoolExecutor(16) as pool:
+            assert all(probe.valid for probe in pool.map(client.probe, [TOKEN] * 200))
+    assert len(connections) <= 4
