@@ -39,10 +39,11 @@ def format(session: nox.Session) -> None:  # noqa: A001 - it is the command's na
 
 
 # 3.9 is the oldest Python that a managed node may have.
-@nox.session(python=["3.9", NEWEST], tags=["test"])
-def unit(session: nox.Session) -> None:
-    """The core and the token file, without Ansible."""
-    install(session, "unit")
+@nox.session(tags=["test"])
+@nox.parametrize("python,group", [("3.9", "unit-oldest"), (NEWEST, "unit")], ids=["oldest", "newest"])
+def unit(session: nox.Session, group: str) -> None:
+    """The core and the token file, without Ansible, on the oldest and the newest Python and requests."""
+    install(session, group)
     session.run("pytest", "tests/unit", *session.posargs)
 
 

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""An emulator for each worker, as new for each test, and a runner of playbooks against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.ansible.playbook import Ansible
+from tests.emulator.client import Emulator
+
+
+@pytest.fixture(scope="session")
+def _emulator() -> Iterator[Emulator]:
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(_emulator: Emulator) -> Emulator:
+    """The emulator, as after its start."""
+    _emulator.clear_faults()
+    _emulator.options(links="hash", balance_headers=True, latency=0)
+    _emulator.reset_stats()
+    return _emulator
+
+
+@pytest.fixture
+def ansible(tmp_path: Path, emulator: Emulator) -> Ansible:
+    """Runs playbooks whose default service is the emulator."""
+    return Ansible(tmp_path, emulator.url)

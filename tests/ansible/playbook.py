@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Real `ansible-playbook` runs, and all that they showed and registered."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.workspace import collections_path
+
+HERE = Path(__file__).resolve().parent
+Task = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of a playbook did: `shown` is the screen, the log file, all that callbacks got."""
+
+    code: int
+    screen: str
+    shown: str
+    syslog: str
+    registered: dict[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.registered[name]
+
+
+class Ansible:
+    """Runs playbooks in a directory of their own."""
+
+    def __init__(self, directory: Path, base_url: str) -> None:
+        self.directory = directory
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "ECHOVALUE_"))},
+            "ANSIBLE_COLLECTIONS_PATH": collections_path(),
+            "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "plugins"),
+            "ANSIBLE_CALLBACKS_ENABLED": "capture",
+            "ANSIBLE_HOME": str(directory / "ansible"),
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+            "ANSIBLE_LOG_PATH": str(directory / "log"),
+            "ANSIBLE_NOCOLOR": "true",
+            "ANSIBLE_REMOTE_TEMP": str(directory / "remote"),
+            "CAPTURE_FILE": str(directory / "captured"),
+            "ECHOVALUE_BASE_URL": base_url,
+            "HOME": str(directory),
+            "PYTHONPATH": str(HERE / "shims"),
+            "SYSLOG_FILE": str(directory / "syslog"),
+        }
+        (directory / "inventory").write_text(
+            f"localhost ansible_connection=local ansible_python_interpreter={sys.executable}\n"
+        )
+
+    def start(self, playbook: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a playbook and return its process."""
+        bin_directory = Path(sys.executable).parent
+        return subprocess.Popen(
+            [bin_directory / "ansible-playbook", "-i", self.directory / "inventory", playbook, *options],
+            cwd=self.directory,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def play(self, *tasks: Task, options: tuple[str, ...] = (), fails: bool = False, **play: Any) -> Run:
+        """Run tasks as a play, and return what it showed, and whole what the tasks registered."""
+        for name in ("registered", "captured", "log", "syslog"):
+            (self.directory / name).unlink(missing_ok=True)
+        names = [task["register"] for task in tasks if "register" in task]
+        save = {
+            "name": "Save what was registered",
+            "ansible.builtin.copy": {
+                "dest": str(self.directory / "registered"),
+                "mode": "0600",
+                "content": "{{ dict(names | zip(names | map('extract', vars) | list)) | to_json }}",
+            },
+            "vars": {"names": names},
+            "no_log": True,
+            "check_mode": False,
+        }
+        playbook = self.directory / "play.yml"
+        playbook.write_text(
+            json.dumps(
+                [
+                    {
+                        "hosts": "localhost",
+                        "gather_facts": False,
+                        "tasks": [{"block": list(tasks), "always": [save]}],
+                        **play,
+                    }
+                ]
+            )
+        )
+        process = self.start(playbook, *options)
+        screen, _nothing = process.communicate(timeout=300)
+        assert (process.returncode != 0) == fails, screen
+        return Run(
+            process.returncode,
+            screen,
+            screen + self._content("log") + self._content("captured"),
+            self._content("syslog"),
+            json.loads(self._content("registered") or "{}"),
+        )
+
+    def _content(self, name: str) -> str:
+        path = self.directory / name
+        return path.read_text() if path.exists() else ""
+
+
+def token(register: str = "result", ignore_errors: bool = False, **options: Any) -> Task:
+    """Return a task of echovalue_token."""
+    return _task("echovalue_token", register, ignore_errors, options)
+
+
+def wallet(register: str = "result", ignore_errors: bool = False, **options: Any) -> Task:
+    """Return a task of echovalue_wallet_info."""
+    return _task("echovalue_wallet_info", register, ignore_errors, options)
+
+
+def link(register: str = "result", ignore_errors: bool = False, **options: Any) -> Task:
+    """Return a task of echovalue_recharge_link."""
+    return _task("echovalue_recharge_link", register, ignore_errors, options)
+
+
+def _task(module: str, register: str, ignore_errors: bool, options: Task) -> Task:
+    return {
+        "name": f"{module} {register}",
+        f"echovalue.cloud.{module}": options,
+        "register": register,
+        "ignore_errors": ignore_errors,
+    }

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What is shown never holds a token; what is registered holds it byte for byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ansible.playbook import Ansible, link, token, wallet
+from tests.emulator.client import Emulator
+
+# As awkward as a token may be: quotes, braces, escapes, what YAML, Jinja or a URL would change.
+GIVEN = "\\\"'{{x}}%41&<>#:!-given-token"
+
+
+def raw(value: Any) -> Any:
+    return {"__ansible_unsafe": value}
+
+
+@pytest.mark.parametrize("options", [(), ("-vvvvvv", "--diff"), ("--check", "--diff", "-v")])
+def test_a_token_is_registered_and_not_shown(
+    ansible: Ansible, emulator: Emulator, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    emulator.register(GIVEN, wallet=9)
+    emulator.options(links="token")
+    stored = tmp_path / "stored"
+    first = ansible.play(token(path=str(stored)))["result"]["token"]
+    (tmp_path / "given.json").write_text("{}")
+    given = {"given": raw(GIVEN)}
+    run = ansible.play(
+        token("minted", path=str(tmp_path / "new")),
+        token("kept", path=str(stored)),
+        token("adopted", path=str(tmp_path / "adopted"), token="{{ given }}"),
+        token("proven", token="{{ given }}"),
+        token("rotated", path=str(stored), regenerate="always"),
+        {**token("looped", path="{{ item }}"), "loop": [str(tmp_path / "l1"), str(tmp_path / "l2")]},
+        {**token("tried", path=str(stored)), "until": "tried is success", "retries": 2, "delay": 0},
+        link("link", token="{{ given }}"),
+        wallet("wallet", token="{{ given }}"),
+        {**link("links", path="{{ item }}"), "loop": [str(stored)]},
+        token("dead", token="dead-token-0123456789", ignore_errors=True),
+        wallet("dead_wallet", token="dead-token-0123456789", ignore_errors=True),
+        link("dead_link", token="dead-token-0123456789", ignore_errors=True),
+        vars=given,
+        options=options,
+    )
+    assert run["kept"]["token"] == first
+    assert run["adopted"]["token"] == run["proven"]["token"] == GIVEN
+    assert GIVEN in run["link"]["url"] or "%7B" in run["link"]["url"]
+    assert run["link"]["contains_token"]
+    assert run["wallet"]["wallet"] == 9
+    secrets = {first, GIVEN, "dead-token-0123456789", run["rotated"]["token"] or first}
+    for result in (run["minted"], run["tried"], *run["looped"]["results"]):
+        if result["token"]:
+            secrets.add(result["token"])
+    assert len(secrets) >= (3 if "--check" in options else 6)
+    for secret in secrets:
+        assert secret not in run.shown
+        assert secret not in run.syslog
+        assert repr(secret)[1:-1] not in run.shown
+    assert run["link"]["url"] not in run.shown
+    assert "echovalue_token" in run.syslog, "the shim must see what goes to the system log"
+    for failed in ("dead", "dead_wallet", "dead_link"):
+        assert "HTTP 401" in run[failed]["msg"]
+        assert run[failed]["msg"] in run.shown.replace("\\n", "\n")
+
+
+def test_a_link_without_the_token_is_shown_whole(ansible: Ansible, tmp_path: Path) -> None:
+    run = ansible.play(
+        token("token", path=str(tmp_path / "token")),
+        link("link", path=str(tmp_path / "token"), amount=3),
+        link("given", token="{{ token.token }}"),
+        options=("-v",),
+    )
+    assert run["link"]["url"] == run["given"]["url"]
+    assert run["link"]["url"].startswith("https://buy.stripe.com/")
+    assert run["token"]["hash"] in run["link"]["url"]
+    assert not run["link"]["contains_token"]
+    assert run["link"]["url"] in run.screen
+    assert run["token"]["token"] not in run.shown
+
+
+def test_a_difference_shows_hashes(ansible: Ansible, tmp_path: Path) -> None:
+    path = str(tmp_path / "token")
+    first = ansible.play(token(path=path))["result"]
+    run = ansible.play(token(path=path, regenerate="always"), options=("--check", "--diff"))
+    assert f"-sha256 {first['hash']}" in run.screen
+    assert "+a new token" in run.screen
+    assert first["token"] not in run.shown
+
+
+def test_no_job_in_the_background(ansible: Ansible, tmp_path: Path) -> None:
+    run = ansible.play({**token(path=str(tmp_path / "token")), "async": 10, "poll": 1}, fails=True)
+    assert "async" in run.screen
+    assert not (tmp_path / "token").exists()

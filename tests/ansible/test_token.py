@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""echovalue_token: each state by check, run, check again, run again; faults; races."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ansible.playbook import Ansible, Task, token
+from tests.emulator.client import Emulator
+
+GIVEN = "given-token-0123456789abcdef"
+
+
+def cycle(ansible: Ansible, **options: Any) -> tuple[dict[str, Any], ...]:
+    """Check, run, check again, run again: return the four results."""
+    names = ("check", "run", "check_again", "run_again")
+    tasks: list[Task] = []
+    for name in names:
+        tasks.append({**token(name, **options), "check_mode": name.startswith("check"), "diff": True})
+    run = ansible.play(*tasks)
+    return tuple(run[name] for name in names)
+
+
+def picture(result: dict[str, Any]) -> tuple[bool, str]:
+    return result["changed"], result["status"]
+
+
+def content(directory: Path) -> dict[str, str]:
+    return {entry.name: entry.read_text() for entry in directory.iterdir()}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A directory for tokens alone."""
+    directory = tmp_path / "place"
+    directory.mkdir()
+    return directory
+
+
+def test_minting(ansible: Ansible, emulator: Emulator, place: Path) -> None:
+    path = place / "token"
+    check, run, check_again, run_again = cycle(ansible, path=str(path))
+    assert picture(check) == (True, "minted")
+    assert (check["token"], check["hash"]) == (None, None)
+    assert picture(run) == (True, "minted")
+    assert picture(check_again) == picture(run_again) == (False, "kept")
+    assert path.read_text() == run["token"] + "\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert run_again["token"] == check_again["token"] == run["token"]
+    assert run_again["hash"] == run["hash"]
+    assert run_again["balance"] == 100
+    assert run["path"] == str(path)
+    assert run["backup_file"] is None
+    assert run["hash"] in run["diff"]["after"]
+    assert run["token"] not in str(run["diff"])
+    assert list(content(place)) == ["token"]
+    stats = emulator.stats()
+    assert stats["mints"] == 1
+    assert stats["credits_spent"] == 0
+    assert stats["total"] == 3, "one mint, and one probe for each run that found the token"
+
+
+def test_adopting(ansible: Ansible, emulator: Emulator, place: Path) -> None:
+    emulator.register(GIVEN, wallet=7)
+    path = place / "token"
+    check, run, check_again, run_again = cycle(ansible, path=str(path), token=GIVEN)
+    assert picture(check) == picture(run) == (True, "adopted")
+    assert picture(check_again) == picture(run_again) == (False, "kept")
+    assert check["token"] == run["token"] == run_again["token"] == GIVEN
+    assert run["balance"] == 7
+    assert path.read_text() == GIVEN + "\n"
+    assert emulator.stats()["mints"] == 0
+
+
+def test_adopting_in_place_of_another(ansible: Ansible, emulator: Emulator, place: Path) -> None:
+    emulator.register(GIVEN)
+    path = place / "token"
+    first = ansible.play(token(path=str(path)))["result"]
+    _check, run, _check_again, run_again = cycle(ansible, path=str(path), token=GIVEN)
+    assert picture(run) == (True, "adopted")
+    assert picture(run_again) == (False, "kept")
+    assert Path(run["backup_file"]).read_text() == first["token"] + "\n"
+
+
+def test_proving_a_token_without_a_place(ansible: Ansible, emulator: Emulator) -> None:
+    emulator.register(GIVEN)
+    result = ansible.play(token(token=GIVEN))["result"]
+    assert picture(result) == (False, "adopted")
+    assert (result["token"], result["path"], result["balance"]) == (GIVEN, None, 100)
+
+
+def test_minting_without_a_place(ansible: Ansible, emulator: Emulator) -> None:
+    run = ansible.play(token("check") | {"check_mode": True}, token("one"), token("two"))
+    assert picture(run["check"]) == picture(run["one"]) == (True, "minted")
+    assert run["one"]["token"] != run["two"]["token"]
+    assert emulator.stats()["mints"] == 2
+
+
+def test_removing(ansible: Ansible, emulator: Emulator, place: Path) -> None:
+    path = place / "token"
+    first = ansible.play(token(path=str(path)))["result"]
+    emulator.reset_stats()
+    check, run, check_again, run_again = cycle(ansible, path=str(path), state="absent")
+    assert picture(check) == picture(run) == (True, "removed")
+    assert picture(check_again) == picture(run_again) == (False, "absent")
+    assert "cannot revoke" in str(run["warnings"])
+    assert "warnings" not in run_again
+    assert run["token"] is None
+    assert list(content(place).values()) == [first["token"] + "\n"]
+    assert stat.S_IMODE(Path(run["backup_file"]).stat().st_mode) == 0o600
+    assert emulator.stats()["total"] == 0
+    ansible.play(token(path=str(path)), token(path=str(path), state="absent", backup=False))
+    assert list(content(place).values()) == [first["token"] + "\n"]
+
+
+def test_rotating(ansible: Ansible, emulator: Emulator, place: Path) -> None:
+    path = place / "token"
+    first = ansible.play(token(path=str(path)))["result"]
+    check, run, _check_again, run_again = cycle(ansible, path=str(path), regenerate="always")
+    assert picture(check) == picture(run) == picture(run_again) == (True, "replaced")
+    assert check["token"] is None
+    assert Path(run["backup_file"]).read_text() == first["token"] + "\n"
+    assert Path(run_again["backup_file"]).read_text() == run["token"] + "\n"
+    assert path.read_text() == run_again["token"] + "\n"
+    assert first["hash"] in run["diff"]["before"]
+
+
+def test_a_token_that_the_service_forgot(ansible: Ansible, emulator: Emulator, place: Path) -> None:
+    path = place / "token"
+    first = ansible.play(token(path=str(path)))["result"]
+    emulator.forget(first["hash"])
+    refused = ansible.play(token(path=str(path)), fails=True)
+    assert "if_invalid" in refused["result"]["msg"]
+    assert "if_invalid" in refused.screen, "a failure is not censored"
+    assert path.read_text() == first["token"] + "\n"
+    _check, run, _check_again, run_again = cycle(ansible, path=str(path), regenerate="if_invalid")
+    assert picture(run) == (True, "replaced")
+    assert picture(run_again) == (False, "kept")
+
+
+@pytest.mark.parametrize("regenerate", ["never", "if_invalid"])
+def test_an_empty_wallet_replaces_nothing(
+    ansible: Ansible, emulator: Emulator, place: Path, regenerate: str
+) -> None:
+    first = ansible.play(token(path=str(place / "token")))["result"]
+    emulator.set_wallet(first["hash"], 0)
+    emulator.fault("GET /recharge", "status", status=402, body="Insufficient credits")
+    result = ansible.play(token(path=str(place / "token"), regenerate=regenerate))["result"]
+    assert picture(result) == (False, "kept")
+    assert (result["token"], result["balance"]) == (first["token"], 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("status", {"status": 500}),
+        ("status", {"status": 403}),
+        ("html", {}),
+        ("redirect", {"location": "http://127.0.0.1:9/"}),
+        ("drop", {}),
+        ("hang", {}),
+        ("huge", {"bytes": 100_000}),
+    ],
+)
+def test_doubt_changes_nothing(
+    ansible: Ansible, emulator: Emulator, place: Path, kind: str, options: dict[str, Any]
+) -> None:
+    path = place / "token"
+    first = ansible.play(token(path=str(path)))["result"]
+    emulator.fault("*", kind, times=0, **options)
+    quick = {"retries": 0, "timeout": 0.5}
+    run = ansible.play(
+        token("kept", path=str(path), regenerate="if_invalid", ignore_errors=True, **quick),
+        token("new", path=str(place / "new"), ignore_errors=True, **quick),
+        token("unverified", path=str(path), verify=False),
+    )
+    assert run["kept"]["failed"]
+    assert run["new"]["failed"]
+    assert picture(run["unverified"]) == (False, "kept")
+    assert content(place) == {"token": first["token"] + "\n"}
+    assert "Traceback" not in run.shown
+
+
+def test_a_mint_in_doubt_is_sent_once(ansible: Ansible, emulator: Emulator, place: Path) -> None:
+    emulator.fault("POST /token", "drop", after_work=True, times=0)
+    run = ansible.play(token(path=str(place / "token")), fails=True)
+    assert "may have been minted and lost" in run["result"]["msg"]
+    assert len([r for r in emulator.requests() if r["method"] == "POST"]) == 1
+    assert content(place) == {}
+
+
+def test_trouble_that_passes_is_waited_for(ansible: Ansible, emulator: Emulator, place: Path) -> None:
+    emulator.fault("POST /token", "status", status=429, headers={"Retry-After": "1"})
+    emulator.fault("POST /token", "status", status=503)
+    result = ansible.play(token(path=str(place / "token")))["result"]
+    assert picture(result) == (True, "minted")
+    assert emulator.stats()["mints"] == 1
+
+
+def test_what_stands_in_the_way_is_told_before_any_mint(
+    ansible: Ansible, emulator: Emulator, place: Path
+) -> None:
+    (place / "empty").write_text("")
+    (place / "binary").write_bytes(b"\xff\0" * 40)
+    (place / "directory").mkdir()
+    names = ["empty", "binary", "directory", "missing/token", "empty/token"]
+    run = ansible.play(
+        *[token(f"r{i}", path=str(place / name), ignore_errors=True) for i, name in enumerate(names)],
+        token("owner", path=str(place / "owned"), owner="no-such-user", ignore_errors=True),
+        token("http", path=str(place / "http"), base_url="http://echovalue.example", ignore_errors=True),
+        token("both", path=str(place / "both"), token=GIVEN, regenerate="always", ignore_errors=True),
+        token("absent", state="absent", ignore_errors=True),
+        {**token("later", path=str(place / "missing" / "token")), "check_mode": True},
+    )
+    assert all(run[name].get("failed") for name in run.registered if name != "later"), run.registered
+    assert picture(run["later"]) == (True, "minted")
+    assert "does not exist" in str(run["later"]["warnings"])
+    assert emulator.stats()["total"] == 0
+    assert sorted(entry.name for entry in place.iterdir()) == ["binary", "directory", "empty"]
+
+
+def test_owner_group_and_mode(ansible: Ansible, place: Path) -> None:
+    path = place / "token"
+    options = {"path": str(path), "mode": "0640", "group": str(os.getgid())}
+    check, run, check_again, run_again = cycle(ansible, **options)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert [result["changed"] for result in (check, run, check_again, run_again)] == [True, True, False, False]
+    check, run, check_again, run_again = cycle(ansible, path=str(path))
+    assert [picture(result) for result in (check, run, check_again, run_again)] == [
+        (True, "kept"),
+        (True, "kept"),
+        (False, "kept"),
+        (False, "kept"),
+    ]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_many_processes_at_once_end_with_one_token(
+    ansible: Ansible, emulator: Emulator, place: Path
+) -> None:
+    emulator.options(latency=0.2)
+    path = str(place / "token")
+    processes = [ansible.start(_playbook(ansible, path)) for _ in range(4)]
+    for process in processes:
+        screen, _nothing = process.communicate(timeout=120)
+        assert process.returncode == 0, screen
+    assert emulator.stats()["mints"] == 1
+    assert list(content(place)) == ["token"]
+
+
+def _playbook(ansible: Ansible, path: str) -> Path:
+    playbook = ansible.directory / "race.yml"
+    playbook.write_text(
+        "- hosts: localhost\n  gather_facts: false\n  tasks:\n"
+        f"    - echovalue.cloud.echovalue_token: {{path: {path}}}\n"
+    )
+    return playbook

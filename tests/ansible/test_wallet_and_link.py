@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""echovalue_wallet_info and echovalue_recharge_link; defaults, the environment, certificates."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.ansible.playbook import Ansible, link, token, wallet
+from tests.emulator.client import Emulator
+
+GIVEN = "given-token-0123456789abcdef"
+
+
+def test_wallets(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
+    path = str(tmp_path / "token")
+    ansible.environment["ECHOVALUE_TOKEN"] = GIVEN
+    emulator.register(GIVEN, wallet=0)
+    run = ansible.play(
+        token("token", path=path),
+        wallet("free", path=path, details=False),
+        wallet("whole", path=path),
+        {**wallet("checked", path=path), "check_mode": True},
+        wallet("empty"),
+        wallet("empty_free", details=False),
+        wallet("unknown", token="unknown-token-0123456789", ignore_errors=True),
+        wallet("missing", path=path + "-missing", ignore_errors=True),
+        wallet("both", path=path, token=GIVEN, ignore_errors=True),
+    )
+    digest = run["token"]["hash"]
+
+    def picture(name: str) -> tuple[object, ...]:
+        result = run[name]
+        return result["changed"], result["wallet"], result["created"], result["hash"], result["cost"]
+
+    assert picture("free") == (False, 100, None, digest, 0)
+    assert picture("whole")[:2] == (False, 99)
+    assert run["whole"]["cost"] == 1
+    assert run["whole"]["created"].endswith("Z")
+    assert run["checked"]["wallet"] == 98
+    assert picture("empty")[1:3] == (0, None)
+    assert picture("empty_free")[1:3] == (0, None)
+    for name, word in (("unknown", "401"), ("missing", "no token file"), ("both", "mutually exclusive")):
+        assert run[name]["failed"]
+        assert word in run[name]["msg"]
+    assert emulator.stats()["credits_spent"] == 2
+
+
+def test_an_older_deployment_without_headers(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
+    emulator.options(balance_headers=False)
+    path = str(tmp_path / "token")
+    run = ansible.play(
+        token("minted", path=path),
+        token("kept", path=path),
+        wallet("free", path=path, details=False),
+        wallet("whole", path=path),
+        link("link", path=path),
+    )
+    assert run["kept"]["balance"] is run["free"]["wallet"] is run["link"]["balance"] is None
+    assert (run["whole"]["wallet"], run["whole"]["cost"]) == (99, 1)
+
+
+def test_links(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
+    path = str(tmp_path / "token")
+    run = ansible.play(
+        token("token", path=path),
+        link("one", path=path),
+        link("three", path=path, amount=3),
+        link("two", path=path, amount=2, ignore_errors=True),
+        link("none", ignore_errors=True),
+    )
+    assert (run["one"]["amount"], run["three"]["amount"]) == (1, 3)
+    assert run["three"]["balance"] == 100
+    assert run["two"]["failed"]
+    assert "ECHOVALUE_TOKEN" in run["none"]["msg"]
+    asked = [request["query"] for request in emulator.requests() if request["path"] == "/recharge"]
+    assert asked == ["amount=1", "amount=3"]
+
+
+def test_defaults_of_the_action_group(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
+    del ansible.environment["ECHOVALUE_BASE_URL"]
+    path = str(tmp_path / "token")
+    run = ansible.play(
+        token(path=path),
+        wallet("wallet", path=path),
+        link("link", path=path),
+        module_defaults={"group/echovalue.cloud.echovalue": {"base_url": emulator.url, "retries": 0}},
+    )
+    assert run["result"]["status"] == "minted"
+    assert run["wallet"]["wallet"] == 99
+
+
+def test_requests_that_is_missing_is_named(ansible: Ansible, tmp_path: Path) -> None:
+    (tmp_path / "hide").mkdir()
+    (tmp_path / "hide" / "requests.py").write_text("raise ImportError('No module named requests')")
+    ansible.environment["PYTHONPATH"] += f":{tmp_path / 'hide'}"
+    run = ansible.play(token(path=str(tmp_path / "token")), fails=True)
+    assert "requests" in run["result"]["msg"]
+    assert sys.executable in run["result"]["msg"]
+    assert not (tmp_path / "token").exists()
