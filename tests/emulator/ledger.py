@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the emulator remembers, in SQLite: tokens, wallets, settings, requests, faults, options.
+
+A token is kept as its hash alone. The table of requests is both the service's log and the source
+of every statistic, so they cannot disagree; it is kept whole, which suits tests and benchmarks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import sqlite3
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
+
+FREE_CREDITS = 100
+RECENT = 10_000  # how many requests the control API lists
+
+_SCHEMA = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE IF NOT EXISTS tokens (
+    hash TEXT PRIMARY KEY,
+    wallet INTEGER NOT NULL CHECK (typeof(wallet) = 'integer' AND wallet >= 0),
+    created TEXT NOT NULL,
+    settings TEXT NOT NULL DEFAULT '{}'
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS requests (
+    id INTEGER PRIMARY KEY,
+    timestamp TEXT NOT NULL,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    query TEXT NOT NULL,
+    header_names TEXT NOT NULL,
+    user_agent TEXT,
+    token_hash TEXT,
+    connection INTEGER NOT NULL,
+    status INTEGER,
+    error TEXT,
+    milliseconds REAL NOT NULL,
+    minted INTEGER NOT NULL,
+    cost INTEGER NOT NULL,
+    balance INTEGER
+);
+CREATE INDEX IF NOT EXISTS requests_of_token ON requests (token_hash, id)
+    WHERE token_hash IS NOT NULL;
+CREATE TABLE IF NOT EXISTS faults (
+    id INTEGER PRIMARY KEY,
+    call TEXT NOT NULL,
+    times INTEGER NOT NULL CHECK (typeof(times) = 'integer' AND times >= 0),
+    fault TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS options (
+    links TEXT NOT NULL DEFAULT 'hash' CHECK (links IN ('hash', 'token')),
+    balance_headers INTEGER NOT NULL DEFAULT 1 CHECK (balance_headers IN (0, 1)),
+    latency REAL NOT NULL DEFAULT 0 CHECK (typeof(latency) = 'real' AND latency >= 0),
+    counted_after INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO options DEFAULT VALUES;
+DELETE FROM options WHERE rowid > 1;
+"""
+
+_RECORD = """
+INSERT INTO requests (timestamp, method, path, query, header_names, user_agent, token_hash,
+                      connection, status, error, milliseconds, minted, cost, balance)
+VALUES (:timestamp, :method, :path, :query, :header_names, :user_agent, :token_hash,
+        :connection, :status, :error, :milliseconds, :minted, :cost, :balance)
+"""
+
+
+class Account(NamedTuple):
+    """A token as the ledger knows it; `settings` is JSON text."""
+
+    wallet: int
+    created: str
+    settings: str
+
+
+class Options(NamedTuple):
+    """How the service behaves now; `faulty` says whether any fault waits."""
+
+    links: str
+    balance_headers: bool
+    latency: float
+    faulty: bool
+
+
+def hash_of(token: bytes) -> str:
+    """Return the sha256 hex of `token`."""
+    return hashlib.sha256(token).hexdigest()
+
+
+def timestamp() -> str:
+    """Return the time now in UTC, with two digits of fraction as the service writes it."""
+    now = datetime.now(timezone.utc)
+    return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 10_000:02d}Z"
+
+
+class Ledger:
+    """One connection to the database at `path`; each worker has its own."""
+
+    def __init__(self, path: str) -> None:
+        self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
+        self._db.execute("PRAGMA synchronous = NORMAL")
+
+    def create(self) -> None:
+        """Make the tables that are missing."""
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Let the database go."""
+        self._db.close()
+
+    def transaction(self) -> sqlite3.Connection:
+        """Begin to write: what `with ledger.transaction():` holds happens whole or not at all."""
+        self._db.execute("BEGIN IMMEDIATE")
+        return self._db
+
+    # Tokens
+
+    def mint(self) -> str:
+        """Return a new token, of which only the hash is kept."""
+        token = secrets.token_hex(16)
+        self.register(token)
+        return token
+
+    def register(self, token: str, wallet: int = FREE_CREDITS) -> str:
+        """Make `token` known, with `wallet` credits; return its hash."""
+        digest = hash_of(token.encode())
+        self._db.execute(
+            "INSERT INTO tokens (hash, wallet, created) VALUES (?, ?, ?)"
+            " ON CONFLICT (hash) DO UPDATE SET wallet = excluded.wallet",
+            (digest, wallet, timestamp()),
+        )
+        return digest
+
+    def account(self, digest: str) -> Account | None:
+        """Return the account of a token's hash, None when it is unknown."""
+        row = self._db.execute(
+            "SELECT wallet, created, settings FROM tokens WHERE hash = ?", (digest,)
+        ).fetchone()
+        return row and Account(*row)
+
+    def spend(self, digest: str) -> Account | None:
+        """Take one credit and return the account after it, None when there is no credit."""
+        row = self._db.execute(
+            "UPDATE tokens SET wallet = wallet - 1 WHERE hash = ? AND wallet > 0"
+            " RETURNING wallet, created, settings",
+            (digest,),
+        ).fetchone()
+        return row and Account(*row)
+
+    def set_settings(self, digest: str, settings: str) -> None:
+        """Keep a token's settings, JSON text."""
+        self._db.execute("UPDATE tokens SET settings = ? WHERE hash = ?", (settings, digest))
+
+    def set_wallet(self, digest: str, wallet: int) -> bool:
+        """Set a balance; say whether the token is known."""
+        changed = self._db.execute("UPDATE tokens SET wallet = ? WHERE hash = ?", (wallet, digest))
+        return changed.rowcount == 1
+
+    def forget(self, digest: str) -> bool:
+        """Remove a token; say whether it was known."""
+        return self._db.execute("DELETE FROM tokens WHERE hash = ?", (digest,)).rowcount == 1
+
+    def tokens(self) -> list[dict[str, Any]]:
+        """Return hash, wallet and created of every token."""
+        return self._rows("SELECT hash, wallet, created FROM tokens ORDER BY created, hash")
+
+    # Requests
+
+    def record(self, entry: dict[str, Any]) -> None:
+        """Write down one request; `entry` has a value for each column but the id."""
+        self._db.execute(_RECORD, entry)
+
+    def logs(self, digest: str, n: int) -> list[dict[str, Any]]:
+        """Return the newest `n` answered requests of a token, newest first."""
+        return self._rows(
+            "SELECT id, method, path, method || ' ' || path AS endpoint, status AS status_code,"
+            " milliseconds AS response_time_ms, error, timestamp,"
+            " strftime('%Y-%m-%dT%H:%M:%fZ', timestamp, '+30 days') AS expiration, cost, balance"
+            " FROM requests WHERE token_hash = ? AND status IS NOT NULL ORDER BY id DESC LIMIT ?",
+            (digest, n),
+        )
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return the recent requests since the last reset, oldest first."""
+        rows = self._rows(
+            "SELECT method, path, query, header_names, user_agent, token_hash, status"
+            " FROM requests, options WHERE id > counted_after ORDER BY id DESC LIMIT ?",
+            (RECENT,),
+        )
+        return [{**row, "header_names": row["header_names"].split()} for row in reversed(rows)]
+
+    def stats(self) -> dict[str, Any]:
+        """Return what was counted since the last reset, and how many tokens there are."""
+        total, mints, spent, connections = self._db.execute(
+            "SELECT count(*), ifnull(sum(minted), 0), ifnull(sum(cost), 0),"
+            " count(DISTINCT connection) FROM requests, options WHERE id > counted_after"
+        ).fetchone()
+        calls = self._db.execute(
+            "SELECT method || ' ' || path AS call, count(*)"
+            " FROM requests, options WHERE id > counted_after GROUP BY call"
+        ).fetchall()
+        (tokens,) = self._db.execute("SELECT count(*) FROM tokens").fetchone()
+        return {
+            "total": total,
+            "requests": dict(calls),
+            "mints": mints,
+            "credits_spent": spent,
+            "connections": connections,
+            "tokens": tokens,
+        }
+
+    def reset_stats(self) -> None:
+        """Count from here; the service's own logs stay."""
+        self._db.execute(
+            "UPDATE options SET counted_after = (SELECT ifnull(max(id), 0) FROM requests)"
+        )
+
+    # Faults and options
+
+    def add_fault(self, call: str, times: int, fault: dict[str, Any]) -> None:
+        """Let `call` (or `*`) meet `fault` the next `times` times; 0 is for ever."""
+        self._db.execute(
+            "INSERT INTO faults (call, times, fault) VALUES (?, ?, ?)",
+            (call, times, json.dumps(fault)),
+        )
+
+    def take_fault(self, call: str) -> dict[str, Any] | None:
+        """Return the first fault that waits for `call` and use it up, None when there is none."""
+        with self.transaction():
+            found = self._db.execute(
+                "SELECT id, times, fault FROM faults WHERE call IN (?, '*') ORDER BY id LIMIT 1",
+                (call,),
+            ).fetchone()
+            if found is None:
+                return None
+            number, times, fault = found
+            if times == 1:
+                self._db.execute("DELETE FROM faults WHERE id = ?", (number,))
+            elif times > 1:
+                self._db.execute("UPDATE faults SET times = times - 1 WHERE id = ?", (number,))
+        return json.loads(fault)
+
+    def clear_faults(self) -> None:
+        """Remove every fault."""
+        self._db.execute("DELETE FROM faults")
+
+    def options(self) -> Options:
+        """Return the options; every request asks, so each worker sees a change at once."""
+        return Options(
+            *self._db.execute(
+                "SELECT links, balance_headers, latency, EXISTS (SELECT 1 FROM faults) FROM options"
+            ).fetchone()
+        )
+
+    def set_options(
+        self,
+        links: str | None = None,
+        balance_headers: bool | None = None,
+        latency: float | None = None,
+    ) -> None:
+        """Change the options that are given."""
+        self._db.execute(
+            "UPDATE options SET links = ifnull(?, links),"
+            " balance_headers = ifnull(?, balance_headers), latency = ifnull(?, latency)",
+            (links, balance_headers, latency),
+        )
+
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
+        found = self._db.execute(query, values)
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row)) for row in found]

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The running server: a socket, worker processes that share it, and their clean end."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+
+from . import control
+from .faults import Connection
+from .ledger import Ledger
+from .openapi import DOCUMENT
+from .service import Service
+
+
+class Server(uvicorn.Server):
+    """A server that tells when it accepts connections."""
+
+    def __init__(self, ledger: Ledger, ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                application(ledger),
+                http=Connection,
+                loop="uvloop",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets)
+        self._ready()
+
+
+def application(ledger: Ledger) -> Starlette:
+    """Return the ASGI application over `ledger`: the service, its document, the control API."""
+    return Starlette(
+        routes=[
+            Mount("/_emulator", routes=control.routes(ledger)),
+            Route("/openapi.json", lambda _: JSONResponse(DOCUMENT)),
+            Mount("/", Service(ledger)),
+        ],
+        exception_handlers={Exception: _report},
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on `host`, which must be this machine's own; port 0 is any."""
+    address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    if not address.is_loopback:
+        raise ValueError("only a loopback host, such as 127.0.0.1, is served")
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    return socket.create_server((str(address), port), family=family, backlog=2048)
+
+
+def serve(
+    listener: socket.socket,
+    database: str,
+    workers: int,
+    ready: Callable[[], None],
+    parent: int | None,
+) -> None:
+    """Serve `listener` until SIGTERM, SIGINT or the end of what the descriptor `parent` reads.
+
+    `ready` is called once the server accepts connections.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    with _siblings(workers - 1) as first:
+        if parent is not None:
+            _end_with(parent)
+        with closing(Ledger(database)) as ledger:
+            Server(ledger, ready if first else lambda: None).run([listener])
+
+
+@contextmanager
+def _siblings(count: int) -> Iterator[bool]:
+    """Fork `count` further processes, and end them at the end; yield whether this is the first."""
+    lifeline, held = os.pipe()
+    children: list[int] = []
+    for _ in range(count):
+        child = os.fork()
+        if child == 0:
+            os.close(held)
+            _end_with(lifeline)
+            try:
+                yield False
+            finally:
+                os._exit(0)  # what the first process has opened is the first one's to clean up
+        children.append(child)
+    try:
+        yield True
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGTERM)
+        for child in children:
+            os.waitpid(child, 0)
+
+
+def _end_with(pipe: int) -> None:
+    """Stop this process when nobody holds the other end of `pipe` any more."""
+
+    def watch() -> None:
+        while os.read(pipe, 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _report(_: Request, error: Exception) -> Response:
+    traceback.print_exception(type(error), error, error.__traceback__)
+    return PlainTextResponse("Internal Server Error", 500)

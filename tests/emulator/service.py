@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The service's calls, as its documentation gives them.
+
+One request is one transaction: the work and its record are kept together or not at all, and only
+then does the client hear of it. So every token that was answered is there after a crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, quote
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from .faults import Fault
+from .ledger import FREE_CREDITS, Account, Ledger, Options, hash_of, timestamp
+
+MINIMUM_TOKEN = 10
+LOG_SIZES = {str(n) for n in range(1, 101)}
+PRODUCTS = {"1": "emulator1million", "3": "emulator3million"}
+SETTINGS = {"low_balance_threshold": int, "low_balance_email": str, "low_balance_webhook": dict}
+WEBHOOK = {"url": str, "headers": dict, "format": str, "template": str, "options": dict}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call comes to; `balance` is None when there is no wallet to speak of."""
+
+    body: str
+    status: int = 200
+    media_type: str = "text/plain"
+    cost: int = 0
+    balance: int | None = None
+    allow: str | None = None
+    minted: bool = False
+
+
+class RefusedError(Exception):
+    """A call that ends in an error; what it has cost stays spent."""
+
+    def __init__(self, status: int, text: str, cost: int = 0, balance: int | None = None) -> None:
+        super().__init__(text)
+        self.answer = Answer(text, status, cost=cost, balance=balance)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request that has come in whole."""
+
+    request: Request
+    body: bytes
+    token: str  # empty when there is none
+    token_hash: str
+    options: Options
+    began: float
+
+
+class Service:
+    """The ASGI application for everything that is not the control API."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.calls: dict[str, dict[str, Callable[[Visit], Answer]]] = {
+            "/token": {"GET": self.get_wallet, "POST": self.mint},
+            "/recharge": {"GET": self.recharge},
+            "/token/logs": {"GET": self.get_logs},
+            "/token/settings": {"GET": self.get_settings, "PUT": self.put_settings},
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, through a fault when one waits for it."""
+        request = Request(scope, receive)
+        began = time.perf_counter()
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return
+        options = self.ledger.options()
+        fault = None
+        if options.faulty and (found := self.ledger.take_fault(_name(scope))):
+            fault = Fault(**found)
+        delay = options.latency + (fault.delay if fault else 0)
+        if delay:
+            await asyncio.sleep(delay)
+        token = request.headers.get("x-token", "")
+        visit = Visit(request, body, token, hash_of(token.encode("latin-1")), options, began)
+        response = self.respond(visit, fault)
+        if fault:
+            await fault.deliver(response, request, send)
+        else:
+            await response(scope, receive, send)
+
+    def respond(self, visit: Visit, fault: Fault | None) -> Response:
+        """Do the call and write it down, in one transaction; return what to tell the client."""
+        with self.ledger.transaction():
+            answer = self.work(visit) if fault is None or fault.works else None
+            response = _response(answer, visit.options) if answer else None
+            if fault:
+                response = fault.replace(response)
+            assert response is not None
+            told = response.status_code if fault is None or fault.answers else None
+            self.ledger.record(_entry(visit, answer or Answer(""), told))
+        return response
+
+    def work(self, visit: Visit) -> Answer:
+        """Do the call that method and path name."""
+        methods = self.calls.get(visit.request.scope["path"])
+        if methods is None:
+            return Answer("Not Found", 404)
+        call = methods.get(visit.request.method)
+        if call is None:
+            return Answer("Method Not Allowed", 405, allow=", ".join(methods))
+        try:
+            return call(visit)
+        except RefusedError as refused:
+            return refused.answer
+
+    # The calls
+
+    def mint(self, visit: Visit) -> Answer:
+        """POST /token: a new token with its free credits."""
+        is_form = visit.request.headers.get("content-type", "").startswith(
+            "application/x-www-form-urlencoded"
+        )
+        if not is_form or parse_qs(visit.body.decode("latin-1")).get("token") != ["new"]:
+            raise RefusedError(400, "Bad Request")
+        return Answer(self.ledger.mint(), balance=FREE_CREDITS, minted=True)
+
+    def get_wallet(self, visit: Visit) -> Answer:
+        """GET /token: the wallet, for one credit."""
+        account = self.payer(visit)
+        return _paid(
+            account,
+            {"wallet": account.wallet, "created": account.created, "hash": visit.token_hash},
+        )
+
+    def recharge(self, visit: Visit) -> Answer:
+        """GET /recharge: a payment link."""
+        account = self.holder(visit)
+        product = PRODUCTS.get(visit.request.query_params.get("amount", "1"))
+        if product is None:
+            raise RefusedError(400, "Bad Request", balance=account.wallet)
+        reference = visit.token_hash if visit.options.links == "hash" else quote(visit.token, "")
+        return Answer(
+            f"https://buy.stripe.com/{product}?client_reference_id={reference}",
+            balance=account.wallet,
+        )
+
+    def get_logs(self, visit: Visit) -> Answer:
+        """GET /token/logs: the newest requests made with the token."""
+        account = self.holder(visit)
+        asked = visit.request.query_params.get("n", "5")
+        if asked not in LOG_SIZES:
+            raise RefusedError(400, "Bad Request", balance=account.wallet)
+        logs = self.ledger.logs(visit.token_hash, int(asked))
+        return _json({"logs": logs, "n": len(logs)}, 0, account.wallet)
+
+    def get_settings(self, visit: Visit) -> Answer:
+        """GET /token/settings: the low-balance alerts, for one credit."""
+        account = self.payer(visit)
+        return _paid(account, json.loads(account.settings))
+
+    def put_settings(self, visit: Visit) -> Answer:
+        """PUT /token/settings: new low-balance alerts, for one credit even when refused."""
+        account = self.payer(visit)
+        try:
+            settings = json.loads(visit.body)
+        except (ValueError, RecursionError):
+            settings = None
+        if not _valid(settings):
+            raise RefusedError(400, "Bad Request", 1, account.wallet)
+        self.ledger.set_settings(visit.token_hash, json.dumps(settings))
+        return _paid(account, settings)
+
+    # Who calls
+
+    def holder(self, visit: Visit) -> Account:
+        """Return the account of the token that calls, or refuse it."""
+        account = self.ledger.account(visit.token_hash)
+        if account is None or len(visit.token) < MINIMUM_TOKEN:
+            raise RefusedError(401, "Unauthorized")
+        return account
+
+    def payer(self, visit: Visit) -> Account:
+        """Return the account after it paid one credit, or refuse it."""
+        self.holder(visit)
+        account = self.ledger.spend(visit.token_hash)
+        if account is None:
+            raise RefusedError(402, "Insufficient credits", balance=0)
+        return account
+
+
+def _name(scope: Scope) -> str:
+    return f"{scope['method']} {scope['path']}"
+
+
+def _json(value: Any, cost: int, balance: int) -> Answer:
+    return Answer(json.dumps(value), media_type="application/json", cost=cost, balance=balance)
+
+
+def _paid(account: Account, value: Any) -> Answer:
+    return _json(value, 1, account.wallet)
+
+
+def _response(answer: Answer, options: Options) -> Response:
+    headers = {}
+    if answer.allow:
+        headers["allow"] = answer.allow
+    if options.balance_headers and answer.balance is not None:
+        headers["x-balance"] = str(answer.balance)
+        headers["x-cost"] = str(answer.cost)
+    return Response(answer.body, answer.status, headers, answer.media_type)
+
+
+def _entry(visit: Visit, answer: Answer, told: int | None) -> dict[str, Any]:
+    scope = visit.request.scope
+    return {
+        "timestamp": timestamp(),
+        "method": scope["method"],
+        "path": scope["path"],
+        "query": scope["query_string"].decode("latin-1"),
+        "header_names": b" ".join([name for name, _ in scope["headers"]]).decode("latin-1"),
+        "user_agent": visit.request.headers.get("user-agent"),
+        "token_hash": visit.token_hash if visit.token else None,
+        "connection": scope["extensions"]["connection"].number,
+        "status": told,
+        "error": answer.body if answer.status >= 400 else None,
+        "milliseconds": round((time.perf_counter() - visit.began) * 1000, 2),
+        "minted": answer.minted,
+        "cost": answer.cost,
+        "balance": answer.balance,
+    }
+
+
+def _valid(settings: Any) -> bool:
+    """Say whether `settings` is what the document's schema `Settings` describes."""
+    if not isinstance(settings, dict) or not settings.keys() <= SETTINGS.keys():
+        return False
+    if not all(type(value) is SETTINGS[name] for name, value in settings.items()):
+        return False
+    webhook = settings.get("low_balance_webhook", {"url": "https://"})
+    return (
+        settings.get("low_balance_threshold", 0) >= 0
+        and "@" in settings.get("low_balance_email", "@")
+        and all(type(value) is WEBHOOK.get(name) for name, value in webhook.items())
+        and webhook.get("url", "").startswith("https://")
+        and all(type(value) is str for value in webhook.get("headers", {}).values())
+    )
