@@ -113,7 +113,9 @@ class Emulator:
     # What happened
 
     def stats(self) -> dict[str, Any]:
-        """Return `total`, `requests` (by call), `mints`, `credits_spent`, `connections`, `tokens`."""
+        """Return what was counted: `total`, `requests` by call, `mints`, `credits_spent`,
+        `connections` (over TCP, by service requests); and how many `tokens` there are.
+        """
         return self._control("GET", "/stats")
 
     def reset_stats(self) -> None:
