@@ -7,7 +7,6 @@ import ipaddress
 import os
 import signal
 import socket
-import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -42,7 +41,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 timeout_keep_alive=75,
-                timeout_graceful_shutdown=1,
+                timeout_graceful_shutdown=0,  # whoever waits then meets a fault
             )
         )
         self._ready = ready
@@ -85,13 +84,13 @@ def serve(
 
     `ready` is called once the server accepts connections.
     """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
-    with _siblings(workers - 1) as first:
+    with _siblings(workers - 1) as first, closing(Ledger(database)) as ledger:
+        server = Server(ledger, ready if first else lambda: None)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, server.handle_exit)
         if parent is not None:
             _end_with(parent)
-        with closing(Ledger(database)) as ledger:
-            Server(ledger, ready if first else lambda: None).run([listener])
+        server.run([listener])
 
 
 @contextmanager

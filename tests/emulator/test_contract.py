@@ -16,7 +16,7 @@ POOR = {"x-token": "the-token-without-credits"}
 
 schema = schemathesis.openapi.from_dict(DOCUMENT)
 schema.config.generation.update(with_security_parameters=False, allow_extra_parameters=False)
-bounded = settings(max_examples=40, derandomize=True, database=None, deadline=None)
+bounded = settings(max_examples=25, derandomize=True, database=None, deadline=None)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from tests.emulator.client import Emulator
+
 
 def test_status(emulator, call):
     emulator.fault(
@@ -117,17 +119,18 @@ def test_body(emulator, call, token):
     assert emulator.stats()["credits_spent"] == 0
 
 
-def test_each_fault_is_met_once(emulator, call, token):
-    emulator.fault("GET /recharge", "status", status=503, times=10)
+def test_workers_share_the_faults(call):
     statuses = []
 
     def visit():
         for _ in range(10):
-            statuses.append(call(emulator, "GET /recharge", token).status)
+            statuses.append(call(emulator, "POST /token").status)
 
-    threads = [threading.Thread(target=visit) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with Emulator(workers=2) as emulator:
+        emulator.fault("POST /token", "status", status=503, times=10)
+        threads = [threading.Thread(target=visit) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert (statuses.count(503), statuses.count(200)) == (10, 30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -122,13 +123,14 @@ def test_a_clean_end(call, tmp_path, fault, number):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_it_ends_with_its_parent(workers):
+def test_it_ends_with_its_parent(tmp_path, workers):
     program = (
         "import os; from tests.emulator.client import Emulator\n"
         f"emulator = Emulator(workers={workers}); emulator.start()\n"
         "print(emulator.port, flush=True); os._exit(0)"
     )
-    port = int(subprocess.check_output([sys.executable, "-c", program], cwd=ROOT))
+    scratch = {**os.environ, "TMPDIR": str(tmp_path)}  # for nobody is left to remove it
+    port = int(subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, env=scratch))
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
