@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import tempfile
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from .ledger import Ledger
@@ -57,8 +57,11 @@ def main() -> None:
             _write(options.port_file, f"{port}\n")
         print(f"EchoValue emulator on http://{host}:{port}", flush=True)
 
-    with tempfile.TemporaryDirectory(prefix="echovalue-emulator-") as scratch:
-        database = options.database or os.path.join(scratch, "emulator.sqlite")
+    with ExitStack() as stack:
+        database = options.database
+        if database is None:
+            scratch = tempfile.TemporaryDirectory(prefix="echovalue-emulator-")
+            database = os.path.join(stack.enter_context(scratch), "emulator.sqlite")
         with closing(Ledger(database)) as ledger:
             ledger.create()
             ledger.set_options(options.links, not options.no_balance_headers, options.latency)
