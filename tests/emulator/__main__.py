@@ -45,11 +45,11 @@ def main() -> None:
         print(json.dumps(DOCUMENT, indent=2))
         return
     try:
-        listener = listen(options.host, options.port)
+        listeners = listen(options.host, options.port, options.workers)
     except (OSError, OverflowError, ValueError) as error:
         parser.error(str(error))
 
-    port = listener.getsockname()[1]
+    port = listeners[0].getsockname()[1]
     host = f"[{options.host}]" if ":" in options.host else options.host
 
     def ready() -> None:
@@ -66,7 +66,7 @@ def main() -> None:
             ledger.create()
             ledger.set_options(options.links, not options.no_balance_headers, options.latency)
         parent = sys.stdin.fileno() if options.exit_with_parent else None
-        serve(listener, database, options.workers, ready, parent)
+        serve(listeners, database, ready, parent)
 
 
 def _write(path: Path, text: str) -> None:
