@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import tempfile
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from .ledger import Ledger
@@ -45,11 +45,11 @@ def main() -> None:
         print(json.dumps(DOCUMENT, indent=2))
         return
     try:
-        listener = listen(options.host, options.port)
+        listeners = listen(options.host, options.port, options.workers)
     except (OSError, OverflowError, ValueError) as error:
         parser.error(str(error))
 
-    port = listener.getsockname()[1]
+    port = listeners[0].getsockname()[1]
     host = f"[{options.host}]" if ":" in options.host else options.host
 
     def ready() -> None:
@@ -57,13 +57,16 @@ def main() -> None:
             _write(options.port_file, f"{port}\n")
         print(f"EchoValue emulator on http://{host}:{port}", flush=True)
 
-    with tempfile.TemporaryDirectory(prefix="echovalue-emulator-") as scratch:
-        database = options.database or os.path.join(scratch, "emulator.sqlite")
+    with ExitStack() as stack:
+        database = options.database
+        if database is None:
+            scratch = tempfile.TemporaryDirectory(prefix="echovalue-emulator-")
+            database = os.path.join(stack.enter_context(scratch), "emulator.sqlite")
         with closing(Ledger(database)) as ledger:
             ledger.create()
             ledger.set_options(options.links, not options.no_balance_headers, options.latency)
         parent = sys.stdin.fileno() if options.exit_with_parent else None
-        serve(listener, database, options.workers, ready, parent)
+        serve(listeners, database, ready, parent)
 
 
 def _write(path: Path, text: str) -> None:

@@ -12,10 +12,12 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import weakref
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -41,10 +43,11 @@ class Emulator:
         port: int = 0,
         python: str = sys.executable,
     ) -> None:
-        self._scratch = tempfile.TemporaryDirectory(prefix="echovalue-emulator-")
+        scratch = tempfile.mkdtemp(prefix="echovalue-emulator-")
+        self._clean = weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
         self._arguments = [
             *(python, "-m", "tests.emulator", "--exit-with-parent"),
-            *("--database", os.fspath(database or Path(self._scratch.name, "emulator.sqlite"))),
+            *("--database", os.fspath(database or Path(scratch, "emulator.sqlite"))),
             *("--links", links, "--latency", str(latency), "--workers", str(workers)),
             *(() if balance_headers else ("--no-balance-headers",)),
         ]
@@ -62,7 +65,7 @@ class Emulator:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-        self._scratch.cleanup()
+        self._clean()
 
     # The process
 
@@ -113,7 +116,9 @@ class Emulator:
     # What happened
 
     def stats(self) -> dict[str, Any]:
-        """Return `total`, `requests` (by call), `mints`, `credits_spent`, `connections`, `tokens`."""
+        """Return what was counted: `total`, `requests` by call, `mints`, `credits_spent`,
+        `connections` (over TCP, by service requests); and how many `tokens` there are.
+        """
         return self._control("GET", "/stats")
 
     def reset_stats(self) -> None:

@@ -184,7 +184,7 @@ class Ledger:
         )
 
     def requests(self) -> list[dict[str, Any]]:
-        """Return the recent requests since the last reset, oldest first."""
+        """Return the recent requests since the last reset, in the order they were worked on."""
         rows = self._rows(
             "SELECT method, path, query, header_names, user_agent, token_hash, status"
             " FROM requests, options WHERE id > counted_after ORDER BY id DESC LIMIT ?",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The running server: a socket, worker processes that share it, and their clean end."""
+"""The running server: a port, the worker processes that share it, and their clean end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import ipaddress
 import os
 import signal
 import socket
-import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -24,6 +23,8 @@ from .faults import Connection
 from .ledger import Ledger
 from .openapi import DOCUMENT
 from .service import Service
+
+_BACKLOG = 2048
 
 
 class Server(uvicorn.Server):
@@ -42,7 +43,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 timeout_keep_alive=75,
-                timeout_graceful_shutdown=1,
+                timeout_graceful_shutdown=0,  # whoever waits then meets a fault
             )
         )
         self._ready = ready
@@ -65,52 +66,69 @@ def application(ledger: Ledger) -> Starlette:
     )
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on `host`, which must be this machine's own; port 0 is any."""
+def listen(host: str, port: int, count: int) -> list[socket.socket]:
+    """Return `count` sockets that listen on one port of `host`, this machine; port 0 is any.
+
+    Each worker gets a socket of its own, for the kernel then spreads connections evenly.
+    """
+    if count < 1:
+        raise ValueError("at least one worker is needed")
     address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     if not address.is_loopback:
         raise ValueError("only a loopback host, such as 127.0.0.1, is served")
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    return socket.create_server((str(address), port), family=family, backlog=2048)
+    # One that does not share comes first: it refuses a port that another server has.
+    alone = socket.create_server((str(address), port), family=family, backlog=_BACKLOG)
+    if count == 1:
+        return [alone]
+    with alone:
+        port = alone.getsockname()[1]
+    return [
+        socket.create_server((str(address), port), family=family, backlog=_BACKLOG, reuse_port=True)
+        for _ in range(count)
+    ]
 
 
 def serve(
-    listener: socket.socket,
+    listeners: list[socket.socket],
     database: str,
-    workers: int,
     ready: Callable[[], None],
     parent: int | None,
 ) -> None:
-    """Serve `listener` until SIGTERM, SIGINT or the end of what the descriptor `parent` reads.
+    """Serve each of `listeners` in a process, until SIGTERM or SIGINT.
 
-    `ready` is called once the server accepts connections.
+    `ready` is called once the server accepts connections. The end of what the descriptor `parent`
+    reads, when given, is the server's end too.
     """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
-    with _siblings(workers - 1) as first:
+    with _processes(len(listeners)) as number, closing(Ledger(database)) as ledger:
+        listener = listeners.pop(number)
+        for other in listeners:
+            other.close()
+        server = Server(ledger, (lambda: None) if number else ready)
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(stop, server.handle_exit)
         if parent is not None:
             _end_with(parent)
-        with closing(Ledger(database)) as ledger:
-            Server(ledger, ready if first else lambda: None).run([listener])
+        server.run([listener])
 
 
 @contextmanager
-def _siblings(count: int) -> Iterator[bool]:
-    """Fork `count` further processes, and end them at the end; yield whether this is the first."""
+def _processes(count: int) -> Iterator[int]:
+    """Be `count` processes from here on, which end with the first; yield which one this is."""
     lifeline, held = os.pipe()
     children: list[int] = []
-    for _ in range(count):
+    for number in range(1, count):
         child = os.fork()
         if child == 0:
             os.close(held)
             _end_with(lifeline)
             try:
-                yield False
+                yield number
             finally:
                 os._exit(0)  # what the first process has opened is the first one's to clean up
         children.append(child)
     try:
-        yield True
+        yield 0
     finally:
         for child in children:
             os.kill(child, signal.SIGTERM)

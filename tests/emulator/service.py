@@ -84,8 +84,9 @@ class Service:
             return
         options = self.ledger.options()
         fault = None
-        if options.faulty and (found := self.ledger.take_fault(_name(scope))):
-            fault = Fault(**found)
+        if options.faulty:
+            found = self.ledger.take_fault(f"{request.method} {scope['path']}")
+            fault = Fault(**found) if found else None
         delay = options.latency + (fault.delay if fault else 0)
         if delay:
             await asyncio.sleep(delay)
@@ -195,10 +196,6 @@ class Service:
         if account is None:
             raise RefusedError(402, "Insufficient credits", balance=0)
         return account
-
-
-def _name(scope: Scope) -> str:
-    return f"{scope['method']} {scope['path']}"
 
 
 def _json(value: Any, cost: int, balance: int) -> Answer:
