@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,8 +14,6 @@ def collections_path() -> str:
     """Return a value for ANSIBLE_COLLECTIONS_PATH, under which this checkout is linked."""
     link = COLLECTIONS / "ansible_collections" / "echovalue" / "cloud"
     link.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with suppress(FileExistsError):
         link.symlink_to(ROOT, target_is_directory=True)
-    except FileExistsError:
-        pass
     return str(COLLECTIONS)

@@ -9,5 +9,6 @@ from ansible_collections.echovalue.cloud.plugins.plugin_utils.censor import Cens
 
 
 class ActionModule(CensoringAction):
-    def holds_secret(self, result: dict[str, Any]) -> bool:
-        return result.get("token") is not None
+    def secrets(self, result: dict[str, Any]) -> list[str]:
+        token = result.get("token")
+        return [] if token is None else [token]

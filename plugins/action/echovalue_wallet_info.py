@@ -9,5 +9,5 @@ from ansible_collections.echovalue.cloud.plugins.plugin_utils.censor import Cens
 
 
 class ActionModule(CensoringAction):
-    def holds_secret(self, result: dict[str, Any]) -> bool:
-        return False
+    def secrets(self, result: dict[str, Any]) -> list[str]:
+        return []

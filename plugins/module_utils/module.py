@@ -71,14 +71,14 @@ def given_token(module: AnsibleModule) -> str:
     return str(token)
 
 
-def exit_with_secret(module: AnsibleModule, token: str | None, **result: Any) -> None:
-    """End the module with a result that holds `token` on purpose.
+def exit_with_secret(module: AnsibleModule, secret: str | None, /, **result: Any) -> None:
+    """End the module with a result that holds `secret`, a token, on purpose.
 
     A no_log option masks its value in every string of the result. So the value is let go here, and
     the invocation, the one place where it must not show, is masked by hand. The action plugin
     censors the whole.
     """
-    module.no_log_values.discard(token)
+    module.no_log_values.discard(secret)
     arguments = dict(module.params)
     if arguments.get("token") is not None:
         arguments["token"] = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # noqa: S105 - as Ansible masks

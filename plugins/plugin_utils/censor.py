@@ -7,6 +7,13 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+try:
+    from ansible.module_utils.secrets import register_secrets
+except ImportError:  # before ansible-core 2.22
+
+    def register_secrets(values: list[str]) -> None:
+        """Do nothing: this core masks no values of its own accord."""
+
 
 class CensoringAction(ActionBase):
     """Runs the module of the same name.
@@ -19,13 +26,18 @@ class CensoringAction(ActionBase):
     _supports_diff = True
     _supports_async = False  # a background job's result does not pass here
 
-    def holds_secret(self, result: dict[str, Any]) -> bool:
-        """Tell whether a module's result holds a secret."""
+    def secrets(self, result: dict[str, Any]) -> list[str]:
+        """Return the secret values that a module's result holds."""
         raise NotImplementedError
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         result: dict[str, Any] = self._execute_module(task_vars=task_vars)
-        if not result.get("failed") and self.holds_secret(result):
+        secrets = [] if result.get("failed") else self.secrets(result)
+        if secrets:
+            register_secrets(secrets)
             result["_ansible_no_log"] = True
+            if task_vars and "ansible_loop_var" in task_vars:
+                # Cores before 2.19 hide the summary of a loop only where an item's task says so.
+                self._task.no_log = True
         return result

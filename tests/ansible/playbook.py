@@ -37,7 +37,11 @@ class Ansible:
     def __init__(self, directory: Path, base_url: str) -> None:
         self.directory = directory
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "ECHOVALUE_"))},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("ANSIBLE_", "ECHOVALUE_"))
+            },
             "ANSIBLE_COLLECTIONS_PATH": collections_path(),
             "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "capture",
@@ -80,7 +84,7 @@ class Ansible:
             "ansible.builtin.copy": {
                 "dest": str(self.directory / "registered"),
                 "mode": "0600",
-                "content": "{{ dict(names | zip(names | map('extract', vars) | list)) | to_json }}",
+                "content": "{{ dict(names | zip(query('ansible.builtin.vars', *names, default={}))) | to_json }}",
             },
             "vars": {"names": names},
             "no_log": True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import stat
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,15 @@ def place(tmp_path: Path) -> Path:
     return directory
 
 
+@pytest.fixture
+def stored(emulator: Emulator, place: Path) -> dict[str, Any]:
+    """A token that the service knows, in the file `token` of that directory."""
+    value = f"stored-token-{uuid.uuid4().hex}"
+    (place / "token").write_text(value + "\n")
+    (place / "token").chmod(0o600)
+    return {"token": value, "hash": emulator.register(value)}
+
+
 def test_minting(ansible: Ansible, emulator: Emulator, place: Path) -> None:
     path = place / "token"
     check, run, check_again, run_again = cycle(ansible, path=str(path))
@@ -77,14 +87,15 @@ def test_adopting(ansible: Ansible, emulator: Emulator, place: Path) -> None:
     assert emulator.stats()["mints"] == 0
 
 
-def test_adopting_in_place_of_another(ansible: Ansible, emulator: Emulator, place: Path) -> None:
+def test_adopting_in_place_of_another(
+    ansible: Ansible, emulator: Emulator, place: Path, stored: dict[str, Any]
+) -> None:
     emulator.register(GIVEN)
     path = place / "token"
-    first = ansible.play(token(path=str(path)))["result"]
     _check, run, _check_again, run_again = cycle(ansible, path=str(path), token=GIVEN)
     assert picture(run) == (True, "adopted")
     assert picture(run_again) == (False, "kept")
-    assert Path(run["backup_file"]).read_text() == first["token"] + "\n"
+    assert Path(run["backup_file"]).read_text() == stored["token"] + "\n"
 
 
 def test_proving_a_token_without_a_place(ansible: Ansible, emulator: Emulator) -> None:
@@ -101,9 +112,8 @@ def test_minting_without_a_place(ansible: Ansible, emulator: Emulator) -> None:
     assert emulator.stats()["mints"] == 2
 
 
-def test_removing(ansible: Ansible, emulator: Emulator, place: Path) -> None:
+def test_removing(ansible: Ansible, emulator: Emulator, place: Path, stored: dict[str, Any]) -> None:
     path = place / "token"
-    first = ansible.play(token(path=str(path)))["result"]
     emulator.reset_stats()
     check, run, check_again, run_again = cycle(ansible, path=str(path), state="absent")
     assert picture(check) == picture(run) == (True, "removed")
@@ -111,33 +121,33 @@ def test_removing(ansible: Ansible, emulator: Emulator, place: Path) -> None:
     assert "cannot revoke" in str(run["warnings"])
     assert "warnings" not in run_again
     assert run["token"] is None
-    assert list(content(place).values()) == [first["token"] + "\n"]
+    assert list(content(place).values()) == [stored["token"] + "\n"]
     assert stat.S_IMODE(Path(run["backup_file"]).stat().st_mode) == 0o600
     assert emulator.stats()["total"] == 0
     ansible.play(token(path=str(path)), token(path=str(path), state="absent", backup=False))
-    assert list(content(place).values()) == [first["token"] + "\n"]
+    assert list(content(place).values()) == [stored["token"] + "\n"]
 
 
-def test_rotating(ansible: Ansible, emulator: Emulator, place: Path) -> None:
+def test_rotating(ansible: Ansible, emulator: Emulator, place: Path, stored: dict[str, Any]) -> None:
     path = place / "token"
-    first = ansible.play(token(path=str(path)))["result"]
     check, run, _check_again, run_again = cycle(ansible, path=str(path), regenerate="always")
     assert picture(check) == picture(run) == picture(run_again) == (True, "replaced")
     assert check["token"] is None
-    assert Path(run["backup_file"]).read_text() == first["token"] + "\n"
+    assert Path(run["backup_file"]).read_text() == stored["token"] + "\n"
     assert Path(run_again["backup_file"]).read_text() == run["token"] + "\n"
     assert path.read_text() == run_again["token"] + "\n"
-    assert first["hash"] in run["diff"]["before"]
+    assert stored["hash"] in run["diff"]["before"]
 
 
-def test_a_token_that_the_service_forgot(ansible: Ansible, emulator: Emulator, place: Path) -> None:
+def test_a_token_that_the_service_forgot(
+    ansible: Ansible, emulator: Emulator, place: Path, stored: dict[str, Any]
+) -> None:
     path = place / "token"
-    first = ansible.play(token(path=str(path)))["result"]
-    emulator.forget(first["hash"])
+    emulator.forget(stored["hash"])
     refused = ansible.play(token(path=str(path)), fails=True)
     assert "if_invalid" in refused["result"]["msg"]
     assert "if_invalid" in refused.screen, "a failure is not censored"
-    assert path.read_text() == first["token"] + "\n"
+    assert path.read_text() == stored["token"] + "\n"
     _check, run, _check_again, run_again = cycle(ansible, path=str(path), regenerate="if_invalid")
     assert picture(run) == (True, "replaced")
     assert picture(run_again) == (False, "kept")
@@ -145,14 +155,13 @@ def test_a_token_that_the_service_forgot(ansible: Ansible, emulator: Emulator, p
 
 @pytest.mark.parametrize("regenerate", ["never", "if_invalid"])
 def test_an_empty_wallet_replaces_nothing(
-    ansible: Ansible, emulator: Emulator, place: Path, regenerate: str
+    ansible: Ansible, emulator: Emulator, place: Path, stored: dict[str, Any], regenerate: str
 ) -> None:
-    first = ansible.play(token(path=str(place / "token")))["result"]
-    emulator.set_wallet(first["hash"], 0)
+    emulator.set_wallet(stored["hash"], 0)
     emulator.fault("GET /recharge", "status", status=402, body="Insufficient credits")
     result = ansible.play(token(path=str(place / "token"), regenerate=regenerate))["result"]
     assert picture(result) == (False, "kept")
-    assert (result["token"], result["balance"]) == (first["token"], 0)
+    assert (result["token"], result["balance"]) == (stored["token"], 0)
 
 
 @pytest.mark.parametrize(
@@ -168,10 +177,14 @@ def test_an_empty_wallet_replaces_nothing(
     ],
 )
 def test_doubt_changes_nothing(
-    ansible: Ansible, emulator: Emulator, place: Path, kind: str, options: dict[str, Any]
+    ansible: Ansible,
+    emulator: Emulator,
+    place: Path,
+    stored: dict[str, Any],
+    kind: str,
+    options: dict[str, Any],
 ) -> None:
     path = place / "token"
-    first = ansible.play(token(path=str(path)))["result"]
     emulator.fault("*", kind, times=0, **options)
     quick = {"retries": 0, "timeout": 0.5}
     run = ansible.play(
@@ -182,7 +195,7 @@ def test_doubt_changes_nothing(
     assert run["kept"]["failed"]
     assert run["new"]["failed"]
     assert picture(run["unverified"]) == (False, "kept")
-    assert content(place) == {"token": first["token"] + "\n"}
+    assert content(place) == {"token": stored["token"] + "\n"}
     assert "Traceback" not in run.shown
 
 
@@ -229,7 +242,12 @@ def test_owner_group_and_mode(ansible: Ansible, place: Path) -> None:
     options = {"path": str(path), "mode": "0640", "group": str(os.getgid())}
     check, run, check_again, run_again = cycle(ansible, **options)
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    assert [result["changed"] for result in (check, run, check_again, run_again)] == [True, True, False, False]
+    assert [result["changed"] for result in (check, run, check_again, run_again)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
     check, run, check_again, run_again = cycle(ansible, path=str(path))
     assert [picture(result) for result in (check, run, check_again, run_again)] == [
         (True, "kept"),
@@ -240,9 +258,7 @@ def test_owner_group_and_mode(ansible: Ansible, place: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_many_processes_at_once_end_with_one_token(
-    ansible: Ansible, emulator: Emulator, place: Path
-) -> None:
+def test_many_processes_at_once_end_with_one_token(ansible: Ansible, emulator: Emulator, place: Path) -> None:
     emulator.options(latency=0.2)
     path = str(place / "token")
     processes = [ansible.start(_playbook(ansible, path)) for _ in range(4)]

@@ -67,12 +67,12 @@ def test_links(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
         link("one", path=path),
         link("three", path=path, amount=3),
         link("two", path=path, amount=2, ignore_errors=True),
-        link("none", ignore_errors=True),
+        link("no_token", ignore_errors=True),
     )
     assert (run["one"]["amount"], run["three"]["amount"]) == (1, 3)
     assert run["three"]["balance"] == 100
     assert run["two"]["failed"]
-    assert "ECHOVALUE_TOKEN" in run["none"]["msg"]
+    assert "ECHOVALUE_TOKEN" in run["no_token"]["msg"]
     asked = [request["query"] for request in emulator.requests() if request["path"] == "/recharge"]
     assert asked == ["amount=1", "amount=3"]
 

@@ -32,13 +32,9 @@ def main() -> None:
         default="hash",
         help="what a payment link carries (%(default)s)",
     )
-    parser.add_argument(
-        "--no-balance-headers", action="store_true", help="send neither x-balance nor x-cost"
-    )
+    parser.add_argument("--no-balance-headers", action="store_true", help="send neither x-balance nor x-cost")
     parser.add_argument("--latency", type=float, default=0, help="seconds before each call")
-    parser.add_argument(
-        "--exit-with-parent", action="store_true", help="stop at the end of standard input"
-    )
+    parser.add_argument("--exit-with-parent", action="store_true", help="stop at the end of standard input")
     parser.add_argument("--openapi", action="store_true", help="print the document and exit")
     options = parser.parse_args()
     if options.openapi:

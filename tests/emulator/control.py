@@ -34,15 +34,10 @@ def routes(ledger: Ledger) -> list[Route]:
         ("DELETE", "/tokens/{hash}", _forget),
         ("PUT", "/options", _set_options),
     ]
-    return [
-        Route(path, partial(_answer, ledger, call), methods=[method])
-        for method, path, call in calls
-    ]
+    return [Route(path, partial(_answer, ledger, call), methods=[method]) for method, path, call in calls]
 
 
-async def _answer(
-    ledger: Ledger, call: Callable[[Ledger, Request, Any], Any], request: Request
-) -> Response:
+async def _answer(ledger: Ledger, call: Callable[[Ledger, Request, Any], Any], request: Request) -> Response:
     """Answer with what `call` returns as JSON; 404 for an unknown token, 400 for bad data."""
     try:
         body = await request.body()

@@ -214,9 +214,7 @@ class Ledger:
 
     def reset_stats(self) -> None:
         """Count from here; the service's own logs stay."""
-        self._db.execute(
-            "UPDATE options SET counted_after = (SELECT ifnull(max(id), 0) FROM requests)"
-        )
+        self._db.execute("UPDATE options SET counted_after = (SELECT ifnull(max(id), 0) FROM requests)")
 
     # Faults and options
 

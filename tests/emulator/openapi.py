@@ -29,9 +29,7 @@ def _integer_query(name: str, default: int, description: str, **schema: Any) -> 
 
 
 _BAD_REQUEST = _text("A parameter is missing or wrong.", enum=["Bad Request"])
-_UNAUTHORIZED = _text(
-    "`x-token` is missing, shorter than 10 characters, or unknown.", enum=["Unauthorized"]
-)
+_UNAUTHORIZED = _text("`x-token` is missing, shorter than 10 characters, or unknown.", enum=["Unauthorized"])
 _INSUFFICIENT = _text("The wallet is empty; the token is valid.", enum=["Insufficient credits"])
 _WITH_TOKEN: dict[str, Any] = {"security": [{"token": []}]}
 
@@ -108,9 +106,7 @@ DOCUMENT: dict[str, Any] = {
                 "summary": "Replace the low-balance alerts. Costs 1 credit, also when refused.",
                 "requestBody": {
                     "required": True,
-                    "content": {
-                        "application/json": {"schema": {"$ref": "#/components/schemas/Settings"}}
-                    },
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Settings"}}},
                 },
                 "responses": {
                     "200": _json("The new settings.", "Settings"),

@@ -12,9 +12,7 @@ import pytest
 from tests.emulator.openapi import DOCUMENT
 
 FORM = "application/x-www-form-urlencoded"
-OPERATIONS = [
-    f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods
-]
+OPERATIONS = [f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods]
 WITH_TOKEN = [operation for operation in OPERATIONS if operation != "POST /token"]
 PAID = ["GET /token", "GET /token/settings", "PUT /token/settings"]
 
@@ -171,9 +169,7 @@ def test_wrong_method(emulator, call, token, method, path):
     reply = call(emulator, f"{method} {path}", token, body="")
     assert reply.status == 405
     assert reply.text == ("" if method == "HEAD" else "Method Not Allowed")
-    assert {f"{allowed} {path}" for allowed in reply.headers["allow"].split(", ")} <= set(
-        OPERATIONS
-    )
+    assert {f"{allowed} {path}" for allowed in reply.headers["allow"].split(", ")} <= set(OPERATIONS)
 
 
 def test_unknown_path(emulator, call):

@@ -21,9 +21,7 @@ def wait_for_a_mint(emulator):
 
 
 def test_status(emulator, call):
-    emulator.fault(
-        "POST /token", "status", status=429, headers={"Retry-After": "1"}, body="later", times=2
-    )
+    emulator.fault("POST /token", "status", status=429, headers={"Retry-After": "1"}, body="later", times=2)
     for _ in range(2):
         reply = call(emulator, "POST /token")
         assert (reply.status, reply.headers["retry-after"], reply.text) == (429, "1", "later")

@@ -101,9 +101,7 @@ def test_options_of_the_start(call):
 def test_a_clean_end(call, tmp_path, fault, number):
     port_file = tmp_path / "port"
     command = [*COMMAND, "--port-file", str(port_file), "--workers", "2"]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     emulator = Emulator(port=int(process.stdout.readline().rpartition(":")[2]))  # not started
     assert port_file.read_text() == f"{emulator.port}\n"
     assert [file.name for file in tmp_path.iterdir()] == ["port"]
@@ -162,9 +160,7 @@ def test_the_document_on_the_command_line():
     ids=" ".join,
 )
 def test_wrong_arguments(arguments):
-    done = subprocess.run(
-        [*COMMAND, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([*COMMAND, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 

@@ -24,7 +24,13 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "capture"
     CALLBACK_NEEDS_ENABLED = True
 
-    def v2_on_any(self, *args: Any, **kwargs: Any) -> None:
-        results = [vars(argument) for argument in args if hasattr(argument, "_result")]
+    def _write(self, *arguments: Any, **_options: Any) -> None:
+        results = [
+            getattr(argument, "result", None) or getattr(argument, "_result", None) for argument in arguments
+        ]
         with open(os.environ["CAPTURE_FILE"], "a") as file:
-            file.write(json.dumps(results, default=lambda value: str(vars(value)) if hasattr(value, "_attributes") else repr(value)) + "\n")
+            file.write(json.dumps(results, default=str) + "\n")
+
+
+for _name in [name for name in dir(CallbackBase) if name.startswith("v2_") and name != "v2_on_any"]:
+    setattr(CallbackModule, _name, CallbackModule._write)
