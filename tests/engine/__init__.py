@@ -6,6 +6,9 @@
 builds what is named. In a fixture:
 
     monkeypatch.setenv("PATH", tool_path("pulumi", "sops"), prepend=os.pathsep)
+
+For a Pulumi program in Python, the `bin` folder of an environment with `pulumi` and `pip` comes
+before that on PATH: the language host runs its `python3`, and lists its packages with pip.
 """
 
 from tests.engine.build import SETS, EngineError, ensure, tool_path

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The engine runs a real program, and is built once."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -50,6 +51,8 @@ esac
 @pytest.fixture
 def program(tmp_path, monkeypatch):
     """Pulumi commands in a folder with a program; its Python is the one that runs the tests."""
+    if not importlib.util.find_spec("pip"):  # as in an environment made by uv
+        pytest.fail("The language host asks pip for the packages: install pip in this environment.")
     folder = tmp_path / "program"
     folder.mkdir()
     (folder / "Pulumi.yaml").write_text("name: check\nruntime: python\n")
