@@ -95,6 +95,14 @@ def test_a_program_with_a_dynamic_provider(program, tmp_path):
     assert not list((tmp_path / "home").glob("plugins/*"))  # nothing was downloaded
 
 
+def test_a_program_in_yaml(program, tmp_path):
+    text = "name: check\nruntime: yaml\noutputs: {stack: '${pulumi.stack}'}\n"
+    (tmp_path / "program" / "Pulumi.yaml").write_text(text)
+    program("stack", "init", "check")
+    program("up", "--yes", "--skip-preview")
+    assert json.loads(program("stack", "output", "--json")) == {"stack": "check"}
+
+
 def test_the_version_is_not_older_than_the_pins(program):
     pinned = build._numbers(build._version(build.SETS["pulumi"]))
     assert build._numbers(program("version")) >= pinned  # newer, where it is the user's own
