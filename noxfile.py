@@ -51,6 +51,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("yamllint", "--strict", ".")
+    session.run("antsibull-changelog", "lint")
     collections = str(installed_collection(session).parents[2])
     session.run("ansible-lint", "--offline", "--strict", "-q", env={"ANSIBLE_COLLECTIONS_PATH": collections})
 
