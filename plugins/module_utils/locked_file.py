@@ -10,7 +10,6 @@ run puts its token in place instead of minting again.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 import tempfile
@@ -18,20 +17,20 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO, Callable, cast
+from typing import BinaryIO, Callable, Generic, TypeVar
 
 from .core.errors import StoreError
 from .core.models import MAX_TOKEN_LENGTH
+from .locked_directory import LockedDirectory
 
-LOCK_PATIENCE = 300.0  # seconds; far longer than a mint with all its further tries
-_LOCK_PAUSE = 0.05  # seconds
-_LONGEST = "x" * MAX_TOKEN_LENGTH  # stands for a token that is not minted yet
+LONGEST = "x" * MAX_TOKEN_LENGTH  # stands for a token that is not minted yet
 
+Value = TypeVar("Value")
 NOTHING_MINTED = "No token was minted, and nothing was changed."
 
 
-class LockedFile(ABC):
-    """Keeps a token in the file at `path`; symbolic links are followed.
+class LockedFile(ABC, Generic[Value]):
+    """Keeps a `Value`, a token or several, in the file at `path`; symbolic links are followed.
 
     `set_attributes(path)` gives a file its owner, group and mode, and tells whether that changed
     something. `backup` keeps what is replaced or removed beside it. A `dry_run` writes nothing.
@@ -50,66 +49,65 @@ class LockedFile(ABC):
         *,
         backup: bool = True,
         dry_run: bool = False,
+        directory: LockedDirectory | None = None,
     ) -> None:
         self.path = os.path.realpath(path)
         self.backup_file: str | None = None
         self.recovered = False
-        self._directory, name = os.path.split(self.path)
-        self._pending = os.path.join(self._directory, f".{name}.new")
+        where, name = os.path.split(self.path)
+        self._directory = directory or LockedDirectory(where)
+        self._pending = os.path.join(where, f".{name}.new")
         self._set_attributes = set_attributes
         self._backup = backup
         self._dry_run = dry_run
-        self._locked = False
         self._pending_file: BinaryIO | None = None
 
     @abstractmethod
-    def parse(self, content: bytes | None) -> str | None:
-        """Return the token in a file's content (None: there is no file), None where it has none.
+    def parse(self, content: bytes | None) -> Value | None:
+        """Return what a file's content keeps (None: there is no file), None where it keeps nothing.
 
         Raises StoreError where the content is of another kind than this store's.
         """
 
     @abstractmethod
-    def render(self, content: bytes | None, token: str | None) -> bytes | None:
-        """Return the content with `token` in it, or without one; None where no file is to be."""
+    def render(self, content: bytes | None, value: Value) -> bytes:
+        """Return the content with the value in it (None: there is no file yet)."""
+
+    @abstractmethod
+    def longest(self) -> Value:
+        """Return a value that takes as much room as any that may be written."""
+
+    def loses(self, old: Value | None, new: Value | None) -> bool:
+        """Tell whether a token of `old` would be gone with `new`."""
+        return old is not None and old != new
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Lock the directory itself: no file is left behind, and a dead process holds nothing."""
-        try:
-            descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            yield  # nothing to keep others out of; check_writable says so before any mint
-            return
-        except OSError as error:
-            raise self._error("cannot be opened", error, self._directory) from None
-        try:
-            self._wait_for_lock(descriptor)
-            self._locked = True
-            if not self._dry_run:
-                self._recover()
-            yield
-        finally:
-            if self._pending_file is not None:
-                self._pending_file.close()
-                self._discard_pending()
-            self._locked = False
-            os.close(descriptor)
+        """Lock the file's directory, and finish what an interrupted run could not."""
+        with self._directory.held():
+            try:
+                if self._directory.exists and not self._dry_run:
+                    self._recover()
+                yield
+            finally:
+                if self._pending_file is not None:
+                    self._pending_file.close()
+                    self._discard_pending()
 
-    def read(self) -> str | None:
-        """Return the token in the file, None where there is none."""
+    def read(self) -> Value | None:
+        """Return what the file keeps, None where it keeps nothing."""
         return self.parse(self._read_file(self.path))
 
     def check_writable(self) -> None:
         """Make the file that the new token goes into, with its owner, group and mode."""
-        content = self.render(self._read_file(self.path), _LONGEST) or b""
+        content = self.render(self._read_file(self.path), self.longest())
         if self._dry_run:
-            if os.path.isdir(self._directory) and not os.access(self._directory, os.W_OK):
+            if self._directory.exists and not os.access(self._directory.path, os.W_OK):
                 raise self._error("cannot be written to", PermissionError(errno.EACCES, ""))
             return
-        if not self._locked:
+        if not self._directory.exists:
             raise StoreError(
-                f"The directory {self._directory} does not exist.",
+                f"The directory {self._directory.path} does not exist.",
                 f"{NOTHING_MINTED} Create it first, with ansible.builtin.file.",
             )
         try:
@@ -117,41 +115,40 @@ class LockedFile(ABC):
         except OSError as error:
             raise self._error("cannot be written to", error) from None
 
-    def write(self, token: str) -> None:
-        """Put `token` in place, durable when this returns; the former file is kept as a backup."""
+    def write(self, value: Value) -> None:
+        """Put `value` in place, durable when this returns; the former file is kept as a backup."""
         assert self._pending_file is not None, "check_writable comes before write"
-        content = self.render(self._read_file(self.path), token) or b""
+        try:
+            content, edited = self.render(self._read_file(self.path), value), None
+        except StoreError as error:  # somebody has edited it since check_writable
+            content, edited = self.render(None, value), error
         try:
             _fill(self._pending_file, content)
         except OSError as error:
             raise StoreError(
-                f"The new token could not be written to {self._directory} ({_reason(error)}).",
+                f"The new token could not be written to {self._directory.path} ({_reason(error)}).",
                 self._rescue(content),
             ) from None
         try:
-            self._put_in_place(self._pending)
-        except OSError as error:
+            if edited:
+                raise edited
+            self._put_in_place(self._pending, value)
+        except (OSError, StoreError) as error:
             raise StoreError(
                 f"The new token could not be put at {self.path} ({_reason(error)}).",
                 f"It is kept in {self._pending}, and the next run goes on from there; what stood "
                 "at the path is untouched.",
             ) from None
 
-    def remove(self) -> None:
-        """Take the token away; what stood there is kept as a backup."""
+    def remove_file(self) -> None:
+        """Take the file away, keeping a backup of what it kept."""
         try:
-            content = self.render(self._read_file(self.path), None)
-            if content is not None:
-                self._prepare(0)
-                _fill(cast("BinaryIO", self._pending_file), content)
-                self._put_in_place(self._pending)
-            else:
-                self._make_backup()
-                os.unlink(self.path)
-                self._sync_directory()
+            self._make_backup(None)
+            os.unlink(self.path)
+            self._directory.sync()
         except OSError as error:
             raise StoreError(
-                f"The token could not be removed from {self.path} ({_reason(error)}).",
+                f"{self.path} could not be removed ({_reason(error)}).",
                 "Correct its directory's permissions, then run again.",
             ) from None
 
@@ -169,21 +166,6 @@ class LockedFile(ABC):
             return "It could be kept nowhere and is lost, with its free credits alone."
         return f"It is kept in {path}: make room, move it to {self.path}, then run again."
 
-    def _wait_for_lock(self, descriptor: int) -> None:
-        give_up = time.monotonic() + LOCK_PATIENCE
-        while True:
-            try:
-                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EINTR):
-                    raise self._error("cannot be locked", error, self._directory) from None
-                if time.monotonic() > give_up:
-                    raise StoreError(
-                        f"Another process has held the lock on {self._directory} for {LOCK_PATIENCE:g} s.",
-                        f"{NOTHING_MINTED} Find it with fuser or lsof; then run again.",
-                    ) from None
-            time.sleep(_LOCK_PAUSE)
-
     def _prepare(self, room: int) -> None:
         """Make the file that a new content goes into, with `room` bytes and the right attributes."""
         with suppress(FileNotFoundError):
@@ -194,20 +176,20 @@ class LockedFile(ABC):
 
     def _recover(self) -> None:
         """Finish what a process that died after its mint could not."""
-        token = self._pending_token()
-        if token is None:
+        value = self._pending_value()
+        if not value:
             return
         try:
-            if token != self.read():
+            if value != self.read():
                 # Rendered anew, since the file may have been edited meanwhile, and beside the
                 # pending file, so that a death here loses nothing either.
                 merged = f"{self._pending}~"
                 with suppress(FileNotFoundError):
                     os.unlink(merged)
                 with _create(merged) as file:
-                    _fill(file, self.render(self._read_file(self.path), token) or b"")
+                    _fill(file, self.render(self._read_file(self.path), value))
                 self._set_attributes(merged)
-                self._put_in_place(merged)
+                self._put_in_place(merged, value)
                 self.recovered = True
             os.unlink(self._pending)
         except OSError as error:
@@ -220,45 +202,35 @@ class LockedFile(ABC):
     def _discard_pending(self) -> None:
         """Delete the file of a run that failed before its mint, never one that holds a token."""
         with suppress(OSError):
-            if self._pending_token() is None:
+            if not self._pending_value():
                 os.unlink(self._pending)
 
-    def _pending_token(self) -> str | None:
-        """Return the whole token in the pending file; one that somebody else put there is none."""
+    def _pending_value(self) -> Value | None:
+        """Return what is whole in the pending file; one that somebody else put there is none."""
         with suppress(FileNotFoundError, StoreError):
             found = os.lstat(self._pending)
             # Where everybody may create files, one of that name may be somebody else's.
-            shared = os.stat(self._directory).st_mode & stat.S_IWOTH
+            shared = os.stat(self._directory.path).st_mode & stat.S_IWOTH
             if stat.S_ISREG(found.st_mode) and not (shared and found.st_uid != os.geteuid()):
                 content = self._read_file(self._pending) or b""
                 return self.parse(content) if content.endswith(b"\n") else None
         return None
 
-    def _put_in_place(self, source: str) -> None:
-        self._make_backup()
+    def _put_in_place(self, source: str, value: Value | None) -> None:
+        self._make_backup(value)
         os.replace(source, self.path)
-        self._sync_directory()
+        self._directory.sync()
 
-    def _make_backup(self) -> None:
-        """Copy a file with a token beside itself, 0600, under the name that Ansible gives to backups."""
+    def _make_backup(self, value: Value | None) -> None:
+        """Copy a file that loses a token to `value` beside itself, 0600, named as Ansible names backups."""
         content = self._read_file(self.path)
-        if not self._backup or content is None or self.parse(content) is None:
+        if not self._backup or content is None or not self.loses(self.parse(content), value):
             return
         moment = time.strftime("%Y-%m-%d@%H:%M:%S")
         backup_file = f"{self.path}.{os.getpid()}.{moment}~"
         with _create(backup_file) as file:
             _fill(file, content)
         self.backup_file = backup_file
-
-    def _sync_directory(self) -> None:
-        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # the file system has no such thing
-                raise
-        finally:
-            os.close(descriptor)
 
     def _read_file(self, path: str) -> bytes | None:
         """Return a regular file's content, at most `max_size` bytes and one more; None if missing."""
@@ -282,7 +254,7 @@ class LockedFile(ABC):
 
     def _error(self, what: str, error: OSError, path: str | None = None) -> StoreError:
         return StoreError(
-            f"{path or self._directory} {what} ({_reason(error)}).",
+            f"{path or self._directory.path} {what} ({_reason(error)}).",
             f"{NOTHING_MINTED} Correct the path or its permissions, then run again.",
         )
 
@@ -303,5 +275,7 @@ def _fill(file: BinaryIO, content: bytes) -> None:
     os.fsync(file.fileno())
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError | StoreError) -> str:
+    if isinstance(error, StoreError):
+        return "it was edited meanwhile"
     return os.strerror(error.errno) if error.errno else "unknown reason"

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from .core.errors import StoreError
 from .core.models import MAX_TOKEN_LENGTH, is_token
-from .locked_file import NOTHING_MINTED, LockedFile
+from .locked_file import LONGEST, NOTHING_MINTED, LockedFile
 
 
-class TokenFile(LockedFile):
+class TokenFile(LockedFile[str]):
     """Keeps a token as a file's one line; see LockedFile."""
 
     max_size = MAX_TOKEN_LENGTH + 2  # the token and its line end
@@ -31,6 +31,14 @@ class TokenFile(LockedFile):
             )
         return token
 
-    def render(self, content: bytes | None, token: str | None) -> bytes | None:
-        """Return the token's line; without a token no file is to be."""
-        return None if token is None else token.encode("ascii") + b"\n"
+    def render(self, content: bytes | None, value: str) -> bytes:
+        """Return the token's line."""
+        return value.encode("ascii") + b"\n"
+
+    def longest(self) -> str:
+        """Return as long a token as there may be."""
+        return LONGEST
+
+    def remove(self) -> None:
+        """Keep no token, and so no file."""
+        self.remove_file()

@@ -94,6 +94,37 @@ options:
       - The copy of a vaulted file is as encrypted as the file.
     type: bool
     default: true
+  tokens:
+    description:
+      - Many tokens in one run, with O(concurrency) requests at a time. All other options hold for each of them.
+      - A failure of one stops no other; the task fails at its end, and lists each. What was minted is kept.
+      - With O(vault_file) each item names its O(tokens[].variable), and the file is decrypted and written once.
+      - Excludes O(path) and O(token).
+    type: list
+    elements: dict
+    suboptions:
+      path:
+        description: The file on the target that keeps the token.
+        type: path
+      variable:
+        description: The variable in O(vault_file) that holds the token.
+        type: str
+      token:
+        description: A token to adopt.
+        type: str
+      owner:
+        description: Name of the user that is to own the file; by default O(owner).
+        type: str
+      group:
+        description: Name of the group that is to own the file; by default O(group).
+        type: str
+      mode:
+        description: Permissions of the file; by default O(mode).
+        type: raw
+  concurrency:
+    description: How many requests, and connections, there are at a time with O(tokens).
+    type: int
+    default: 8
   owner:
     description: Name of the user that is to own the file, as for M(ansible.builtin.file).
     type: str
@@ -138,6 +169,15 @@ EXAMPLES = r"""
     vault_file: group_vars/app/vault.yml
     variable: app_echovalue_token
 
+- name: Provision one for each application in one go
+  echovalue.cloud.echovalue_token:
+    owner: root
+    tokens:
+      - path: /etc/billing/echovalue.token
+        owner: billing
+      - path: /etc/search/echovalue.token
+        owner: search
+
 - name: Mint one for a secret manager that holds none yet
   echovalue.cloud.echovalue_token:
   register: minted
@@ -177,6 +217,27 @@ path:
   returned: success
   type: str
   sample: /etc/myapp/echovalue.token
+variable:
+  description: The variable in O(vault_file) that holds the token, else null.
+  returned: success
+  type: str
+  sample: echovalue_token
+tokens:
+  description:
+    - With O(tokens), instead of the above, one entry with the same fields for each, in the order given.
+    - If one fails, so does the task. Then an entry that failed has C(failed) and C(msg), and no entry holds its token.
+  returned: with O(tokens)
+  type: list
+  elements: dict
+  sample:
+    - changed: false
+      token: 0123456789abcdef0123456789abcdef
+      hash: 3eb1bd439947eb762998e566ccc2e099c791118b2f40579cc4f7da2b5061b7f9
+      status: kept
+      balance: 100
+      path: /etc/billing/echovalue.token
+      variable: null
+      backup_file: null
 backup_file:
   description: The copy of the file whose token was replaced or removed, else null.
   returned: success
@@ -184,11 +245,20 @@ backup_file:
   sample: /etc/myapp/echovalue.token.4711.2026-11-24@10:00:00~
 """
 
+import copy
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from typing import Any, Callable, NoReturn
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import EchoValueClient
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import StoreError
+from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import LockedDirectory
+from ansible_collections.echovalue.cloud.plugins.module_utils.locked_file import NOTHING_MINTED
 from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
     CONNECTION_SPEC,
-    exit_with_secret,
+    exit_with_secrets,
     run,
 )
 from ansible_collections.echovalue.cloud.plugins.module_utils.token_file import TokenFile
@@ -196,27 +266,64 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.token_task import 
     ARGUMENT_SPEC,
     CONSTRAINTS,
     Nowhere,
+    items,
     perform,
+    perform_many,
 )
 
 
-def token_store(module: AnsibleModule) -> TokenFile | Nowhere:
-    """Return the store that the module's options name."""
-    params = module.params
-    if params["path"] is None:
-        return Nowhere()
+def attribute_setter(module: AnsibleModule, params: Mapping[str, Any]) -> Callable[[str], bool]:
+    """Return a function that gives a file the owner, group and mode that the options ask for."""
+
+    def fail(msg: str, **_details: Any) -> NoReturn:
+        raise StoreError(f"Its owner, group or mode cannot be set: {msg}.", NOTHING_MINTED)
+
+    files = copy.copy(module)
+    files.fail_json = fail  # its own would end the process, and with it what other threads are at
 
     def set_attributes(path: str) -> bool:
-        arguments = module.load_file_common_arguments(dict(params, path=path))
-        return module.set_fs_attributes_if_different(arguments, False)
+        arguments = files.load_file_common_arguments(dict(params, path=path))
+        return files.set_fs_attributes_if_different(arguments, False)
 
-    return TokenFile(params["path"], set_attributes, backup=params["backup"], dry_run=module.check_mode)
+    return set_attributes
+
+
+def token_file(
+    module: AnsibleModule, params: Mapping[str, Any], directory: LockedDirectory | None = None
+) -> TokenFile:
+    return TokenFile(
+        params["path"],
+        attribute_setter(module, params),
+        backup=params["backup"],
+        dry_run=module.check_mode,
+        directory=directory,
+    )
 
 
 def work(module: AnsibleModule, client: EchoValueClient) -> None:
-    store = token_store(module)
-    result = perform(module.params, client, store, check_mode=module.check_mode, warn=module.warn)
-    exit_with_secret(module, result["token"], **result)
+    params = module.params
+    doing = {"check_mode": module.check_mode, "warn": module.warn}
+    if params["tokens"] is None:
+        store = Nowhere() if params["path"] is None else token_file(module, params)
+        result = perform(params, client, store, **doing)
+        exit_with_secrets(module, [result["token"]], **result)
+    wanted = items(params)
+    directories = {}
+    for item in wanted:
+        path = os.path.dirname(os.path.realpath(item["path"]))
+        directories.setdefault(path, LockedDirectory(path))
+    places = [
+        (item, token_file(module, item, directories[os.path.dirname(os.path.realpath(item["path"]))]))
+        for item in wanted
+    ]
+    with ExitStack() as held:
+        for path in sorted(directories):  # in one order, so that two runs cannot wait for each other
+            with suppress(StoreError):  # told for each file in it
+                held.enter_context(directories[path].held())
+        result = perform_many(params, client, places, **doing)
+    if result.get("failed"):
+        module.fail_json(**result)
+    exit_with_secrets(module, [entry["token"] for entry in result["tokens"]], **result)
 
 
 def main() -> None:

@@ -36,8 +36,7 @@ class CensoringAction(ActionBase):
 
     def run_module(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Run the module on the target and return its result."""
-        result: dict[str, Any] = self._execute_module(task_vars=task_vars)
-        return result
+        return self._execute_module(task_vars=task_vars)
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)

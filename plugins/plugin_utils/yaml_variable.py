@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find, set and remove one top-level variable in the text of a YAML file; all other bytes stay."""
+"""Find, set and remove top-level variables in the text of a YAML file; all other bytes stay."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import yaml
@@ -23,47 +24,62 @@ class Variable:
     end: int  # behind the value, before its line end
 
 
-def find(text: str, name: str) -> Variable | None:
-    """Return the top-level variable `name`, or None; raise YamlFormError where there is no telling."""
+def find(text: str, names: Iterable[str]) -> dict[str, Variable]:
+    """Return those of the top-level variables `names` that there are.
+
+    Raises YamlFormError where there is no telling.
+    """
     mapping = _mapping(text)
-    if mapping is None:
-        return None
-    entries = [entry for entry in mapping.value if entry[0].value == name]
-    if not entries:
-        return None
-    if len(entries) > 1:
-        raise YamlFormError(f"the variable {name} stands there more than once")
-    ((key, value),) = entries
-    if not isinstance(value, yaml.ScalarNode):
-        raise YamlFormError(f"the variable {name} is no single value")
-    start, value_start, end = (mark.index for mark in (key.start_mark, value.start_mark, value.end_mark))
-    end = value_start + len(text[value_start:end].rstrip())  # a block scalar's mark is behind blank lines
-    return Variable(value.value, value.tag, start, value_start, end)
+    wanted = set(names)
+    found: dict[str, Variable] = {}
+    for key, value in [] if mapping is None else mapping.value:
+        name = key.value
+        if not isinstance(key, yaml.ScalarNode) or name not in wanted:
+            continue
+        if name in found:
+            raise YamlFormError(f"the variable {name} stands there more than once")
+        if not isinstance(value, yaml.ScalarNode):
+            raise YamlFormError(f"the variable {name} is no single value")
+        start, value_start, end = (mark.index for mark in (key.start_mark, value.start_mark, value.end_mark))
+        end = value_start + len(text[value_start:end].rstrip())  # a block's mark is behind blank lines
+        found[name] = Variable(value.value, value.tag, start, value_start, end)
+    return found
 
 
-def put(text: str, name: str, value: str) -> str:
-    """Return the text with the variable set; `value` is YAML, its further lines indented."""
+def edit(text: str, values: Mapping[str, str | None]) -> str:
+    """Return the text with each variable set to its value, or without it where that is None.
+
+    A value is YAML, its further lines indented. Raises YamlFormError where others would change.
+    """
     line_end = "\r\n" if "\r\n" in text else "\n"
-    value = value.replace("\n", line_end)
-    found = find(text, name)
-    if found is not None:
-        changed = text[: found.value_start] + value + text[found.end :]
-    else:
-        head = text if not text or text.endswith("\n") else text + line_end
-        changed = f"{head or '---' + line_end}{name}: {value}{line_end}"
-    return _checked(text, changed, name, present=True)
+    found = find(text, values)
+    changed = text
+    for name, place in sorted(found.items(), key=lambda item: item[1].start, reverse=True):
+        value = values[name]
+        if value is not None:
+            changed = changed[: place.value_start] + _lines(value, line_end) + changed[place.end :]
+        else:
+            line, _separator, behind = changed[place.end :].partition("\n")
+            if line.strip() and not line.lstrip().startswith("#"):
+                raise YamlFormError(f"what follows the variable {name} on its line cannot be told from it")
+            changed = changed[: place.start] + behind
+    added = [
+        f"{name}: {_lines(value, line_end)}{line_end}"
+        for name, value in values.items()
+        if value is not None and name not in found
+    ]
+    if added:
+        if not changed:
+            changed = "---" + line_end
+        elif not changed.endswith("\n"):
+            changed += line_end
+        changed += "".join(added)
+    _check(text, changed, values)
+    return changed
 
 
-def drop(text: str, name: str) -> str:
-    """Return the text without the variable and its lines."""
-    found = find(text, name)
-    if found is None:
-        return text
-    rest = text[found.end :]
-    line, separator, behind = rest.partition("\n")
-    if line.strip() and not line.lstrip().startswith("#"):
-        raise YamlFormError(f"what follows the variable {name} on its line cannot be told from it")
-    return _checked(text, text[: found.start] + (behind if separator else ""), name, present=False)
+def _lines(value: str, line_end: str) -> str:
+    return value.replace("\n", line_end)
 
 
 def _mapping(text: str) -> yaml.MappingNode | None:
@@ -83,8 +99,8 @@ def _mapping(text: str) -> yaml.MappingNode | None:
     return node
 
 
-def _checked(before: str, after: str, name: str, *, present: bool) -> str:
-    """Return `after`, having made sure that it differs in this variable alone."""
+def _check(before: str, after: str, values: Mapping[str, str | None]) -> None:
+    """Make sure that the texts differ in these variables alone."""
 
     def others(text: str) -> list[str]:
         mapping = _mapping(text)
@@ -93,10 +109,10 @@ def _checked(before: str, after: str, name: str, *, present: bool) -> str:
         return [
             node.value.rstrip() if node.tag == "!vault" else yaml.serialize(node)
             for entry in entries
-            if entry[0].value != name
+            if not (isinstance(entry[0], yaml.ScalarNode) and entry[0].value in values)
             for node in entry
         ]
 
-    if others(before) != others(after) or (find(after, name) is not None) != present:
-        raise YamlFormError(f"the variable {name} cannot be changed without changing others")
-    return after
+    present = {name for name, value in values.items() if value is not None}
+    if others(before) != others(after) or set(find(after, values)) != present:
+        raise YamlFormError("its variables cannot be changed one by one")

@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from plugins.plugin_utils.yaml_variable import YamlFormError, drop, find, put
+from plugins.plugin_utils.yaml_variable import Variable, YamlFormError, edit
+from plugins.plugin_utils.yaml_variable import find as find_all
 
 VAULTED = "!vault |\n          $ANSIBLE_VAULT;1.1;AES256\n          6162"
 OLD = "!vault |\n          $ANSIBLE_VAULT;1.1;AES256\n          0000\n          1111"
@@ -26,6 +27,24 @@ text: |+
 
 # The end
 """
+
+
+def put(text: str, name: str, value: str) -> str:
+    return edit(text, {name: value})
+
+
+def drop(text: str, name: str) -> str:
+    return edit(text, {name: None})
+
+
+def find(text: str, name: str) -> Variable | None:
+    return find_all(text, [name]).get(name)
+
+
+def test_several_at_once() -> None:
+    before = AROUND % f"a: {OLD}\nb: {OLD}\nc: {OLD}\n"
+    after = edit(before, {"c": VAULTED, "a": None, "d": VAULTED, "e": None})
+    assert after == AROUND % f"b: {OLD}\nc: {VAULTED}\n" + f"d: {VAULTED}\n"
 
 
 def test_a_variable_is_replaced_in_place() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from plugins.module_utils import locked_file
+from plugins.module_utils import locked_directory, locked_file
 from plugins.module_utils.core.errors import StoreError
 from plugins.module_utils.core.provision import provision, remove
 from plugins.module_utils.token_file import TokenFile
@@ -246,7 +246,7 @@ def test_a_lock_keeps_others_out_and_dies_with_its_process(
     holder.start()
     try:
         assert ready.wait(10)
-        monkeypatch.setattr(locked_file, "LOCK_PATIENCE", 0.2)
+        monkeypatch.setattr(locked_directory, "LOCK_PATIENCE", 0.2)
         with pytest.raises(StoreError, match="has held the lock"), store(tmp_path / "token").lock():
             pass
         os.kill(int(holder.pid or 0), signal.SIGKILL)
