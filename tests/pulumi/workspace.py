@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from tests.engine import tool_path
 
 PASSPHRASE = "correct horse"
 PROJECT = "shop"
+TYPE = "pulumi-python:dynamic/echovalue:Token"
 
 
 @dataclass(frozen=True)
@@ -34,22 +37,37 @@ class Run:
 
 @dataclass
 class Workspace:
-    """A project with its program in `folder`, run against the service at `base_url`.
+    """A project in `folder`, with a stack, whose program runs against the service at `base_url`.
 
-    `python` is the environment's interpreter that runs the program; it has this package.
+    `python` is the interpreter that runs the program; its environment has this package. `template`
+    is a workspace to start from, which spares the making of the stack.
     """
 
     folder: Path
     base_url: str
+    template: Path | None = None
     python: str = sys.executable
     stack: str = "dev"
     runs: list[Run] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for name in ("program", "state", "home"):
-            (self.folder / name).mkdir()
-        (self.folder / "program" / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: python\n")
+        if self.template:
+            shutil.copytree(self.template, self.folder, dirs_exist_ok=True)
+            return
+        for path in (self.root, self.state_folder, self.folder / "home"):
+            path.mkdir()
+        (self.root / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: python\n")
         self.pulumi("stack", "init", self.stack)
+
+    @property
+    def root(self) -> Path:
+        """The folder of the program."""
+        return self.folder / "program"
+
+    @property
+    def state_folder(self) -> Path:
+        """The folder where the engine keeps state, history and backups."""
+        return self.folder / "state"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -59,51 +77,70 @@ class Workspace:
             **{name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")},
             "PATH": os.pathsep.join(path),
             "ECHOVALUE_BASE_URL": self.base_url,
-            "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
+            "PULUMI_BACKEND_URL": self.state_folder.as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_HOME": str(self.folder / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_STACK": self.stack,
         }
 
     def program(self, text: str) -> None:
         """Make `text` the program; what all programs begin with comes by itself."""
         head = "import pulumi\nimport pulumi_echovalue as echovalue\n"
-        (self.folder / "program" / "__main__.py").write_text(head + text)
+        (self.root / "__main__.py").write_text(head + text)
 
     def pulumi(self, *arguments: str, fails: bool = False) -> Run:
         """Run a pulumi command; a failure is an error unless it is asked for."""
-        done = subprocess.run(
-            ["pulumi", *arguments, "--non-interactive", "--color=never"],
-            cwd=self.folder / "program",
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        run = Run(done.returncode, done.stdout, done.stderr)
-        self.runs.append(run)
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=120)
+        run = Run(process.returncode, out, err)
+        if "--show-secrets" not in arguments:
+            self.runs.append(run)
         assert (run.code != 0) == fails, run.text
         return run
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a pulumi command."""
+        return subprocess.Popen(
+            ["pulumi", *arguments, "--non-interactive", "--color=never"],
+            cwd=self.root,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def up(self, *arguments: str, fails: bool = False) -> Run:
         """Deploy."""
         return self.pulumi("up", "--yes", "--skip-preview", *arguments, fails=fails)
 
+    def refresh(self, *arguments: str, fails: bool = False) -> Run:
+        """Hold the state against the service."""
+        return self.pulumi("refresh", "--yes", "--skip-preview", *arguments, fails=fails)
+
+    def destroy(self) -> Run:
+        """Let everything go."""
+        return self.pulumi("destroy", "--yes", "--skip-preview")
+
     def outputs(self) -> dict[str, Any]:
-        """Return the stack's outputs with their secrets."""
+        """Return the stack's outputs, secrets included."""
         return json.loads(self.pulumi("stack", "output", "--json", "--show-secrets").out)
 
-    def resources(self, *arguments: str) -> list[dict[str, Any]]:
-        """Return the tokens in the state; with `--show-secrets` as they are."""
-        state = json.loads(self.pulumi("stack", "export", *arguments).out)
-        resources = state["deployment"].get("resources", [])
-        return [r for r in resources if r["type"] == "pulumi-python:dynamic/echovalue:Token"]
+    def tokens(self) -> dict[str, dict[str, Any]]:
+        """Return what the state keeps of each Token, by its name."""
+        file = self.state_folder / ".pulumi" / "stacks" / PROJECT / f"{self.stack}.json"
+        resources = json.loads(file.read_text())["checkpoint"]["latest"].get("resources", [])
+        return {r["urn"].rpartition("::")[2]: r for r in resources if r["type"] == TYPE}
 
-    def files(self) -> Iterator[tuple[Path, str]]:
-        """Yield all that the engine keeps: state, history, backups, stack configs."""
-        for path in sorted(self.folder.rglob("*")):
-            if path.is_file():
-                yield path, path.read_text(errors="replace")
+    def seen(self) -> str:
+        """Return all that a person saw, and all that the engine keeps."""
+        kept = [path for path in self.folder.rglob("*") if path.is_file() and path.name != "__main__.py"]
+        return "\n".join([run.text for run in self.runs] + [path.read_text(errors="replace") for path in kept])
+
+
+def raw_tokens(text: str, hashes: set[str]) -> set[str]:
+    """Return the tokens in `text` that have one of these hashes."""
+    words = re.findall(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", text)
+    return {word for word in words if hashlib.sha256(word.encode()).hexdigest() in hashes}
