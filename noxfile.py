@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2026.10"
@@ -10,6 +14,7 @@ nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = True
 
 NEWEST = "3.13"
+VERSION = re.search(r"^version: (.+)$", Path("galaxy.yml").read_text(), re.MULTILINE)[1]
 # What is shown and what is registered differs between these.
 ANSIBLE = {
     "oldest": ("3.11", "ansible-oldest"),
@@ -23,6 +28,21 @@ def install(session: nox.Session, *groups: str) -> None:
     session.install(*(argument for group in groups for argument in ("--group", group)))
 
 
+def installed_collection(session: nox.Session) -> Path:
+    """Copy what git knows or would add to where ansible-test wants a collection."""
+    target = Path(".build/ansible-test/ansible_collections/echovalue/cloud").resolve()
+    shutil.rmtree(target, ignore_errors=True)
+    listed = session.run(
+        "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", external=True, silent=True
+    )
+    for name in str(listed).split("\0"):
+        if name and Path(name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(name, target / name)
+    session.run("git", "init", "--quiet", str(target), external=True, silent=True)  # else it asks this one
+    return target
+
+
 @nox.session(python=NEWEST, tags=["lint"])
 def lint(session: nox.Session) -> None:
     """Style, types and metadata."""
@@ -31,7 +51,9 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("yamllint", "--strict", ".")
-    session.run("ansible-lint", "--offline", "--strict", "-q")
+    session.run("antsibull-changelog", "lint")
+    collections = str(installed_collection(session).parents[2])
+    session.run("ansible-lint", "--offline", "--strict", "-q", env={"ANSIBLE_COLLECTIONS_PATH": collections})
 
 
 @nox.session(python=NEWEST)
@@ -66,3 +88,31 @@ def ansible(session: nox.Session, group: str) -> None:
     # A release to come is held to the secrets alone: what it shows is what may change.
     tests = "tests/ansible/test_secrets.py" if group == "ansible-next" else "tests/ansible"
     session.run("pytest", "-n", "2", tests, *session.posargs)
+
+
+@nox.session(python=NEWEST, tags=["test"])
+def integration(session: nox.Session) -> None:
+    """The targets of ansible-test."""
+    install(session, "ansible", "emulator")
+    session.chdir(installed_collection(session))
+    session.run("ansible-test", "integration", "--python", NEWEST, "--color", "no", *session.posargs)
+
+
+@nox.session(python=NEWEST, tags=["lint"])
+def sanity(session: nox.Session) -> None:
+    """Ansible's own check that documentation and argument specs agree."""
+    install(session, "ansible")
+    # Called by itself: ansible-test would first fetch a pip of its own from outside the registry.
+    (ansible_test,) = Path(session.virtualenv.location).glob("lib/python*/site-packages/ansible_test")
+    session.install("-r", str(ansible_test / "_data/requirements/sanity.validate-modules.txt"))
+    collection = installed_collection(session)
+    collections = str(collection.parents[2])
+    session.chdir(collection)
+    session.run(
+        "python",
+        str(ansible_test / "_util/controller/sanity/validate-modules/validate.py"),
+        *("--arg-spec", "--collection", "ansible_collections/echovalue/cloud"),
+        *("--collection-version", VERSION),
+        *map(str, sorted(Path("plugins/modules").glob("*.py"))),
+        env={"ANSIBLE_COLLECTIONS_PATH": collections, "PYTHONPATH": collections},
+    )

@@ -61,13 +61,14 @@ class Ansible:
             f"localhost ansible_connection=local ansible_python_interpreter={sys.executable}\n"
         )
 
-    def start(self, playbook: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, playbook: Path, *options: str, start_new_session: bool = False) -> subprocess.Popen[str]:
         """Start a playbook and return its process."""
         bin_directory = Path(sys.executable).parent
         return subprocess.Popen(
             [bin_directory / "ansible-playbook", "-i", self.directory / "inventory", playbook, *options],
             cwd=self.directory,
-            env={**self.environment, **environment},
+            env=self.environment,
+            start_new_session=start_new_session,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
+import time
 import uuid
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -276,3 +279,41 @@ def _playbook(ansible: Ansible, path: str) -> Path:
         f"    - echovalue.cloud.echovalue_token: {{path: {path}}}\n"
     )
     return playbook
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_cancelled_during_the_mint_keeps_the_token(
+    ansible: Ansible, emulator: Emulator, place: Path, number: int
+) -> None:
+    emulator.fault("POST /token", "late", seconds=2)
+    process = ansible.start(_playbook(ansible, str(place / "token")), start_new_session=True)
+    wait_until(lambda: (place / ".token.new").exists())
+    time.sleep(0.5)
+    os.killpg(process.pid, number)
+    process.communicate(timeout=60)
+    wait_until(lambda: (place / "token").exists())
+    assert emulator.stats()["mints"] == 1
+    (known,) = [known for known in emulator.tokens() if known["hash"] == token_hash(place / "token")]
+    assert known["wallet"] == 100
+
+
+def test_a_run_that_is_killed_holds_nobody_up(ansible: Ansible, emulator: Emulator, place: Path) -> None:
+    emulator.fault("POST /token", "hang")
+    process = ansible.start(_playbook(ansible, str(place / "token")), start_new_session=True)
+    wait_until(lambda: (place / ".token.new").exists())
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    result = ansible.play(token(path=str(place / "token")))["result"]
+    assert picture(result) == (True, "minted")
+    assert list(content(place)) == ["token"]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def token_hash(path: Path) -> str:
+    return sha256(path.read_text().strip().encode()).hexdigest()

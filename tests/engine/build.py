@@ -102,7 +102,7 @@ SETS = {
     "sops": Set(
         title="SOPS {version} and age",
         module="github.com/getsops/sops/v3",
-        takes="about 2 minutes",
+        takes="about 3 minutes",
         pins=(
             Pins(
                 "sops",
@@ -267,7 +267,7 @@ def _install(path: Path, text: str) -> None:
 
 def _digest(wanted: Set) -> str:
     """The digest of all that decides what is built."""
-    digest = hashlib.sha256(repr((wanted, GO_BUILD, sysconfig.get_platform())).encode())
+    digest = hashlib.sha256(repr((wanted.pins, wanted.scripts, GO_BUILD, sysconfig.get_platform())).encode())
     for pins in wanted.pins:
         for name in ("go.mod", "go.sum"):
             digest.update((PINS / pins.folder / name).read_bytes())

@@ -8,7 +8,9 @@ one in its place before anything else can happen.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import signal
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -147,6 +149,21 @@ def _mint(client: EchoValueClient, store: Store, stored: str | None, dry_run: bo
     store.check_writable()
     if dry_run:
         return Outcome(status, None, stored, changed=True)
-    token = client.create_token()
-    store.write(token)  # nothing that can fail stands between the mint and this
+    with _signals_held():
+        token = client.create_token()
+        store.write(token)  # nothing that can fail stands between the mint and this
     return Outcome(status, token, stored, changed=True)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let Ctrl-C, a cancelled pipeline or a closed terminal wait: a token is on its way."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
