@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import signal
 
@@ -242,7 +243,7 @@ def test_an_interrupt_during_a_mint_loses_no_token(workspace: Workspace, emulato
     process = workspace.start("up", "--yes", "--skip-preview")
     assert process.stdout
     shown = next(line for line in process.stdout if "Token app creating" in line)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C in a terminal does
     out, err = process.communicate(timeout=60)
     assert process.returncode != 0, shown + out + err
     assert emulator.stats()["mints"] == 1

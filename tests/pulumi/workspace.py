@@ -110,6 +110,7 @@ class Workspace:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # a process group of its own, as a terminal gives it
         )
 
     def up(self, *arguments: str, fails: bool = False) -> Run:
