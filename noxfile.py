@@ -44,8 +44,7 @@ def installed_collection(session: nox.Session) -> Path:
 
 
 def types_of_the_package(session: nox.Session) -> None:
-    """Check pulumi_echovalue as the wheel lays it out, and the example as a user would."""
-    program = Path("docs/examples/pulumi/__main__.py").resolve()
+    """Check pulumi_echovalue as the wheel lays it out."""
     settings = Path("pyproject.toml").resolve()
     tree = Path(session.create_tmp(), "wheel")
     shutil.rmtree(tree, ignore_errors=True)
@@ -53,7 +52,6 @@ def types_of_the_package(session: nox.Session) -> None:
     shutil.copytree("plugins/module_utils/core", tree / "pulumi_echovalue" / "_core")
     with session.chdir(tree):
         session.run("mypy", f"--config-file={settings}", "--package", "pulumi_echovalue")
-        session.run("mypy", f"--config-file={settings}", str(program))
 
 
 @nox.session(python=NEWEST, tags=["lint"])
@@ -152,12 +150,15 @@ def dist(session: nox.Session) -> None:
     files = sorted(map(str, Path("dist").iterdir()))
     session.run("twine", "check", "--strict", *files)
     wheel = next(file for file in files if file.endswith(".whl"))
-    clean = Path(session.create_tmp(), "clean")
+    clean = Path(session.create_tmp(), "clean").resolve()
     python = str(clean / "bin" / "python")
     session.run("python", "-m", "venv", "--clear", str(clean))
     pinned = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "pulumi-runtime")
     session.run(python, "-m", "pip", "install", "--quiet", *pinned, wheel, external=True)
-    program = Path("docs/examples/pulumi/__main__.py").resolve()
-    with session.chdir(clean):  # where the wheel is found, and not this checkout
-        session.run("mypy", "--strict", "--python-executable", python, str(program))
-    session.run("pytest", "tests/pulumi/test_engine_example.py", *session.posargs, env={"EXAMPLE_PYTHON": python})
+    programs = ("docs/examples/pulumi/__main__.py", "tests/pulumi/data/typed_program.py")
+    for program in [str(Path(name).resolve()) for name in programs]:
+        with session.chdir(clean):  # where the wheel is found, and not this checkout
+            session.run("mypy", "--strict", "--config-file=", f"--python-executable={python}", program)
+    session.run(
+        "pytest", "tests/pulumi/test_engine_example.py", *session.posargs, env={"EXAMPLE_PYTHON": python}
+    )

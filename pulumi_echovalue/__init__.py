@@ -8,8 +8,10 @@ wallet = echovalue.get_wallet(token.token, details=False)
 """
 
 from ._core.models import Wallet
-from ._core.version import VERSION as __version__
+from ._core.version import VERSION
 from .functions import get_recharge_link, get_wallet
 from .token import Token
+
+__version__ = VERSION
 
 __all__ = ["Token", "Wallet", "__version__", "get_recharge_link", "get_wallet"]

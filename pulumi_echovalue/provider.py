@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import pulumi
 from pulumi.dynamic import (
@@ -137,7 +137,8 @@ class TokenProvider(ResourceProvider):
         """Adopt the token that was given, proven first; or mint one."""
         outcome = provision(self._client(props), _Empty(), token=props.get("existing_token"))
         # An exception from here on would lose the token: the engine has not seen it yet.
-        return CreateResult(outcome.hash, {**props, "token": outcome.token, "hash": outcome.hash})
+        hash_ = cast(str, outcome.hash)
+        return CreateResult(hash_, {**props, "token": outcome.token, "hash": hash_})
 
     @_told_plainly
     def read(self, id_: str, props: Props) -> ReadResult:

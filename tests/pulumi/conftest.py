@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""An emulator for each worker, as new for each test, and workspaces of a real engine that are searched
-for tokens in clear when their test ends."""
+"""An emulator for each worker, as new for each test; a real engine's workspace, searched for tokens in
+clear when its test ends.
+"""
 
 from __future__ import annotations
 

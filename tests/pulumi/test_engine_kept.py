@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pulumi
 import pulumi.automation as auto
-import pytest
 
 import pulumi_echovalue as echovalue
 from tests.emulator.client import Emulator

@@ -148,7 +148,9 @@ def test_a_service_that_is_down(workspace: Workspace, emulator: Emulator) -> Non
     workspace.up()
     outputs = workspace.outputs()
     # Another base URL keeps the token, and asks for nothing.
-    workspace.program('pulumi.export("hash", echovalue.Token("app", keepers={"release": "1"}, base_url="http://127.0.0.1:9").hash)')
+    workspace.program(
+        'pulumi.export("hash", echovalue.Token("app", keepers={"release": "1"}, base_url="http://127.0.0.1:9").hash)'
+    )
     emulator.reset_stats()
     assert "1 updated" in workspace.up().out
     assert emulator.stats()["total"] == 0
@@ -205,11 +207,10 @@ def test_two_stacks(workspace: Workspace, emulator: Emulator) -> None:
     assert workspace.outputs() == first
 
 
-def test_another_resource_and_the_functions_take_the_token(
-    workspace: Workspace, emulator: Emulator
-) -> None:
+def test_another_resource_and_the_functions_take_the_token(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program(
-        ONE + """
+        ONE
+        + """
 adopted = echovalue.Token("second", existing_token=token.token)
 pulumi.export("second", adopted.token)
 pulumi.export("wallet", echovalue.get_wallet(adopted.token))

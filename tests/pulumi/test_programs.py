@@ -49,9 +49,7 @@ def value(make: Callable[[], pulumi.Output[Any]]) -> tuple[Any, bool, bool]:
     @run_to_its_end
     async def run() -> None:
         output = make()
-        found.extend(
-            [await output.future(), await output.is_known(), await output.is_secret()]
-        )
+        found.extend([await output.future(), await output.is_known(), await output.is_secret()])
 
     run()
     return tuple(found)  # type: ignore[return-value]

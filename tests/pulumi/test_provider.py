@@ -58,18 +58,14 @@ def test_create_mints(token_provider: TokenProvider, emulator: Emulator) -> None
     assert emulator.stats()["requests"] == {"POST /token": 1}
 
 
-def test_nothing_follows_a_mint_that_can_fail(
-    token_provider: TokenProvider, emulator: Emulator
-) -> None:
+def test_nothing_follows_a_mint_that_can_fail(token_provider: TokenProvider, emulator: Emulator) -> None:
     emulator.fault("GET /recharge", "status", status=500, times=0)
     emulator.fault("GET /token", "status", status=500, times=0)
     assert token_provider.create({}).id == emulator.tokens()[-1]["hash"]
 
 
 @pytest.mark.parametrize("wallet", [100, 0])
-def test_create_adopts_what_is_proven(
-    token_provider: TokenProvider, emulator: Emulator, wallet: int
-) -> None:
+def test_create_adopts_what_is_proven(token_provider: TokenProvider, emulator: Emulator, wallet: int) -> None:
     emulator.register(GIVEN, wallet)
     result = token_provider.create({"existing_token": GIVEN})
     assert (result.id, result.outs) == (
@@ -80,9 +76,7 @@ def test_create_adopts_what_is_proven(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_create_adopts_nothing_else(
-    token_provider: TokenProvider, emulator: Emulator, status: int
-) -> None:
+def test_create_adopts_nothing_else(token_provider: TokenProvider, emulator: Emulator, status: int) -> None:
     emulator.register(GIVEN)
     emulator.fault("GET /recharge", "status", status=status, body=GIVEN)
     assert "Nothing was changed" in failure(token_provider.create, {"existing_token": GIVEN})
@@ -218,9 +212,7 @@ def test_check_refuses(token_provider: TokenProvider, news: dict[str, Any], told
         {"keepers": {"a": UNKNOWN}},
     ],
 )
-def test_check_lets_pass(
-    token_provider: TokenProvider, emulator: Emulator, news: dict[str, Any]
-) -> None:
+def test_check_lets_pass(token_provider: TokenProvider, emulator: Emulator, news: dict[str, Any]) -> None:
     result = token_provider.check({}, news)
     assert (result.inputs, result.failures) == (news, [])
     assert emulator.stats()["total"] == 0

@@ -138,7 +138,9 @@ class Workspace:
     def seen(self) -> str:
         """Return all that a person saw, and all that the engine keeps."""
         kept = [path for path in self.folder.rglob("*") if path.is_file() and path.name != "__main__.py"]
-        return "\n".join([run.text for run in self.runs] + [path.read_text(errors="replace") for path in kept])
+        return "\n".join(
+            [run.text for run in self.runs] + [path.read_text(errors="replace") for path in kept]
+        )
 
 
 def raw_tokens(text: str, hashes: set[str]) -> set[str]:
