@@ -38,4 +38,5 @@ clean: ## Remove all that these commands made
 	@$(PYTHON) -m venv --clear .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	@.venv/bin/uv pip install --quiet --python .venv --group dev
+	@.venv/bin/uv pip install --quiet --python .venv --no-deps --editable .
 	@touch $@

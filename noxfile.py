@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -138,7 +139,10 @@ def pulumi(session: nox.Session, group: str) -> None:
     install(session, group)
     session.install("--no-deps", "--editable", ".")
     chosen = ["-k", "not engine or version_0_1_0"] if group == "pulumi-oldest" else []
-    session.run("pytest", "-n", "2", "tests/pulumi", *chosen, *session.posargs)
+    session.run(
+        *("pytest", "-n", "2", "tests/pulumi", *chosen, *session.posargs),
+        env={"EMULATOR_PYTHON": sys.executable},
+    )
 
 
 @nox.session(python=NEWEST, tags=["test"])

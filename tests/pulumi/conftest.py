@@ -6,6 +6,8 @@ clear when its test ends.
 from __future__ import annotations
 
 import importlib.util
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +19,8 @@ from tests.pulumi.workspace import Workspace, raw_tokens
 
 @pytest.fixture(scope="session")
 def _emulator() -> Iterator[Emulator]:
-    with Emulator() as emulator:
+    python = os.environ.get("EMULATOR_PYTHON", sys.executable)  # it runs on newer ones than the package
+    with Emulator(python=python) as emulator:
         yield emulator
 
 

@@ -58,12 +58,13 @@ def test_a_stack_of_version_0_1_0(workspace: Workspace, emulator: Emulator) -> N
     )
     stack.import_stack(auto.Deployment(version=old["version"], deployment=old["deployment"]))
     before = workspace.outputs()
-    assert before["hash"] == workspace.tokens()["minted"]["id"]
-    emulator.reset_stats()
+    assert emulator.register(before["token"]) == before["hash"] == workspace.tokens()["minted"]["id"]
     assert stack.preview(expect_no_changes=True).change_summary == {"same": 3}
     stack.up(expect_no_changes=True)
-    assert workspace.outputs() == before
     assert emulator.stats()["total"] == 0
+    stack.refresh(expect_no_changes=True)
+    assert emulator.stats()["requests"] == {"GET /recharge": 2}
+    assert workspace.outputs() == before
 
 
 def test_an_inline_program(workspace: Workspace, emulator: Emulator) -> None:
