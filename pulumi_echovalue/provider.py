@@ -161,16 +161,17 @@ class TokenProvider(ResourceProvider):
     @_told_plainly
     def delete(self, id_: str, props: Props) -> None:
         """Let the token go, with a warning: it stays valid. No request has to succeed."""
-        balance = "a balance that could not be read now"
+        fate = "stays valid, with a balance that could not be read now"
         with suppress(Exception):
-            probe = self._client(props, timeout=_DELETE_TIMEOUT, retries=0).probe(props["token"])
+            client = self._client(props, timeout=_DELETE_TIMEOUT, retries=0)
+            probe = client.probe(props["token"])
             if not probe.valid:
-                return  # the service has deactivated it: there is nothing to warn of
-            if probe.balance is not None:
-                balance = f"{probe.balance} credits"
+                fate = f"is unknown to {client.base_url}"
+            elif probe.balance is not None:
+                fate = f"stays valid, with {probe.balance} credits"
         pulumi.log.warn(
-            f"EchoValue cannot revoke a token: the one with hash {id_} leaves the stack and stays "
-            f"valid, with {balance}. Backups and history of the stack still hold it, encrypted."
+            f"EchoValue cannot revoke a token: the one with hash {id_} leaves the stack and {fate}. "
+            "Backups and history of the stack still hold it, encrypted."
         )
 
     def _client(self, props: Props, **options: Any) -> EchoValueClient:

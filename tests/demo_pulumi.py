@@ -91,5 +91,5 @@ def _report(first: dict[str, Any], second: dict[str, Any], state: Path) -> None:
         print(f"  {name:<{width}}  {value}", flush=True)
 
 
-def _balance(credits: int | None) -> str:
-    return "not told for free by this service" if credits is None else f"{credits} credits"
+def _balance(wallet: int | None) -> str:
+    return "not told for free by this service" if wallet is None else f"{wallet} credits"
