@@ -35,6 +35,9 @@ def test_a_stack_is_exported_and_imported(workspace: Workspace, emulator: Emulat
     outputs = workspace.outputs()
     file = workspace.folder / "exported.json"
     workspace.pulumi("stack", "export", "--file", str(file))
+    workspace.pulumi("stack", "export")
+    workspace.pulumi("stack", "history", "--full-dates")
+    workspace.pulumi("stack", "--show-urns", "--show-ids")
     # The token is forgotten by the state, and taken back.
     workspace.pulumi("state", "delete", "--yes", workspace.tokens()["app"]["urn"])
     assert workspace.tokens() == {}

@@ -193,7 +193,7 @@ def test_thirty_tokens(workspace: Workspace, emulator: Emulator) -> None:
 
 def test_two_stacks(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program(ONE)
-    workspace.up()
+    workspace.up("--json")
     first = workspace.outputs()
     workspace.stack = "prod"
     workspace.pulumi("stack", "init", workspace.stack)
