@@ -70,6 +70,22 @@ def test_rotation_puts_the_new_token_before_the_old_one_goes(
     assert f"the one with hash {old['hash']} leaves the stack and stays valid, with 100 credits" in run.text
 
 
+def test_a_forced_rotation_and_a_protected_token(workspace: Workspace, emulator: Emulator) -> None:
+    program = 'echovalue.Token("app", keepers={"release": "1"}, opts=pulumi.ResourceOptions(protect=True))'
+    workspace.program('echovalue.Token("app", keepers={"release": "1"})')
+    workspace.up()
+    first = workspace.tokens()["app"]
+    workspace.up("--replace", first["urn"])
+    second = workspace.tokens()["app"]
+    assert second["id"] != first["id"]
+    workspace.program(program)
+    workspace.up()
+    workspace.program(program.replace('"1"', '"2"'))
+    assert "marked for protection" in workspace.up(fails=True).text
+    assert workspace.tokens()["app"]["id"] == second["id"]
+    assert emulator.stats()["mints"] == 2
+
+
 def test_a_failed_rotation_keeps_the_old_token(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program(ONE)
     workspace.up()
