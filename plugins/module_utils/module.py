@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import traceback
+from collections.abc import Mapping
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
@@ -34,20 +35,23 @@ TOKEN_SPEC: dict[str, Any] = {
 
 def run(module: AnsibleModule, work: Callable[[AnsibleModule, EchoValueClient], None]) -> None:
     """Call `work`, which ends the module itself; tell its errors as a failure of the module."""
-    params = module.params
     try:
-        client = EchoValueClient(
-            params["base_url"],
-            timeout=params["timeout"],
-            retries=params["retries"],
-            verify=(params["ca_path"] or True) if params["validate_certs"] else False,
-        )
-        work(module, client)
+        work(module, make_client(module.params))
     except EchoValueError as error:
         module.fail_json(msg=str(error))
     except ImportError:
         # The core imports requests at its first request, so this comes before any mint.
         module.fail_json(msg=missing_required_lib("requests"), exception=traceback.format_exc())
+
+
+def make_client(params: Mapping[str, Any]) -> EchoValueClient:
+    """Return a client for validated connection options."""
+    return EchoValueClient(
+        params["base_url"],
+        timeout=params["timeout"],
+        retries=params["retries"],
+        verify=(params["ca_path"] or True) if params["validate_certs"] else False,
+    )
 
 
 def given_token(module: AnsibleModule) -> str:

@@ -35,20 +35,40 @@ options:
     description:
       - The file on the target that keeps the token, as one line. Its directory must exist.
       - Symbolic links are followed.
-      - With neither O(path) nor O(token), a token is minted at each run and returned, for handing it to a
-        secret manager behind a C(when).
+      - With neither O(path), O(vault_file) nor O(token), a token is minted at each run and returned, for handing it
+        to a secret manager behind a C(when).
     type: path
+  vault_file:
+    description:
+      - A YAML file on the controller that keeps the token, encrypted with the vault secrets of the run. A relative
+        path starts from the playbook's directory, which must exist.
+      - A new file, or one in plain YAML, gets an inline V(!vault) value. A wholly encrypted file stays that. Only
+        O(variable) changes; all other bytes stay, comments and order included.
+      - The task then runs on the controller, which needs C(requests) for it, and sends nothing to the target.
+      - An existing file keeps its permissions; a new one is V(0600).
+    type: path
+  variable:
+    description: The variable in O(vault_file) that holds the token.
+    type: str
+    default: echovalue_token
+  vault_id:
+    description:
+      - Which of the vault ids of the run encrypts.
+      - By default a wholly encrypted file keeps its own; else it is Ansible's own choice, which is
+        C(DEFAULT_VAULT_ENCRYPT_IDENTITY), or the first of the run.
+    type: str
   token:
     description:
-      - A token to adopt. It is proven, then stored at O(path); without O(path) it is only proven and returned.
-      - Another token that O(path) holds is replaced by it, and kept as a backup.
+      - A token to adopt. It is proven, then stored where O(path) or O(vault_file) says; with neither it is only
+        proven and returned.
+      - Another token that is kept there is replaced by it, and stays as a backup.
       - Excludes O(regenerate=always).
     type: str
   state:
     description:
       - With V(present) a token is kept.
-      - With V(absent) the file goes. The token itself stays valid, since the service cannot revoke it; a warning
-        says so. No request is sent.
+      - With V(absent) the file goes, or the variable in O(vault_file). The token itself stays valid, since the
+        service cannot revoke it; a warning says so. No request is sent.
     type: str
     choices: [present, absent]
     default: present
@@ -69,7 +89,9 @@ options:
     choices: [never, if_invalid, always]
     default: never
   backup:
-    description: Whether a token that is replaced or removed is kept in a file beside O(path), with mode V(0600).
+    description:
+      - Whether a file whose token is replaced or removed is kept in a copy beside it, with mode V(0600).
+      - The copy of a vaulted file is as encrypted as the file.
     type: bool
     default: true
   owner:
@@ -111,6 +133,11 @@ EXAMPLES = r"""
     path: /etc/myapp/echovalue.token
     regenerate: always
 
+- name: Provision a token in the vaulted variables of a group
+  echovalue.cloud.echovalue_token:
+    vault_file: group_vars/app/vault.yml
+    variable: app_echovalue_token
+
 - name: Mint one for a secret manager that holds none yet
   echovalue.cloud.echovalue_token:
   register: minted
@@ -146,151 +173,60 @@ balance:
   type: int
   sample: 100
 path:
-  description: The file that keeps the token, as it was given; null without one.
+  description: The file that keeps the token, O(path) or O(vault_file) as it was given; null without one.
   returned: success
   type: str
   sample: /etc/myapp/echovalue.token
 backup_file:
-  description: The file that keeps the token that was replaced or removed, else null.
+  description: The copy of the file whose token was replaced or removed, else null.
   returned: success
   type: str
   sample: /etc/myapp/echovalue.token.4711.2026-11-24@10:00:00~
 """
 
-import os
-from contextlib import contextmanager
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import EchoValueClient
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import token_hash
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import (
-    REGENERATE,
-    Outcome,
-    provision,
-    remove,
-)
 from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
     CONNECTION_SPEC,
     exit_with_secret,
     run,
 )
 from ansible_collections.echovalue.cloud.plugins.module_utils.token_file import TokenFile
+from ansible_collections.echovalue.cloud.plugins.module_utils.token_task import (
+    ARGUMENT_SPEC,
+    CONSTRAINTS,
+    Nowhere,
+    perform,
+)
 
 
-class Nowhere:
-    """A `Store` without a place: a token is only handed on."""
-
-    keeps = False
-    recovered = False
-    backup_file = None
-
-    @contextmanager
-    def lock(self):
-        yield
-
-    def read(self):
-        return None
-
-    def check_writable(self):
-        pass
-
-    def write(self, token):
-        pass
-
-    def remove(self):
-        pass
-
-    def settle_attributes(self):
-        return False
-
-
-def token_file(module):
+def token_store(module: AnsibleModule) -> TokenFile | Nowhere:
     """Return the store that the module's options name."""
     params = module.params
     if params["path"] is None:
         return Nowhere()
 
-    def set_attributes(path):
+    def set_attributes(path: str) -> bool:
         arguments = module.load_file_common_arguments(dict(params, path=path))
         return module.set_fs_attributes_if_different(arguments, False)
 
     return TokenFile(params["path"], set_attributes, backup=params["backup"], dry_run=module.check_mode)
 
 
-def diff(outcome: Outcome, path: str | None) -> dict[str, str]:
-    """Return the difference in hashes: a new token's is not known before it is minted."""
-
-    def line(token):
-        return "" if token is None else f"sha256 {token_hash(token)}\n"
-
-    after = line(outcome.token)
-    if outcome.token is None and outcome.status in ("minted", "replaced"):
-        after = "a new token\n"
-    header = path or "token"
-    return {
-        "before_header": header,
-        "before": line(outcome.previous),
-        "after_header": header,
-        "after": after,
-    }
-
-
 def work(module: AnsibleModule, client: EchoValueClient) -> None:
-    params = module.params
-    path = params["path"]
-    store = token_file(module)
-    if params["state"] == "absent":
-        outcome = remove(store, dry_run=module.check_mode)
-        changed = outcome.changed
-        if outcome.changed:
-            module.warn(
-                "EchoValue cannot revoke a token: the one that was removed here stays valid, and "
-                "its credits can be spent by whoever has it."
-            )
-    else:
-        outcome = provision(
-            client,
-            store,
-            token=params["token"],
-            verify=params["verify"],
-            regenerate=params["regenerate"],
-            dry_run=module.check_mode,
-        )
-        attributes_changed = store.settle_attributes()
-        changed = outcome.changed or attributes_changed or store.recovered
-        if module.check_mode and path and not os.path.isdir(os.path.dirname(os.path.realpath(path))):
-            module.warn(f"The directory of {path} does not exist: without it nothing will be minted.")
-    exit_with_secret(
-        module,
-        outcome.token,
-        changed=changed,
-        token=outcome.token,
-        hash=outcome.hash,
-        status=outcome.status,
-        balance=outcome.balance,
-        path=path,
-        backup_file=store.backup_file,
-        diff=diff(outcome, path),
-    )
+    store = token_store(module)
+    result = perform(module.params, client, store, check_mode=module.check_mode, warn=module.warn)
+    exit_with_secret(module, result["token"], **result)
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "path"},
-            "token": {"type": "str", "no_log": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "verify": {"type": "bool", "default": True},
-            "regenerate": {"type": "str", "choices": list(REGENERATE), "default": "never"},
-            "backup": {"type": "bool", "default": True},
-            "owner": {"type": "str"},
-            "group": {"type": "str"},
-            "mode": {"type": "raw", "default": "0600"},
-            **CONNECTION_SPEC,
-        },
-        required_if=[("state", "absent", ("path",))],
+        argument_spec={**ARGUMENT_SPEC, **CONNECTION_SPEC},
         supports_check_mode=True,
+        **CONSTRAINTS,
     )
+    if module.params["vault_file"] is not None:
+        module.fail_json(msg="vault_file is handled on the controller, by the action plugin of this module.")
     run(module, work)
 
 
