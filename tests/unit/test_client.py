@@ -198,7 +198,7 @@ def test_what_is_no_token_is_not_sent(token: object) -> None:
         assert token not in str(caught.value)
 
 
-@pytest.mark.parametrize("amount", [0, 2, -1, "1", None])
+@pytest.mark.parametrize("amount", [0, 2, -1, 1.0, True, "1", None])
 def test_an_amount_that_is_not_sold_is_refused(amount: object) -> None:
     client, script, _pauses = scripted()
     with pytest.raises(errors.InvalidInputError):

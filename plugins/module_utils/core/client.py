@@ -97,6 +97,12 @@ def _is_https_url(text: str) -> bool:
     )
 
 
+def check_amount(amount: object) -> None:
+    """Raise InvalidInputError where a recharge link cannot be for `amount` million operations."""
+    if type(amount) is not int or amount not in AMOUNTS:
+        raise InvalidInputError("amount must be 1 or 3 (million operations).", "No request was sent.")
+
+
 class EchoValueClient:
     """A client of one EchoValue service; several threads may share it.
 
@@ -196,8 +202,7 @@ class EchoValueClient:
 
     def get_recharge_link(self, token: str, amount: int = 1) -> RechargeLink:
         """Return a payment link for `amount` (1 or 3) million operations; free."""
-        if amount not in AMOUNTS:
-            raise InvalidInputError("amount must be 1 or 3 (million operations).")
+        check_amount(amount)
         answer = self._request("GET", "/recharge", headers=_authorized(token), query={"amount": str(amount)})
         url = _text(answer)
         if not _is_https_url(url):
