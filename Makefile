@@ -9,7 +9,7 @@ ifneq ($(shell command -v pyenv),)
 export PYENV_VERSION := $(shell pyenv versions --bare | grep '^3' | sort -rV | paste -sd: -)
 endif
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint format dist clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | column -t -s '|'
@@ -26,6 +26,9 @@ lint: .venv/ready ## Check style, types and metadata
 format: .venv/ready ## Write the code in the project's format
 	$(NOX) --session format
 
+dist: .venv/ready ## Build the Python package, and run the example with it in a clean environment
+	$(NOX) --session dist
+
 clean: ## Remove all that these commands made
 	rm -rf .venv .nox .build build dist
 
@@ -35,4 +38,5 @@ clean: ## Remove all that these commands made
 	@$(PYTHON) -m venv --clear .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	@.venv/bin/uv pip install --quiet --python .venv --group dev
+	@.venv/bin/uv pip install --quiet --python .venv --no-deps --editable .
 	@touch $@

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -43,13 +44,25 @@ def installed_collection(session: nox.Session) -> Path:
     return target
 
 
+def types_of_the_package(session: nox.Session) -> None:
+    """Check pulumi_echovalue as the wheel lays it out."""
+    settings = Path("pyproject.toml").resolve()
+    tree = Path(session.create_tmp(), "wheel")
+    shutil.rmtree(tree, ignore_errors=True)
+    shutil.copytree("pulumi_echovalue", tree / "pulumi_echovalue")
+    shutil.copytree("plugins/module_utils/core", tree / "pulumi_echovalue" / "_core")
+    with session.chdir(tree):
+        session.run("mypy", f"--config-file={settings}", "--package", "pulumi_echovalue")
+
+
 @nox.session(python=NEWEST, tags=["lint"])
 def lint(session: nox.Session) -> None:
     """Style, types and metadata."""
-    install(session, "lint", "ansible", "emulator", "test")
+    install(session, "lint", "ansible", "emulator", "pulumi", "test")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+    types_of_the_package(session)
     session.run("yamllint", "--strict", ".")
     session.run("antsibull-changelog", "lint")
     collections = str(installed_collection(session).parents[2])
@@ -115,4 +128,41 @@ def sanity(session: nox.Session) -> None:
         *("--collection-version", VERSION),
         *map(str, sorted(Path("plugins/modules").glob("*.py"))),
         env={"ANSIBLE_COLLECTIONS_PATH": collections, "PYTHONPATH": collections},
+    )
+
+
+# On the oldest Python, what needs no engine, and the stack that another Python wrote.
+@nox.session(tags=["test"])
+@nox.parametrize("python,group", [("3.10", "pulumi-oldest"), (NEWEST, "pulumi")], ids=["oldest", "newest"])
+def pulumi(session: nox.Session, group: str) -> None:
+    """The Pulumi package: alone, and by ordinary programs on a real engine."""
+    install(session, group)
+    session.install("--no-deps", "--editable", ".")
+    chosen = ["-k", "not engine or version_0_1_0"] if group == "pulumi-oldest" else []
+    session.run(
+        *("pytest", "-n", "2", "tests/pulumi", *chosen, *session.posargs),
+        env={"EMULATOR_PYTHON": sys.executable},
+    )
+
+
+@nox.session(python=NEWEST, tags=["test"])
+def dist(session: nox.Session) -> None:
+    """Build sdist and wheel into dist/; run the example with the wheel in a clean environment."""
+    install(session, "dist")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", "dist", silent=True)  # the wheel from the sdist
+    files = sorted(map(str, Path("dist").iterdir()))
+    session.run("twine", "check", "--strict", *files)
+    wheel = next(file for file in files if file.endswith(".whl"))
+    clean = Path(session.create_tmp(), "clean").resolve()
+    python = str(clean / "bin" / "python")
+    session.run("python", "-m", "venv", "--clear", str(clean))
+    pinned = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "pulumi-runtime")
+    session.run(python, "-m", "pip", "install", "--quiet", *pinned, wheel, external=True)
+    programs = ("docs/examples/pulumi/__main__.py", "tests/pulumi/data/typed_program.py")
+    for program in [str(Path(name).resolve()) for name in programs]:
+        with session.chdir(clean):  # where the wheel is found, and not this checkout
+            session.run("mypy", "--strict", "--config-file=", f"--python-executable={python}", program)
+    session.run(
+        "pytest", "tests/pulumi/test_engine_example.py", *session.posargs, env={"EXAMPLE_PYTHON": python}
     )

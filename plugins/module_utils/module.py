@@ -5,11 +5,18 @@ from __future__ import annotations
 
 import os
 import traceback
+from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from .core.client import DEFAULT_BASE_URL, DEFAULT_RETRIES, DEFAULT_TIMEOUT, EchoValueClient
+from .core.client import (
+    DEFAULT_BASE_URL,
+    DEFAULT_CONNECTIONS,
+    DEFAULT_RETRIES,
+    DEFAULT_TIMEOUT,
+    EchoValueClient,
+)
 from .core.errors import EchoValueError, InvalidInputError
 from .token_file import TokenFile
 
@@ -34,20 +41,24 @@ TOKEN_SPEC: dict[str, Any] = {
 
 def run(module: AnsibleModule, work: Callable[[AnsibleModule, EchoValueClient], None]) -> None:
     """Call `work`, which ends the module itself; tell its errors as a failure of the module."""
-    params = module.params
     try:
-        client = EchoValueClient(
-            params["base_url"],
-            timeout=params["timeout"],
-            retries=params["retries"],
-            verify=(params["ca_path"] or True) if params["validate_certs"] else False,
-        )
-        work(module, client)
+        work(module, make_client(module.params))
     except EchoValueError as error:
         module.fail_json(msg=str(error))
     except ImportError:
         # The core imports requests at its first request, so this comes before any mint.
         module.fail_json(msg=missing_required_lib("requests"), exception=traceback.format_exc())
+
+
+def make_client(params: Mapping[str, Any]) -> EchoValueClient:
+    """Return a client for validated connection options."""
+    return EchoValueClient(
+        params["base_url"],
+        timeout=params["timeout"],
+        retries=params["retries"],
+        verify=(params["ca_path"] or True) if params["validate_certs"] else False,
+        connections=params.get("concurrency", DEFAULT_CONNECTIONS),
+    )
 
 
 def given_token(module: AnsibleModule) -> str:
@@ -71,15 +82,20 @@ def given_token(module: AnsibleModule) -> str:
     return str(token)
 
 
-def exit_with_secret(module: AnsibleModule, secret: str | None, /, **result: Any) -> None:
-    """End the module with a result that holds `secret`, a token, on purpose.
+def exit_with_secrets(module: AnsibleModule, secrets: Iterable[str | None], /, **result: Any) -> None:
+    """End the module with a result that holds `secrets`, tokens, on purpose.
 
-    A no_log option masks its value in every string of the result. So the value is let go here, and
-    the invocation, the one place where it must not show, is masked by hand. The action plugin
+    A no_log option masks its value in every string of the result. So the values are let go here, and
+    the invocation, the one place where they must not show, is masked by hand. The action plugin
     censors the whole.
     """
-    module.no_log_values.discard(secret)
-    arguments = dict(module.params)
-    if arguments.get("token") is not None:
-        arguments["token"] = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"  # noqa: S105 - as Ansible masks
+    module.no_log_values.difference_update(secrets)
+    arguments = _masked(module.params)
+    if arguments.get("tokens"):
+        arguments["tokens"] = [_masked(item) for item in arguments["tokens"]]
     module.exit_json(invocation={"module_args": arguments}, **result)
+
+
+def _masked(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    mask = {} if arguments.get("token") is None else {"token": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}
+    return {**arguments, **mask}

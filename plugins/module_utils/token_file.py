@@ -1,290 +1,44 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A `Store` that keeps a token in a file: one line, the token and a line feed.
-
-A new token is first written whole to `.NAME.new` in the file's own directory, 0600 from its first
-instant, then renamed into place. That file is made, with room for the longest token, before the
-mint: what can fail fails then. A process that dies between the two leaves it behind, and the next
-run puts it in its place instead of minting again.
-"""
+"""A `Store` that keeps a token in a file of its own: one line, the token and a line feed."""
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import os
-import stat
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import BinaryIO, Callable
-
 from .core.errors import StoreError
 from .core.models import MAX_TOKEN_LENGTH, is_token
-
-LOCK_PATIENCE = 300.0  # seconds; far longer than a mint with all its further tries
-_LOCK_PAUSE = 0.05  # seconds
-_ROOM = MAX_TOKEN_LENGTH + 1  # bytes; the token and its line feed
-
-_NOTHING_MINTED = "No token was minted, and nothing was changed."
+from .locked_file import LONGEST, NOTHING_MINTED, LockedFile
 
 
-class TokenFile:
-    """Keeps a token in the file at `path`; symbolic links are followed.
+class TokenFile(LockedFile[str]):
+    """Keeps a token as a file's one line; see LockedFile."""
 
-    `set_attributes(path)` gives a file its owner, group and mode, and tells whether that changed
-    something. `backup` keeps what is replaced or removed beside it. A `dry_run` writes nothing.
+    max_size = MAX_TOKEN_LENGTH + 2  # the token and its line end
 
-    After use, `backup_file` is where the former token is kept, and `recovered` tells whether the
-    token of an interrupted run was put in its place.
-    """
-
-    keeps = True
-
-    def __init__(
-        self,
-        path: str,
-        set_attributes: Callable[[str], bool],
-        *,
-        backup: bool = True,
-        dry_run: bool = False,
-    ) -> None:
-        self.path = os.path.realpath(path)
-        self.backup_file: str | None = None
-        self.recovered = False
-        self._directory, name = os.path.split(self.path)
-        self._pending = os.path.join(self._directory, f".{name}.new")
-        self._set_attributes = set_attributes
-        self._backup = backup
-        self._dry_run = dry_run
-        self._locked = False
-        self._pending_file: BinaryIO | None = None
-
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Lock the directory itself: no file is left behind, and a dead process holds nothing."""
-        try:
-            descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            yield  # nothing to keep others out of; check_writable says so before any mint
-            return
-        except OSError as error:
-            raise self._error("cannot be opened", error, self._directory) from None
-        try:
-            self._wait_for_lock(descriptor)
-            self._locked = True
-            if not self._dry_run:
-                self._recover()
-            yield
-        finally:
-            if self._pending_file is not None:
-                self._pending_file.close()
-                self._discard_pending()
-            self._locked = False
-            os.close(descriptor)
-
-    def read(self) -> str | None:
-        """Return the token in the file, None where there is no file."""
-        content = self._read_file(self.path)
+    def parse(self, content: bytes | None) -> str | None:
+        """Return the content's one line; raise StoreError where it is no token."""
         if content is None:
             return None
-        token = _parse(content)
-        if token is None:
+        line = content
+        for end in (b"\r\n", b"\n"):
+            if line.endswith(end):
+                line = line[: -len(end)]
+                break
+        token = line.decode("latin-1")
+        if not is_token(token):
             raise StoreError(
                 f"{self.path} exists and holds no token: it is "
-                f"{'empty' if not content else 'not one line of 10 to 512 visible characters'}.",
-                f"{_NOTHING_MINTED} Move it away, or put the right token into it.",
+                f"{'not one line of 10 to 512 visible characters' if content else 'empty'}.",
+                f"{NOTHING_MINTED} Move it away, or put the right token into it.",
             )
         return token
 
-    def check_writable(self) -> None:
-        """Make the file that the new token goes into, with its owner, group and mode."""
-        if self._dry_run:
-            if os.path.isdir(self._directory) and not os.access(self._directory, os.W_OK):
-                raise self._error("cannot be written to", PermissionError(errno.EACCES, ""))
-            return
-        if not self._locked:
-            raise StoreError(
-                f"The directory {self._directory} does not exist.",
-                f"{_NOTHING_MINTED} Create it first, with ansible.builtin.file.",
-            )
-        try:
-            with suppress(FileNotFoundError):
-                os.unlink(self._pending)
-            self._pending_file = _create(self._pending)
-            _fill(self._pending_file, bytes(_ROOM))
-        except OSError as error:
-            raise self._error("cannot be written to", error) from None
-        self._set_attributes(self._pending)
+    def render(self, content: bytes | None, value: str) -> bytes:
+        """Return the token's line."""
+        return value.encode("ascii") + b"\n"
 
-    def write(self, token: str) -> None:
-        """Put `token` in place, durable when this returns; the former file is kept as a backup."""
-        assert self._pending_file is not None, "check_writable comes before write"
-        content = token.encode("ascii") + b"\n"
-        try:
-            _fill(self._pending_file, content)
-        except OSError as error:
-            raise StoreError(
-                f"The new token could not be written to {self._directory} ({_reason(error)}).",
-                self._rescue(content),
-            ) from None
-        try:
-            self._put_in_place()
-        except OSError as error:
-            raise StoreError(
-                f"The new token could not be put at {self.path} ({_reason(error)}).",
-                f"It is kept in {self._pending}, and the next run goes on from there; what stood "
-                "at the path is untouched.",
-            ) from None
+    def longest(self) -> str:
+        """Return as long a token as there may be."""
+        return LONGEST
 
     def remove(self) -> None:
-        """Move the file to its backup name, or delete it."""
-        try:
-            if self._backup:
-                self._make_backup()
-            os.unlink(self.path)
-            self._sync_directory()
-        except OSError as error:
-            raise StoreError(
-                f"{self.path} could not be removed ({_reason(error)}).",
-                "Correct its directory's permissions, then run again.",
-            ) from None
-
-    def settle_attributes(self) -> bool:
-        """Give the file its owner, group and mode; return whether that changes something."""
-        return os.path.exists(self.path) and self._set_attributes(self.path)
-
-    def _rescue(self, content: bytes) -> str:
-        """Keep a token that its own directory could not take; return what to do about it."""
-        try:
-            descriptor, path = tempfile.mkstemp(prefix="echovalue-token-")
-            with open(descriptor, "wb") as file:
-                _fill(file, content)
-        except OSError:
-            return "It could be kept nowhere and is lost, with its free credits alone."
-        return f"It is kept in {path}: make room, move it to {self.path}, then run again."
-
-    def _wait_for_lock(self, descriptor: int) -> None:
-        give_up = time.monotonic() + LOCK_PATIENCE
-        while True:
-            try:
-                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EINTR):
-                    raise self._error("cannot be locked", error, self._directory) from None
-                if time.monotonic() > give_up:
-                    raise StoreError(
-                        f"Another process has held the lock on {self._directory} for {LOCK_PATIENCE:g} s.",
-                        f"{_NOTHING_MINTED} Find it with fuser or lsof; then run again.",
-                    ) from None
-            time.sleep(_LOCK_PAUSE)
-
-    def _recover(self) -> None:
-        """Finish what a process that died after its mint could not."""
-        if self._pending_token() is None:
-            return
-        try:
-            self._put_in_place()
-        except OSError as error:
-            raise StoreError(
-                f"{self._pending} holds the token of an interrupted run, and it could not be put "
-                f"at {self.path} ({_reason(error)}).",
-                "No token was minted. Correct what stands in the way, then run again.",
-            ) from None
-        self.recovered = True
-
-    def _discard_pending(self) -> None:
-        """Delete the file of a run that failed before its mint, never one that holds a token."""
-        with suppress(OSError, StoreError):
-            if self._pending_token() is None:
-                os.unlink(self._pending)
-
-    def _pending_token(self) -> str | None:
-        """Return the whole token in the pending file; one that somebody else put there is none."""
-        with suppress(FileNotFoundError):
-            found = os.lstat(self._pending)
-            # Where everybody may create files, one of that name may be somebody else's.
-            shared = os.stat(self._directory).st_mode & stat.S_IWOTH
-            if stat.S_ISREG(found.st_mode) and not (shared and found.st_uid != os.geteuid()):
-                content = self._read_file(self._pending) or b""
-                return _parse(content) if content.endswith(b"\n") else None
-        return None
-
-    def _put_in_place(self) -> None:
-        if self._backup and os.path.lexists(self.path):
-            self._make_backup()
-        os.replace(self._pending, self.path)
-        self._sync_directory()
-
-    def _make_backup(self) -> None:
-        """Copy the file beside itself, 0600, under the name that Ansible gives to backups."""
-        moment = time.strftime("%Y-%m-%d@%H:%M:%S")
-        backup_file = f"{self.path}.{os.getpid()}.{moment}~"
-        with _create(backup_file) as file:
-            _fill(file, self._read_file(self.path) or b"")
-        self.backup_file = backup_file
-
-    def _sync_directory(self) -> None:
-        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # the file system has no such thing
-                raise
-        finally:
-            os.close(descriptor)
-
-    def _read_file(self, path: str) -> bytes | None:
-        """Return a regular file's first bytes, enough to see that it is too long; None if missing."""
-        try:
-            # O_NONBLOCK: a named pipe must not hang the run.
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise self._error("cannot be read", error, path) from None
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise StoreError(
-                    f"{path} is not a regular file.",
-                    f"{_NOTHING_MINTED} Name the file that is to keep the token.",
-                )
-            return os.read(descriptor, _ROOM + 2)
-        finally:
-            os.close(descriptor)
-
-    def _error(self, what: str, error: OSError, path: str | None = None) -> StoreError:
-        return StoreError(
-            f"{path or self._directory} {what} ({_reason(error)}).",
-            f"{_NOTHING_MINTED} Correct the path or its permissions, then run again.",
-        )
-
-
-def _parse(content: bytes) -> str | None:
-    """Return the token that is the content's one line, else None."""
-    for end in (b"\r\n", b"\n"):
-        if content.endswith(end):
-            content = content[: -len(end)]
-            break
-    text = content.decode("latin-1")
-    return text if is_token(text) else None
-
-
-def _create(path: str) -> BinaryIO:
-    """Open a new file for writing, 0600 from its first instant."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    os.fchmod(descriptor, 0o600)  # whatever the umask took away
-    return open(descriptor, "wb")
-
-
-def _fill(file: BinaryIO, content: bytes) -> None:
-    """Make `content` all that an open file holds, durably."""
-    file.truncate(len(content))  # first: a token once written is whole, with nothing behind it
-    file.seek(0)
-    file.write(content)
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _reason(error: OSError) -> str:
-    return os.strerror(error.errno) if error.errno else "unknown reason"
+        """Keep no token, and so no file."""
+        self.remove_file()

@@ -90,7 +90,7 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import
 from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
     CONNECTION_SPEC,
     TOKEN_SPEC,
-    exit_with_secret,
+    exit_with_secrets,
     given_token,
     run,
 )
@@ -99,9 +99,9 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
 def work(module: AnsibleModule, client: EchoValueClient) -> None:
     token = given_token(module)
     link = client.get_recharge_link(token, module.params["amount"])
-    exit_with_secret(
+    exit_with_secrets(
         module,
-        token,
+        [token],
         changed=False,
         url=link.url,
         amount=link.amount,

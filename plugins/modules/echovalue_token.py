@@ -35,20 +35,40 @@ options:
     description:
       - The file on the target that keeps the token, as one line. Its directory must exist.
       - Symbolic links are followed.
-      - With neither O(path) nor O(token), a token is minted at each run and returned, for handing it to a
-        secret manager behind a C(when).
+      - With neither O(path), O(vault_file) nor O(token), a token is minted at each run and returned, for handing it
+        to a secret manager behind a C(when).
     type: path
+  vault_file:
+    description:
+      - A YAML file on the controller that keeps the token, encrypted with the vault secrets of the run. A relative
+        path starts from the playbook's directory, which must exist.
+      - A new file, or one in plain YAML, gets an inline V(!vault) value. A wholly encrypted file stays that. Only
+        O(variable) changes; all other bytes stay, comments and order included.
+      - The task then runs on the controller, which needs C(requests) for it, and sends nothing to the target.
+      - An existing file keeps its permissions; a new one is V(0600).
+    type: path
+  variable:
+    description: The variable in O(vault_file) that holds the token.
+    type: str
+    default: echovalue_token
+  vault_id:
+    description:
+      - Which of the vault ids of the run encrypts.
+      - By default a wholly encrypted file keeps its own; else it is Ansible's own choice, which is
+        C(DEFAULT_VAULT_ENCRYPT_IDENTITY), or the first of the run.
+    type: str
   token:
     description:
-      - A token to adopt. It is proven, then stored at O(path); without O(path) it is only proven and returned.
-      - Another token that O(path) holds is replaced by it, and kept as a backup.
+      - A token to adopt. It is proven, then stored where O(path) or O(vault_file) says; with neither it is only
+        proven and returned.
+      - Another token that is kept there is replaced by it, and stays as a backup.
       - Excludes O(regenerate=always).
     type: str
   state:
     description:
       - With V(present) a token is kept.
-      - With V(absent) the file goes. The token itself stays valid, since the service cannot revoke it; a warning
-        says so. No request is sent.
+      - With V(absent) the file goes, or the variable in O(vault_file). The token itself stays valid, since the
+        service cannot revoke it; a warning says so. No request is sent.
     type: str
     choices: [present, absent]
     default: present
@@ -69,9 +89,42 @@ options:
     choices: [never, if_invalid, always]
     default: never
   backup:
-    description: Whether a token that is replaced or removed is kept in a file beside O(path), with mode V(0600).
+    description:
+      - Whether a file whose token is replaced or removed is kept in a copy beside it, with mode V(0600).
+      - The copy of a vaulted file is as encrypted as the file.
     type: bool
     default: true
+  tokens:
+    description:
+      - Many tokens in one run, with O(concurrency) requests at a time. All other options hold for each of them.
+      - A failure of one stops no other; the task fails at its end, and lists each. What was minted is kept.
+      - With O(vault_file) each item names its O(tokens[].variable), and the file is decrypted and written once.
+      - Excludes O(path) and O(token).
+    type: list
+    elements: dict
+    suboptions:
+      path:
+        description: The file on the target that keeps the token.
+        type: path
+      variable:
+        description: The variable in O(vault_file) that holds the token.
+        type: str
+      token:
+        description: A token to adopt.
+        type: str
+      owner:
+        description: Name of the user that is to own the file; by default O(owner).
+        type: str
+      group:
+        description: Name of the group that is to own the file; by default O(group).
+        type: str
+      mode:
+        description: Permissions of the file; by default O(mode).
+        type: raw
+  concurrency:
+    description: How many requests, and connections, there are at a time with O(tokens).
+    type: int
+    default: 8
   owner:
     description: Name of the user that is to own the file, as for M(ansible.builtin.file).
     type: str
@@ -111,6 +164,20 @@ EXAMPLES = r"""
     path: /etc/myapp/echovalue.token
     regenerate: always
 
+- name: Provision a token in the vaulted variables of a group
+  echovalue.cloud.echovalue_token:
+    vault_file: group_vars/app/vault.yml
+    variable: app_echovalue_token
+
+- name: Provision one for each application in one go
+  echovalue.cloud.echovalue_token:
+    owner: root
+    tokens:
+      - path: /etc/billing/echovalue.token
+        owner: billing
+      - path: /etc/search/echovalue.token
+        owner: search
+
 - name: Mint one for a secret manager that holds none yet
   echovalue.cloud.echovalue_token:
   register: minted
@@ -146,151 +213,127 @@ balance:
   type: int
   sample: 100
 path:
-  description: The file that keeps the token, as it was given; null without one.
+  description: The file that keeps the token, O(path) or O(vault_file) as it was given; null without one.
   returned: success
   type: str
   sample: /etc/myapp/echovalue.token
+variable:
+  description: The variable in O(vault_file) that holds the token, else null.
+  returned: success
+  type: str
+  sample: echovalue_token
+tokens:
+  description:
+    - With O(tokens), instead of the above, one entry with the same fields for each, in the order given.
+    - If one fails, so does the task. Then an entry that failed has C(failed) and C(msg), and no entry holds its token.
+  returned: with O(tokens)
+  type: list
+  elements: dict
+  sample:
+    - changed: false
+      token: 0123456789abcdef0123456789abcdef
+      hash: 3eb1bd439947eb762998e566ccc2e099c791118b2f40579cc4f7da2b5061b7f9
+      status: kept
+      balance: 100
+      path: /etc/billing/echovalue.token
+      variable: null
+      backup_file: null
 backup_file:
-  description: The file that keeps the token that was replaced or removed, else null.
+  description: The copy of the file whose token was replaced or removed, else null.
   returned: success
   type: str
   sample: /etc/myapp/echovalue.token.4711.2026-11-24@10:00:00~
 """
 
+import copy
 import os
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from typing import Any, Callable, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import EchoValueClient
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import token_hash
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import (
-    REGENERATE,
-    Outcome,
-    provision,
-    remove,
-)
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import StoreError
+from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import LockedDirectory
+from ansible_collections.echovalue.cloud.plugins.module_utils.locked_file import NOTHING_MINTED
 from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
     CONNECTION_SPEC,
-    exit_with_secret,
+    exit_with_secrets,
     run,
 )
 from ansible_collections.echovalue.cloud.plugins.module_utils.token_file import TokenFile
+from ansible_collections.echovalue.cloud.plugins.module_utils.token_task import (
+    ARGUMENT_SPEC,
+    CONSTRAINTS,
+    Nowhere,
+    items,
+    perform,
+    perform_many,
+)
 
 
-class Nowhere:
-    """A `Store` without a place: a token is only handed on."""
+def attribute_setter(module: AnsibleModule, params: Mapping[str, Any]) -> Callable[[str], bool]:
+    """Return a function that gives a file the owner, group and mode that the options ask for."""
 
-    keeps = False
-    recovered = False
-    backup_file = None
+    def fail(msg: str, **_details: Any) -> NoReturn:
+        raise StoreError(f"Its owner, group or mode cannot be set: {msg}.", NOTHING_MINTED)
 
-    @contextmanager
-    def lock(self):
-        yield
+    files = copy.copy(module)
+    files.fail_json = fail  # its own would end the process, and with it what other threads are at
 
-    def read(self):
-        return None
+    def set_attributes(path: str) -> bool:
+        arguments = files.load_file_common_arguments(dict(params, path=path))
+        return files.set_fs_attributes_if_different(arguments, False)
 
-    def check_writable(self):
-        pass
-
-    def write(self, token):
-        pass
-
-    def remove(self):
-        pass
-
-    def settle_attributes(self):
-        return False
+    return set_attributes
 
 
-def token_file(module):
-    """Return the store that the module's options name."""
-    params = module.params
-    if params["path"] is None:
-        return Nowhere()
-
-    def set_attributes(path):
-        arguments = module.load_file_common_arguments(dict(params, path=path))
-        return module.set_fs_attributes_if_different(arguments, False)
-
-    return TokenFile(params["path"], set_attributes, backup=params["backup"], dry_run=module.check_mode)
-
-
-def diff(outcome: Outcome, path: str | None) -> dict[str, str]:
-    """Return the difference in hashes: a new token's is not known before it is minted."""
-
-    def line(token):
-        return "" if token is None else f"sha256 {token_hash(token)}\n"
-
-    after = line(outcome.token)
-    if outcome.token is None and outcome.status in ("minted", "replaced"):
-        after = "a new token\n"
-    header = path or "token"
-    return {
-        "before_header": header,
-        "before": line(outcome.previous),
-        "after_header": header,
-        "after": after,
-    }
+def token_file(
+    module: AnsibleModule, params: Mapping[str, Any], directory: LockedDirectory | None = None
+) -> TokenFile:
+    return TokenFile(
+        params["path"],
+        attribute_setter(module, params),
+        backup=params["backup"],
+        dry_run=module.check_mode,
+        directory=directory,
+    )
 
 
 def work(module: AnsibleModule, client: EchoValueClient) -> None:
     params = module.params
-    path = params["path"]
-    store = token_file(module)
-    if params["state"] == "absent":
-        outcome = remove(store, dry_run=module.check_mode)
-        changed = outcome.changed
-        if outcome.changed:
-            module.warn(
-                "EchoValue cannot revoke a token: the one that was removed here stays valid, and "
-                "its credits can be spent by whoever has it."
-            )
-    else:
-        outcome = provision(
-            client,
-            store,
-            token=params["token"],
-            verify=params["verify"],
-            regenerate=params["regenerate"],
-            dry_run=module.check_mode,
-        )
-        attributes_changed = store.settle_attributes()
-        changed = outcome.changed or attributes_changed or store.recovered
-        if module.check_mode and path and not os.path.isdir(os.path.dirname(os.path.realpath(path))):
-            module.warn(f"The directory of {path} does not exist: without it nothing will be minted.")
-    exit_with_secret(
-        module,
-        outcome.token,
-        changed=changed,
-        token=outcome.token,
-        hash=outcome.hash,
-        status=outcome.status,
-        balance=outcome.balance,
-        path=path,
-        backup_file=store.backup_file,
-        diff=diff(outcome, path),
-    )
+    doing = {"check_mode": module.check_mode, "warn": module.warn}
+    if params["tokens"] is None:
+        store = Nowhere() if params["path"] is None else token_file(module, params)
+        result = perform(params, client, store, **doing)
+        exit_with_secrets(module, [result["token"]], **result)
+    wanted = items(params)
+    directories = {}
+    for item in wanted:
+        path = os.path.dirname(os.path.realpath(item["path"]))
+        directories.setdefault(path, LockedDirectory(path))
+    places = [
+        (item, token_file(module, item, directories[os.path.dirname(os.path.realpath(item["path"]))]))
+        for item in wanted
+    ]
+    with ExitStack() as held:
+        for path in sorted(directories):  # in one order, so that two runs cannot wait for each other
+            with suppress(StoreError):  # told for each file in it
+                held.enter_context(directories[path].held())
+        result = perform_many(params, client, places, **doing)
+    if result.get("failed"):
+        module.fail_json(**result)
+    exit_with_secrets(module, [entry["token"] for entry in result["tokens"]], **result)
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "path"},
-            "token": {"type": "str", "no_log": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "verify": {"type": "bool", "default": True},
-            "regenerate": {"type": "str", "choices": list(REGENERATE), "default": "never"},
-            "backup": {"type": "bool", "default": True},
-            "owner": {"type": "str"},
-            "group": {"type": "str"},
-            "mode": {"type": "raw", "default": "0600"},
-            **CONNECTION_SPEC,
-        },
-        required_if=[("state", "absent", ("path",))],
+        argument_spec={**ARGUMENT_SPEC, **CONNECTION_SPEC},
         supports_check_mode=True,
+        **CONSTRAINTS,
     )
+    if module.params["vault_file"] is not None:
+        module.fail_json(msg="vault_file is handled on the controller, by the action plugin of this module.")
     run(module, work)
 
 

@@ -30,9 +30,17 @@ class CensoringAction(ActionBase):
         """Return the secret values that a module's result holds."""
         raise NotImplementedError
 
+    def execute(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Do the work and return its result."""
+        return self.run_module(task_vars)
+
+    def run_module(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Run the module on the target and return its result."""
+        return self._execute_module(task_vars=task_vars)
+
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        result: dict[str, Any] = self._execute_module(task_vars=task_vars)
+        result = self.execute(task_vars)
         secrets = [] if result.get("failed") else self.secrets(result)
         if secrets:
             register_secrets(secrets)

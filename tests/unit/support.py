@@ -43,7 +43,12 @@ def scripted(*answers: Answer | Exception, **options: object) -> tuple[EchoValue
     """Return a client over a script, the script, and the list of its pauses."""
     script = Script(*answers)
     pauses: list[float] = []
-    client = EchoValueClient(transport=script, sleep=pauses.append, **options)  # type: ignore[arg-type]
+    client = EchoValueClient(
+        transport=script,
+        sleep=pauses.append,
+        clock=lambda: sum(pauses),  # as if the pauses took place
+        **options,  # type: ignore[arg-type]
+    )
     return client, script, pauses
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from plugins.module_utils import token_file
+from plugins.module_utils import locked_directory, locked_file
 from plugins.module_utils.core.errors import StoreError
 from plugins.module_utils.core.provision import provision, remove
 from plugins.module_utils.token_file import TokenFile
@@ -184,8 +184,8 @@ def test_a_disk_that_fills_up_after_the_mint_loses_nothing(
 ) -> None:
     (tmp_path / "rescue").mkdir()
     (tmp_path / "place").mkdir()
-    monkeypatch.setattr(token_file.tempfile, "tempdir", str(tmp_path / "rescue"))
-    real = token_file._fill
+    monkeypatch.setattr(locked_file.tempfile, "tempdir", str(tmp_path / "rescue"))
+    real = locked_file._fill
 
     def fill(file: object, content: bytes) -> None:
         if content.startswith(TOKEN.encode()) and "place" in str(getattr(file, "name", "")) + str(
@@ -194,7 +194,7 @@ def test_a_disk_that_fills_up_after_the_mint_loses_nothing(
             raise OSError(errno.ENOSPC, "")
         real(file, content)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(token_file, "_fill", fill)
+    monkeypatch.setattr(locked_file, "_fill", fill)
     with pytest.raises(StoreError, match="It is kept in"):
         mint(tmp_path / "place" / "token")
     (rescued,) = (tmp_path / "rescue").iterdir()
@@ -246,7 +246,7 @@ def test_a_lock_keeps_others_out_and_dies_with_its_process(
     holder.start()
     try:
         assert ready.wait(10)
-        monkeypatch.setattr(token_file, "LOCK_PATIENCE", 0.2)
+        monkeypatch.setattr(locked_directory, "LOCK_PATIENCE", 0.2)
         with pytest.raises(StoreError, match="has held the lock"), store(tmp_path / "token").lock():
             pass
         os.kill(int(holder.pid or 0), signal.SIGKILL)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_URL = "https://api.echovalue.dev"
 DEFAULT_TIMEOUT = 10.0  # seconds
+DEFAULT_CONNECTIONS = 8  # open at a time
 DEFAULT_RETRIES = 4  # further tries
 AMOUNTS = (1, 3)  # million operations that a recharge link can be for
 
@@ -96,12 +97,18 @@ def _is_https_url(text: str) -> bool:
     )
 
 
+def check_amount(amount: object) -> None:
+    """Raise InvalidInputError where a recharge link cannot be for `amount` million operations."""
+    if type(amount) is not int or amount not in AMOUNTS:
+        raise InvalidInputError("amount must be 1 or 3 (million operations).", "No request was sent.")
+
+
 class EchoValueClient:
     """A client of one EchoValue service; several threads may share it.
 
     `base_url` see check_base_url; `timeout` in seconds for one whole exchange; `retries` is the
     number of further tries; `verify`, `proxies` and `connections` see transport.HttpTransport.
-    `transport` and `sleep` are seams for tests.
+    `transport`, `sleep` and `clock` are seams for tests.
 
     All calls raise the errors of errors.py.
     """
@@ -114,15 +121,18 @@ class EchoValueClient:
         retries: int = DEFAULT_RETRIES,
         verify: bool | str = True,
         proxies: Mapping[str, str] | None = None,
-        connections: int = 8,
+        connections: int = DEFAULT_CONNECTIONS,
         transport: Transport | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.base_url = check_base_url(base_url)
         if not 0 < timeout < float("inf"):
             raise InvalidInputError("timeout must be a number of seconds above 0.")
         if retries < 0:
             raise InvalidInputError("retries must be 0 or more.")
+        if connections < 1:
+            raise InvalidInputError("concurrency must be 1 or more.")
         self._timeout = timeout
         self._retries = retries
         self._transport_options: dict[str, Any] = {
@@ -133,6 +143,8 @@ class EchoValueClient:
         self._transport = transport
         self._transport_lock = threading.Lock()
         self._sleep = sleep
+        self._clock = clock
+        self._resume_at = 0.0  # until then a 429 asked all threads to be quiet
 
     def create_token(self) -> str:
         """Mint a token and return it; free.
@@ -190,8 +202,7 @@ class EchoValueClient:
 
     def get_recharge_link(self, token: str, amount: int = 1) -> RechargeLink:
         """Return a payment link for `amount` (1 or 3) million operations; free."""
-        if amount not in AMOUNTS:
-            raise InvalidInputError("amount must be 1 or 3 (million operations).")
+        check_amount(amount)
         answer = self._request("GET", "/recharge", headers=_authorized(token), query={"amount": str(amount)})
         url = _text(answer)
         if not _is_https_url(url):
@@ -239,6 +250,9 @@ class EchoValueClient:
         tries = 0
         while True:
             error: EchoValueError
+            quiet = self._resume_at - self._clock()
+            if quiet > 0:
+                self._sleep(quiet)
             try:
                 answer = transport(request)
             except (NetworkError, ServiceError) as caught:
@@ -249,7 +263,11 @@ class EchoValueClient:
                 error = _error_of(answer)
             if tries >= self._retries or not _may_repeat(method, error):
                 raise error
-            self._sleep(_delay(tries, error))
+            delay = _delay(tries, error)
+            if isinstance(error, RateLimitedError):
+                self._resume_at = max(self._resume_at, self._clock() + delay)
+            else:
+                self._sleep(delay)
             tries += 1
 
     def _get_transport(self) -> Transport:

@@ -8,15 +8,14 @@ one in its place before anything else can happen.
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from .client import EchoValueClient
 from .errors import InvalidInputError, UnauthorizedError
 from .models import check_token, token_hash
+from .signals import signals_held
 
 REGENERATE = ("never", "if_invalid", "always")
 
@@ -149,21 +148,7 @@ def _mint(client: EchoValueClient, store: Store, stored: str | None, dry_run: bo
     store.check_writable()
     if dry_run:
         return Outcome(status, None, stored, changed=True)
-    with _signals_held():
+    with signals_held():
         token = client.create_token()
         store.write(token)  # nothing that can fail stands between the mint and this
     return Outcome(status, token, stored, changed=True)
-
-
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Let Ctrl-C, a cancelled pipeline or a closed terminal wait: a token is on its way."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""EchoValue API tokens as Pulumi resources: minted once, kept as secrets, never replaced by chance.
+
+import pulumi_echovalue as echovalue
+
+token = echovalue.Token("app")
+wallet = echovalue.get_wallet(token.token, details=False)
+"""
+
+from ._core.models import Wallet
+from ._core.version import VERSION
+from .functions import get_recharge_link, get_wallet
+from .token import Token
+
+__version__ = VERSION
+
+__all__ = ["Token", "Wallet", "__version__", "get_recharge_link", "get_wallet"]

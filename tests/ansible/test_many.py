@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""echovalue_token with tokens: many at once, each with the guarantees of one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from tests.ansible.playbook import Ansible, token
+from tests.ansible.test_vault_file import Vault, vault  # noqa: F401 - a fixture
+from tests.emulator.client import Emulator
+
+GIVEN = "given-token-0123456789abcdef"
+MANY = 120
+
+
+def paths(directory: Path, count: int) -> list[dict[str, Any]]:
+    for name in ("a", "b"):
+        (directory / name).mkdir(exist_ok=True)
+    return [{"path": str(directory / "ab"[n % 2] / f"token{n}")} for n in range(count)]
+
+
+def many_playbook(directory: Path, tokens: list[dict[str, Any]]) -> Path:
+    playbook = directory / "many.yml"
+    playbook.write_text(
+        "- hosts: localhost\n  gather_facts: false\n  tasks:\n"
+        f"    - echovalue.cloud.echovalue_token: {{tokens: {tokens}}}\n"
+    )
+    return playbook
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_minting_many(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
+    tokens = paths(tmp_path, MANY)
+    run = ansible.play(
+        {**token("check", tokens=tokens), "check_mode": True},
+        token("first", tokens=tokens, concurrency=4),
+        {**token("check_again", tokens=tokens), "check_mode": True},
+        token("again", tokens=tokens, concurrency=4),
+        options=("-vvv", "--diff"),
+    )
+    first = run["first"]["tokens"]
+    assert [entry["path"] for entry in first] == [item["path"] for item in tokens]
+    assert {entry["status"] for entry in run["check"]["tokens"]} == {"minted"}
+    assert {entry["token"] for entry in run["check"]["tokens"]} == {None}
+    assert {entry["status"] for entry in first} == {"minted"}
+    assert len({entry["token"] for entry in first}) == MANY
+    assert [entry["token"] for entry in run["again"]["tokens"]] == [entry["token"] for entry in first]
+    assert [run[name]["changed"] for name in run.registered] == [True, True, False, False]
+    assert {entry["balance"] for entry in run["again"]["tokens"]} == {100}
+    for entry in first:
+        path = Path(entry["path"])
+        assert path.read_text() == entry["token"] + "\n"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert entry["token"] not in run.shown
+        assert entry["token"] not in run.syslog
+    assert sorted(os.listdir(tmp_path / "a")) == sorted(Path(t["path"]).name for t in tokens[::2])
+    stats = emulator.stats()
+    assert (stats["mints"], stats["credits_spent"]) == (MANY, 0)
+    assert f"{MANY} tokens for localhost are under way" in run.screen
+
+
+def test_connections_are_as_many_as_asked_for(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
+    emulator.options(latency=0.02)
+    ansible.play(token(tokens=paths(tmp_path, 30), concurrency=3))
+    assert emulator.stats()["connections"] == 3
+
+
+def test_a_failure_of_one_stops_no_other(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
+    emulator.register(GIVEN)
+    good = paths(tmp_path, 4)
+    (tmp_path / "a" / "empty").write_text("")
+    bad = [
+        {"path": str(tmp_path / "a" / "empty")},
+        {"path": str(tmp_path / "missing" / "token")},
+        {"path": str(tmp_path / "a" / "dead"), "token": "dead-token-0123456789"},
+        {"path": str(tmp_path / "a" / "owned"), "owner": "no-such-user"},
+    ]
+    given = {"path": str(tmp_path / "b" / "given"), "token": GIVEN, "mode": "0640"}
+    run = ansible.play(token(tokens=[*bad, *good, given]), fails=True, options=("-vvv",))
+    result = run["result"]
+    assert "4 of 9 tokens failed" in result["msg"]
+    assert [bool(entry.get("failed")) for entry in result["tokens"]] == [True] * 4 + [False] * 5
+    assert "holds no token" in result["tokens"][0]["msg"]
+    assert {entry.get("token") for entry in result["tokens"]} == {None}
+    assert result["changed"]
+    assert (tmp_path / "b" / "given").read_text() == GIVEN + "\n"
+    assert stat.S_IMODE((tmp_path / "b" / "given").stat().st_mode) == 0o640
+    for item in good:
+        assert Path(item["path"]).read_text().strip() not in run.shown
+    assert GIVEN not in run.shown
+    assert emulator.stats()["mints"] == 4
+    again = ansible.play(token(tokens=[*good, given]))["result"]
+    assert {entry["status"] for entry in again["tokens"]} == {"kept"}
+
+
+def test_what_is_named_wrongly_is_refused_before_any_request(
+    ansible: Ansible, emulator: Emulator, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "token")
+    (tmp_path / "link").symlink_to(path)
+    run = ansible.play(
+        token("twice", tokens=[{"path": path}, {"path": path}], ignore_errors=True),
+        token("linked", tokens=[{"path": path}, {"path": str(tmp_path / "link")}], ignore_errors=True),
+        token("nothing", tokens=[{}], ignore_errors=True),
+        token("variable", tokens=[{"path": path, "variable": "x"}], ignore_errors=True),
+        token("both", tokens=[{"path": path}], path=path, ignore_errors=True),
+        token("zero", tokens=[{"path": path}], concurrency=0, ignore_errors=True),
+        token("none", tokens=[]) | {"register": "no_tokens"},
+    )
+    for name in ("twice", "linked", "nothing", "variable", "both", "zero"):
+        assert run[name]["failed"], name
+    assert (run["no_tokens"]["changed"], run["no_tokens"]["tokens"]) == (False, [])
+    assert emulator.stats()["total"] == 0
+
+
+def test_rotating_and_removing_many(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
+    tokens = paths(tmp_path, 6)
+    run = ansible.play(
+        token("first", tokens=tokens),
+        token("rotated", tokens=tokens, regenerate="always"),
+        token("removed", tokens=tokens, state="absent", backup=False),
+        token("absent", tokens=tokens, state="absent"),
+    )
+    for old, new in zip(run["first"]["tokens"], run["rotated"]["tokens"]):
+        assert new["status"] == "replaced"
+        assert Path(new["backup_file"]).read_text() == old["token"] + "\n"
+    assert {entry["status"] for entry in run["removed"]["tokens"]} == {"removed"}
+    assert len(run["removed"]["warnings"]) == 1
+    assert run["absent"]["changed"] is False
+    assert not any(Path(item["path"]).exists() for item in tokens)
+
+
+def test_one_429_slows_all_down(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
+    emulator.fault("POST /token", "status", status=429, headers={"Retry-After": "2"})
+    process = ansible.start(many_playbook(tmp_path, paths(tmp_path, 60)))
+    wait_for(lambda: any(request["status"] == 429 for request in emulator.requests()))
+    time.sleep(1)
+    assert emulator.stats()["mints"] < 8, "only what was under way already goes on"
+    process.communicate(timeout=60)
+    assert emulator.stats()["mints"] == 60
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_cancelled_run_keeps_what_was_minted(
+    ansible: Ansible, emulator: Emulator, tmp_path: Path, number: int
+) -> None:
+    emulator.options(latency=0.2)
+    tokens = paths(tmp_path, 200)
+    process = ansible.start(many_playbook(tmp_path, tokens), start_new_session=True)
+    wait_for(lambda: emulator.stats()["mints"] > 0)
+    os.killpg(process.pid, number)
+    process.communicate(timeout=60)
+    time.sleep(1.5)  # what was under way
+    mints = emulator.stats()["mints"]
+    kept = [item for item in tokens if Path(item["path"]).exists()]
+    assert 0 < mints < 200
+    assert len(kept) == mints
+
+
+def test_many_variables_of_one_vaulted_file(vault: Vault, emulator: Emulator) -> None:  # noqa: F811
+    emulator.register(GIVEN)
+    vault.file.write_text("# mine\nother: 1\n")
+    identity = f"prod@{vault.ansible.directory}/prod.password"
+    vault.command("encrypt", "--vault-id", identity, "--encrypt-vault-id", "prod", str(vault.file))
+    tokens = [{"variable": f"token{n}"} for n in range(20)] + [{"variable": "given", "token": GIVEN}]
+    run = vault.run(
+        {**vault.task("check", tokens=tokens), "check_mode": True},
+        vault.task("first", tokens=tokens),
+        vault.task("again", tokens=tokens),
+        vault.task(
+            "dead", True, tokens=[{"variable": "dead", "token": "dead-token-0123456789"}, {"variable": "new"}]
+        ),
+        vault.task("removed", tokens=tokens[:3], state="absent"),
+    )
+    assert [run[name]["changed"] for name in run.registered] == [True, True, False, True, True]
+    assert [entry["variable"] for entry in run["first"]["tokens"]] == [item["variable"] for item in tokens]
+    assert "1 of 2 tokens failed" in run["dead"]["msg"]
+    assert run["removed"]["backup_file"]
+    inner = vault.command("view", "--vault-id", identity, str(vault.file))
+    lines = inner.splitlines()
+    assert lines[:2] == ["# mine", "other: 1"]
+    assert [line.split(":")[0] for line in lines[2:]] == [
+        *(f"token{n}" for n in range(3, 20)),
+        "given",
+        "new",
+    ]
+    assert emulator.stats()["mints"] == 21
+    for entry in run["first"]["tokens"]:
+        assert entry["token"] not in run.shown
+
+
+def test_many_variables_in_line(vault: Vault, emulator: Emulator) -> None:  # noqa: F811
+    tokens = [{"variable": f"token{n}"} for n in range(5)]
+    run = vault.run(vault.task("first", tokens=tokens), vault.task("again", tokens=tokens))
+    assert run["again"]["changed"] is False
+    assert vault.file.read_text().count("!vault |") == 5
+    assert vault.loaded("token3") == run["first"]["tokens"][3]["token"]

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""echovalue_token with vault_file: real vaults, one variable, never a plaintext on disk."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ansible.playbook import Ansible, token
+from tests.emulator.client import Emulator
+
+GIVEN = "given-token-0123456789abcdef"
+BIN = Path(sys.executable).parent
+
+
+class Vault:
+    """A directory with a vaulted file, and two vault passwords."""
+
+    def __init__(self, ansible: Ansible) -> None:
+        self.ansible = ansible
+        self.directory = ansible.directory / "group_vars"
+        self.directory.mkdir()
+        self.file = self.directory / "all.yml"
+        for name in ("default", "prod"):
+            (ansible.directory / f"{name}.password").write_text(f"password-{name}")
+        self.options = (
+            "--vault-id", f"default@{ansible.directory}/default.password",
+            "--vault-id", f"prod@{ansible.directory}/prod.password",
+        )  # fmt: skip
+
+    def run(self, *tasks: Any, **play: Any) -> Any:
+        return self.ansible.play(*tasks, options=(*self.options, "-vvv", "--diff"), **play)
+
+    def task(self, register: str = "result", ignore_errors: bool = False, **options: Any) -> dict[str, Any]:
+        return token(register, ignore_errors, vault_file="group_vars/all.yml", **options)
+
+    def command(self, *arguments: str, text: str | None = None) -> str:
+        return subprocess.run(
+            [BIN / "ansible-vault", *arguments],
+            env=self.ansible.environment,
+            cwd=self.ansible.directory,
+            input=text,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+
+    def loaded(self, variable: str = "echovalue_token") -> str:
+        """Return what a play of its own loads from group_vars."""
+        show = {
+            "name": "Load",
+            "ansible.builtin.set_fact": {"loaded": f"{{{{ {variable} }}}}"},
+            "register": "shown",
+            "no_log": True,
+        }
+        return str(self.run(show)["shown"]["ansible_facts"]["loaded"])
+
+    def encrypt_string(self, text: str, name: str, vault_id: str = "default") -> str:
+        identity = f"{vault_id}@{self.ansible.directory}/{vault_id}.password"
+        return self.command("encrypt_string", "--vault-id", identity, "--stdin-name", name, text=text)
+
+
+@pytest.fixture
+def vault(ansible: Ansible) -> Vault:
+    return Vault(ansible)
+
+
+def test_a_new_file(vault: Vault, emulator: Emulator) -> None:
+    run = vault.run(
+        {**vault.task("check"), "check_mode": True},
+        vault.task("first"),
+        {**vault.task("check_again"), "check_mode": True},
+        vault.task("again"),
+    )
+    first = run["first"]
+    assert [(run[name]["changed"], run[name]["status"]) for name in run.registered] == [
+        (True, "minted"),
+        (True, "minted"),
+        (False, "kept"),
+        (False, "kept"),
+    ]
+    assert run["again"]["token"] == first["token"]
+    assert first["path"] == "group_vars/all.yml"
+    text = vault.file.read_text()
+    assert text.startswith("---\nechovalue_token: !vault |\n          $ANSIBLE_VAULT;1.1;AES256\n")
+    assert stat.S_IMODE(vault.file.stat().st_mode) == 0o600
+    assert [entry.name for entry in vault.directory.iterdir()] == ["all.yml"]
+    assert first["token"] not in run.shown
+    assert vault.loaded() == first["token"]
+    assert vault.file.read_text() == text
+    assert (emulator.stats()["mints"], emulator.stats()["credits_spent"]) == (1, 0)
+
+
+def test_a_plain_file_changes_in_one_variable(vault: Vault) -> None:
+    other = vault.encrypt_string("a secret of others", "other", "prod")
+    head, foot = f"---\n# why\nplain: 1   # kept\n{other}\n", "last: [x]\n\n# end\n"
+    vault.file.write_text(head + foot)
+    vault.file.chmod(0o640)
+    run = vault.run(vault.task("added", variable="app_token"))
+    text = vault.file.read_text()
+    assert text.startswith(head + foot + "app_token: !vault |\n")
+    assert stat.S_IMODE(vault.file.stat().st_mode) == 0o640
+    assert run["added"]["backup_file"] is None
+    assert (vault.loaded("app_token"), vault.loaded("other")) == (run["added"]["token"], "a secret of others")
+    rotated = vault.run(
+        vault.task("rotated", variable="app_token", regenerate="always", vault_id="prod"),
+        vault.task("kept", variable="app_token"),
+    )
+    assert vault.file.read_text().startswith(
+        head + foot + "app_token: !vault |\n          $ANSIBLE_VAULT;1.2;AES256;prod\n"
+    )
+    assert Path(rotated["rotated"]["backup_file"]).read_text() == text
+    assert rotated["kept"]["changed"] is False
+    removed = vault.run(vault.task("removed", variable="app_token", state="absent", backup=False))
+    assert removed["removed"]["status"] == "removed"
+    assert "cannot revoke" in str(removed["removed"]["warnings"])
+    assert vault.file.read_text() == head + foot
+
+
+def test_a_wholly_encrypted_file_stays_so(vault: Vault, emulator: Emulator) -> None:
+    emulator.register(GIVEN)
+    inner = "---\n# a comment\nother: 'x'\n"
+    vault.file.write_text(inner)
+    identity = f"prod@{vault.ansible.directory}/prod.password"
+    vault.command("encrypt", "--vault-id", identity, "--encrypt-vault-id", "prod", str(vault.file))
+    run = vault.run(vault.task("adopted", token=GIVEN), vault.task("again", token=GIVEN), vault.task("kept"))
+    assert [(run[name]["changed"], run[name]["status"]) for name in run.registered] == [
+        (True, "adopted"),
+        (False, "kept"),
+        (False, "kept"),
+    ]
+    assert vault.file.read_text().startswith("$ANSIBLE_VAULT;1.2;AES256;prod\n")
+    assert (
+        vault.command("view", "--vault-id", identity, str(vault.file))
+        == inner + f'echovalue_token: "{GIVEN}"\n'
+    )
+    assert vault.loaded() == GIVEN
+    assert GIVEN not in run.shown
+
+
+def test_what_is_refused_is_refused_before_any_mint(vault: Vault, emulator: Emulator) -> None:
+    files = {
+        "clear": "clear: some-token-in-clear-text\n",
+        "list": "- a\n",
+        "broken": "a: [\n",
+        "binary": "\udcff\udcfe\n",
+        "undecryptable": "$ANSIBLE_VAULT;1.1;AES256\n6162\n",
+        "no_token": vault.encrypt_string("x", "no_token"),
+        "foreign": vault.encrypt_string(GIVEN, "foreign").replace("3", "4"),
+    }
+    for name, text in files.items():
+        (vault.directory / name).write_text(text, errors="surrogateescape")
+    before = {name: (vault.directory / name).read_bytes() for name in files}
+    run = vault.run(
+        *[token(name, True, vault_file=f"group_vars/{name}", variable=name) for name in files],
+        token("missing", True, vault_file="missing/all.yml"),
+        token("id", True, vault_file="group_vars/new", vault_id="nobody"),
+        token("both", True, vault_file="group_vars/new", path="/tmp/x"),
+        token("mode", True, vault_file="group_vars/new", mode="0644"),
+        token("name", True, vault_file="group_vars/new", variable="no name"),
+    )
+    for name in run.registered:
+        assert run[name].get("failed"), name
+        assert "Traceback" not in run[name]["msg"]
+    assert "clear text" in run["clear"]["msg"]
+    assert "some-token-in-clear-text" not in run.shown
+    assert {name: (vault.directory / name).read_bytes() for name in files} == before
+    assert sorted(entry.name for entry in vault.directory.iterdir()) == sorted(files)
+    assert emulator.stats()["total"] == 0
+
+
+def test_a_run_without_a_secret(vault: Vault, emulator: Emulator) -> None:
+    vault.options = ()
+    run = vault.run(vault.task("new"), fails=True)
+    assert "--vault-id" in run["new"]["msg"]
+    assert list(vault.directory.iterdir()) == []
+    assert emulator.stats()["total"] == 0
+
+
+def test_many_hosts_and_runs_at_once_end_with_one_token(vault: Vault, emulator: Emulator) -> None:
+    emulator.options(latency=0.1)
+    playbook = vault.ansible.directory / "race.yml"
+    playbook.write_text(
+        "- hosts: all\n  gather_facts: false\n  tasks:\n"
+        "    - echovalue.cloud.echovalue_token: {vault_file: group_vars/all.yml}\n"
+    )
+    hosts = ("-i", "a,b,c,d,")
+    processes = [vault.ansible.start(playbook, *vault.options, *hosts) for _ in range(2)]
+    for process in processes:
+        screen, _nothing = process.communicate(timeout=120)
+        assert process.returncode == 0, screen
+    assert emulator.stats()["mints"] == 1
+
+
+def test_an_interrupted_run_is_finished_over_what_was_edited_since(vault: Vault, emulator: Emulator) -> None:
+    emulator.register(GIVEN)
+    pending = vault.directory / ".all.yml.new"
+    pending.write_text("---\nstale: 1\n" + vault.encrypt_string(GIVEN, "echovalue_token") + "\n")
+    vault.file.write_text("edited: 2\n")
+    result = vault.run(vault.task())["result"]
+    assert (result["changed"], result["status"], result["token"]) == (True, "kept", GIVEN)
+    assert vault.file.read_text().startswith("edited: 2\nechovalue_token: !vault |\n")
+    assert [entry.name for entry in vault.directory.iterdir()] == ["all.yml"]
+    assert emulator.stats()["mints"] == 0
+
+
+def test_no_plaintext_reaches_the_disk(vault: Vault, emulator: Emulator) -> None:
+    emulator.register(GIVEN)
+    vault.run(vault.task(token=GIVEN), vault.task(regenerate="always"), vault.task(state="absent"))
+    holding = [
+        path
+        for path in vault.ansible.directory.rglob("*")
+        if path.is_file()
+        and path.name not in ("play.yml", "registered")
+        and GIVEN.encode() in path.read_bytes()
+    ]
+    assert holding == []

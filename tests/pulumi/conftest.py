@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""An emulator for each worker, as new for each test; a real engine's workspace, searched for tokens in
+clear when its test ends.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.emulator.client import Emulator
+from tests.pulumi.workspace import Workspace, raw_tokens
+
+
+@pytest.fixture(scope="session")
+def _emulator() -> Iterator[Emulator]:
+    python = os.environ.get("EMULATOR_PYTHON", sys.executable)  # it runs on newer ones than the package
+    with Emulator(python=python) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """The emulator, as after its start; the default service of this process."""
+    _emulator.clear_faults()
+    _emulator.options(links="hash", balance_headers=True, latency=0)
+    _emulator.reset_stats()
+    monkeypatch.setenv("ECHOVALUE_BASE_URL", _emulator.url)
+    return _emulator
+
+
+@pytest.fixture(scope="session")
+def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not importlib.util.find_spec("pip"):  # as in an environment made by uv
+        pytest.fail("The language host asks pip for the packages: install pip in this environment.")
+    folder = tmp_path_factory.mktemp("template")
+    Workspace(folder, "http://127.0.0.1:1")
+    return folder
+
+
+@pytest.fixture
+def workspace(
+    tmp_path: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, _template: Path
+) -> Iterator[Workspace]:
+    """A project with an empty stack; whatever its test did, no token may stand anywhere in clear."""
+    # With the token in the links too, so that a link in clear is found as well.
+    emulator.options(links="token")
+    workspace = Workspace(tmp_path, emulator.url, _template)
+    monkeypatch.setenv("PATH", workspace.environment["PATH"])  # for the Automation API
+    yield workspace
+    hashes = {token["hash"] for token in emulator.tokens()}
+    assert hashes or not workspace.runs
+    assert not raw_tokens(workspace.seen(), hashes)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The code of docs/pulumi.md does what is said of it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.emulator.client import Emulator
+from tests.pulumi.workspace import Run, Workspace
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+BLOCKS = dict(
+    zip(
+        ("first", "adopt", "rotate", "watch", "automation", "mocks"),
+        re.findall(r"^```python\n(.*?)^```", (DOCS / "pulumi.md").read_text(), re.MULTILINE | re.DOTALL),
+        strict=True,
+    )
+)
+GIVEN = "feedfacefeedfacefeedfacefeedface"
+
+
+def test_the_first_program_is_the_example() -> None:
+    assert (DOCS / "examples" / "pulumi" / "__main__.py").read_text().endswith(BLOCKS["first"])
+
+
+def test_adopting_and_rotating(workspace: Workspace, emulator: Emulator) -> None:
+    digest = emulator.register(GIVEN)
+    workspace.pulumi("config", "set", "--secret", "echovalueToken", GIVEN)
+    workspace.program(BLOCKS["adopt"])
+    workspace.up()
+    assert workspace.tokens()["app"]["id"] == digest
+    assert emulator.stats()["mints"] == 0
+    workspace.program(BLOCKS["rotate"])
+    workspace.up()
+    assert workspace.tokens()["app"]["id"] != digest
+    assert emulator.stats()["mints"] == 1
+
+
+def test_an_empty_wallet_stops_a_pipeline(workspace: Workspace, emulator: Emulator) -> None:
+    workspace.program(BLOCKS["watch"])
+    workspace.up()
+    emulator.set_wallet(workspace.tokens()["app"]["id"], 19)
+    assert "error: 19 credits are left." in workspace.up(fails=True).text
+    emulator.set_wallet(workspace.tokens()["app"]["id"], 20)
+    workspace.up()
+
+
+def test_the_automation_api(workspace: Workspace, emulator: Emulator) -> None:
+    environment = {name: text for name, text in workspace.environment.items() if name != "PULUMI_STACK"}
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKS["automation"]],
+        cwd=workspace.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (token,) = (token for token in emulator.tokens() if token["hash"] in done.stderr)
+    assert done.stderr == f"token {token['hash']} is in place\n"
+    workspace.runs.append(Run(done.returncode, done.stdout, done.stderr))
+
+
+def test_a_users_unit_test(tmp_path: Path) -> None:
+    (tmp_path / "test_program.py").write_text(BLOCKS["mocks"])
+    command = [sys.executable, "-m", "pytest", "-q", "test_program.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the engine keeps: moved between stacks, taken up from an older version, driven by a program."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pulumi
+import pulumi.automation as auto
+
+import pulumi_echovalue as echovalue
+from tests.emulator.client import Emulator
+from tests.pulumi.workspace import PASSPHRASE, PROJECT, Workspace, raw_tokens
+
+# A stack of version 0.1.0, and its program: data/make_stack.py wrote it.
+OLD_STACK = Path(__file__).parent / "data" / "stack-0.1.0.json"
+OLD_PROGRAM = Path(__file__).parent / "data" / "program-0.1.0.py"
+
+
+def test_the_search_for_tokens_finds_one(workspace: Workspace, emulator: Emulator) -> None:
+    workspace.program('pulumi.export("token", echovalue.Token("app").token)')
+    workspace.up()
+    hashes = {workspace.tokens()["app"]["id"]}
+    shown = workspace.pulumi("stack", "output", "token", "--show-secrets").out
+    assert raw_tokens(f"x={shown}&", hashes) == {shown.strip()}
+    assert len(workspace.seen()) > 10_000
+    assert any((workspace.state_folder / ".pulumi" / "backups").rglob("*.json*"))
+    assert any((workspace.state_folder / ".pulumi" / "history").rglob("*.json*"))
+
+
+def test_a_stack_is_exported_and_imported(workspace: Workspace, emulator: Emulator) -> None:
+    workspace.program('pulumi.export("token", echovalue.Token("app").token)')
+    workspace.up()
+    outputs = workspace.outputs()
+    file = workspace.folder / "exported.json"
+    workspace.pulumi("stack", "export", "--file", str(file))
+    workspace.pulumi("stack", "export")
+    workspace.pulumi("stack", "history", "--full-dates")
+    workspace.pulumi("stack", "--show-urns", "--show-ids")
+    # The token is forgotten by the state, and taken back.
+    workspace.pulumi("state", "delete", "--yes", workspace.tokens()["app"]["urn"])
+    assert workspace.tokens() == {}
+    workspace.pulumi("stack", "import", "--file", str(file))
+    emulator.reset_stats()
+    workspace.pulumi("preview", "--expect-no-changes")
+    workspace.up("--expect-no-changes")
+    assert emulator.stats()["total"] == 0
+    assert workspace.outputs() == outputs
+
+
+def test_a_stack_of_version_0_1_0(workspace: Workspace, emulator: Emulator) -> None:
+    old = json.loads(OLD_STACK.read_text())
+    workspace.stack = "old"
+    workspace.pulumi("stack", "init", workspace.stack)
+    (workspace.root / "__main__.py").write_text(OLD_PROGRAM.read_text())
+    stack = auto.create_or_select_stack(
+        workspace.stack,
+        work_dir=str(workspace.root),
+        opts=auto.LocalWorkspaceOptions(env_vars=workspace.environment),
+    )
+    stack.import_stack(auto.Deployment(version=old["version"], deployment=old["deployment"]))
+    before = workspace.outputs()
+    assert emulator.register(before["token"]) == before["hash"] == workspace.tokens()["minted"]["id"]
+    assert stack.preview(expect_no_changes=True).change_summary == {"same": 3}
+    stack.up(expect_no_changes=True)
+    assert emulator.stats()["total"] == 0
+    stack.refresh(expect_no_changes=True)
+    assert emulator.stats()["requests"] == {"GET /recharge": 2}
+    assert workspace.outputs() == before
+
+
+def test_an_inline_program(workspace: Workspace, emulator: Emulator) -> None:
+    def program() -> None:
+        token = echovalue.Token("app")
+        pulumi.export("token", token.token)
+        pulumi.export("credits", echovalue.get_wallet(token.token, details=False).wallet)
+
+    stack = auto.create_or_select_stack(
+        "inline",
+        project_name=PROJECT,
+        program=program,
+        opts=auto.LocalWorkspaceOptions(
+            work_dir=str(workspace.root),
+            env_vars=workspace.environment,
+        ),
+    )
+    shown: list[str] = []
+    result = stack.up(on_output=shown.append, color="never")
+    token = result.outputs["token"]
+    assert token.secret
+    assert result.outputs["credits"].value == 100
+    assert str(token.value) not in "".join(shown) + result.stdout + result.stderr
+    assert str(token.value) not in repr(token)
+    assert stack.preview(expect_no_changes=True).change_summary == {"same": 2}
+    stack.destroy()
+    assert emulator.stats()["mints"] == 1
+    assert PASSPHRASE not in "".join(shown)

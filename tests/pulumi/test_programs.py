@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Programs as their own unit tests see them: `set_mocks` instead of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime import test as run_to_its_end
+
+import pulumi_echovalue as echovalue
+from pulumi_echovalue._core.errors import InvalidInputError
+from pulumi_echovalue.connection import client_of
+from tests.emulator.client import Emulator
+
+GIVEN = "feedfacefeedfacefeedfacefeedface"
+
+
+class Mocks(pulumi.runtime.Mocks):
+    """An engine that keeps what it is asked for."""
+
+    def __init__(self) -> None:
+        self.seen: list[pulumi.runtime.MockResourceArgs] = []
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        self.seen.append(args)
+        return "the-hash", {**args.inputs, "token": GIVEN, "hash": "the-hash"}
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
+        return {}
+
+
+@pytest.fixture
+def mocks() -> Iterator[Mocks]:
+    """Stand in for the engine."""
+    made = Mocks()
+    pulumi.runtime.set_mocks(made, project="shop")
+    yield made
+    pulumi.runtime.set_all_config({})
+
+
+def value(make: Callable[[], pulumi.Output[Any]]) -> tuple[Any, bool, bool]:
+    """Return the value of an output, whether it is known, whether it is a secret."""
+    found: list[Any] = []
+
+    @run_to_its_end
+    async def run() -> None:
+        output = make()
+        found.extend([await output.future(), await output.is_known(), await output.is_secret()])
+
+    run()
+    return tuple(found)  # type: ignore[return-value]
+
+
+def test_a_token_is_secret_and_its_hash_is_not(mocks: Mocks) -> None:
+    assert value(lambda: echovalue.Token("app", keepers={"a": "1"}).token) == (GIVEN, True, True)
+    (args,) = mocks.seen
+    assert args.typ == "pulumi-python:dynamic/echovalue:Token"
+    assert args.inputs["keepers"] == {"a": "1"}
+    assert value(lambda: echovalue.Token("other").hash) == ("the-hash", True, False)
+
+
+def test_the_options_of_a_program_are_kept(mocks: Mocks) -> None:
+    options = pulumi.ResourceOptions(additional_secret_outputs=["hash"], protect=True)
+    assert value(lambda: echovalue.Token("app", opts=options).token)[2]
+    assert options.additional_secret_outputs == ["hash"]
+
+
+def test_the_functions_in_an_update(mocks: Mocks, emulator: Emulator) -> None:
+    emulator.register(GIVEN, wallet=42)
+    wallet, known, secret = value(lambda: echovalue.get_wallet(GIVEN))
+    assert isinstance(wallet, echovalue.Wallet)
+    assert (wallet.wallet, wallet.cost, known, secret) == (41, 1, True, False)
+    wallet, _, secret = value(lambda: echovalue.get_wallet(pulumi.Output.secret(GIVEN), details=False))
+    assert (wallet.wallet, wallet.created, wallet.cost, secret) == (41, None, 0, True)
+    link, known, secret = value(lambda: echovalue.get_recharge_link(GIVEN, amount=3))
+    assert link.startswith("https://buy.stripe.com/emulator3million?")
+    assert (known, secret) == (True, True)
+
+
+def test_an_empty_wallet_is_an_answer(mocks: Mocks, emulator: Emulator) -> None:
+    emulator.register(GIVEN, wallet=0)
+    for details in (True, False):
+        assert value(lambda: echovalue.get_wallet(GIVEN, details))[0].wallet == 0  # noqa: B023
+
+
+def test_the_functions_in_a_preview(emulator: Emulator) -> None:
+    emulator.register(GIVEN)
+    pulumi.runtime.set_mocks(Mocks(), project="shop", preview=True)
+    assert value(lambda: echovalue.get_wallet(GIVEN))[1:] == (False, False)
+    assert value(lambda: echovalue.get_recharge_link(GIVEN))[1:] == (False, True)
+    assert emulator.stats()["total"] == 0
+
+
+@pytest.mark.parametrize("amount", [0, 2, -1, 1.0, True, "1", None])
+def test_an_amount_is_refused_when_called(emulator: Emulator, amount: Any) -> None:
+    with pytest.raises(InvalidInputError, match="amount must be 1 or 3"):
+        echovalue.get_recharge_link(GIVEN, amount)
+
+
+def test_what_the_service_refuses_ends_the_program(mocks: Mocks, emulator: Emulator) -> None:
+    emulator.fault("GET /recharge", "status", status=401, body=GIVEN)
+    with pytest.raises(pulumi.RunError, match="HTTP 401") as caught:
+        value(lambda: echovalue.get_recharge_link(GIVEN))
+    assert GIVEN not in str(caught.value)
+
+
+def test_the_base_url_of_the_functions(mocks: Mocks, emulator: Emulator) -> None:
+    emulator.register(GIVEN, wallet=42)
+    # The stack's config counts more than the environment, which names the emulator.
+    pulumi.runtime.set_config("echovalue:baseUrl", "ftp://nowhere")
+    with pytest.raises(pulumi.RunError, match="base_url is refused"):
+        value(lambda: echovalue.get_wallet(GIVEN, details=False))
+    given = pulumi.Output.from_input(emulator.url)
+    wallet, *_ = value(lambda: echovalue.get_wallet(GIVEN, details=False, base_url=given))
+    assert wallet.wallet == 42
+
+
+def test_many_questions_go_over_few_connections(mocks: Mocks, emulator: Emulator) -> None:
+    emulator.register(GIVEN, wallet=42)
+    emulator.options(latency=0.05)
+
+    def many() -> pulumi.Output[Any]:
+        return pulumi.Output.all(*(echovalue.get_wallet(GIVEN, details=False) for _ in range(40)))
+
+    assert len(value(many)[0]) == 40
+    assert emulator.stats()["total"] == 40
+    assert emulator.stats()["connections"] <= 8
+
+
+def test_threads_share_one_client() -> None:
+    with ThreadPoolExecutor(16) as pool:
+        made = set(pool.map(client_of, ["https://threads.example"] * 200))
+    assert len(made) == 1
