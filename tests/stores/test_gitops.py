@@ -96,9 +96,7 @@ def test_a_pipeline_commits_the_token_once_and_encrypted(
         assert not path.is_file() or token not in path.read_bytes()
 
 
-def test_two_pipelines_at_once_push_one_token(
-    ansible: Controller, emulator: Emulator, origin: Path
-) -> None:
+def test_two_pipelines_at_once_push_one_token(ansible: Controller, emulator: Emulator, origin: Path) -> None:
     emulator.options(latency=1)
     processes = [pipeline(ansible, origin, name) for name in ("first", "second")]
     screens = [process.communicate(timeout=120)[0] for process in processes]
