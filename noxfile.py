@@ -104,6 +104,15 @@ def ansible(session: nox.Session, group: str) -> None:
 
 
 @nox.session(python=NEWEST, tags=["test"])
+def demo(session: nox.Session) -> None:
+    """What `make demo` does."""
+    install(session, "demo", "test")
+    session.install("--no-deps", "--editable", ".")
+    session.run("python", "-m", "tests.engine", "pulumi")  # here, where its progress shows
+    session.run("pytest", "-n", "2", "tests/test_demo.py", *session.posargs)
+
+
+@nox.session(python=NEWEST, tags=["test"])
 def integration(session: nox.Session) -> None:
     """The targets of ansible-test."""
     install(session, "ansible", "emulator")
