@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -118,6 +119,29 @@ def integration(session: nox.Session) -> None:
     install(session, "ansible", "emulator")
     session.chdir(installed_collection(session))
     session.run("ansible-test", "integration", "--python", NEWEST, "--color", "no", *session.posargs)
+
+
+@nox.session(python=NEWEST, tags=["test"])
+def stores(session: nox.Session) -> None:
+    """The roles, against the real servers and programs that keep secrets."""
+    install(session, "stores", "test")
+    session.run("pytest", "-n", "2", "tests/stores", *session.posargs)
+
+
+@nox.session(python=NEWEST, tags=["test"])
+def molecule(session: nox.Session) -> None:
+    """A molecule scenario for each store, and one for the wallet."""
+    install(session, "stores", "emulator")
+    collections = "from tests.workspace import collections_path; print(collections_path())"
+    path = session.run("python", "-m", "tests.engine", "--path", "kubernetes", "sops", silent=True)
+    session.run(
+        *("molecule", "test", *(session.posargs or ["--all"])),
+        env={
+            "ANSIBLE_COLLECTIONS_PATH": str(session.run("python", "-c", collections, silent=True)).strip(),
+            "NO_COLOR": "1",
+            "PATH": os.pathsep.join([*session.bin_paths, str(path).splitlines()[-1], os.environ["PATH"]]),
+        },
+    )
 
 
 @nox.session(python=NEWEST, tags=["lint"])
