@@ -105,6 +105,15 @@ def ansible(session: nox.Session, group: str) -> None:
 
 
 @nox.session(python=NEWEST, tags=["test"])
+def demo(session: nox.Session) -> None:
+    """What `make demo` does."""
+    install(session, "demo", "test")
+    session.install("--no-deps", "--editable", ".")
+    session.run("python", "-m", "tests.engine", "pulumi")  # here, where its progress shows
+    session.run("pytest", "-n", "2", "tests/test_demo.py", *session.posargs)
+
+
+@nox.session(python=NEWEST, tags=["test"])
 def integration(session: nox.Session) -> None:
     """The targets of ansible-test."""
     install(session, "ansible", "emulator")
@@ -162,9 +171,12 @@ def pulumi(session: nox.Session, group: str) -> None:
     """The Pulumi package: alone, and by ordinary programs on a real engine."""
     install(session, group)
     session.install("--no-deps", "--editable", ".")
-    chosen = ["-k", "not engine or version_0_1_0"] if group == "pulumi-oldest" else []
+    session.run("python", "-m", "tests.engine", "pulumi")  # here, where its progress shows
+    tests = ["tests/pulumi", "tests/engine/test_engine.py"]
+    if group == "pulumi-oldest":
+        tests = ["tests/pulumi", "-k", "not engine or version_0_1_0"]
     session.run(
-        *("pytest", "-n", "2", "tests/pulumi", *chosen, *session.posargs),
+        *("pytest", "-n", "2", *tests, *session.posargs),
         env={"EMULATOR_PYTHON": sys.executable},
     )
 
