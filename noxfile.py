@@ -125,7 +125,8 @@ def integration(session: nox.Session) -> None:
 def stores(session: nox.Session) -> None:
     """The roles, against the real servers and programs that keep secrets."""
     install(session, "stores", "test")
-    session.run("pytest", "-n", "2", "tests/stores", *session.posargs)
+    session.run("python", "-m", "tests.engine", "kubernetes", "sops")  # here, where its progress shows
+    session.run("pytest", "-n", "2", "tests/stores", "tests/engine/test_servers.py", *session.posargs)
 
 
 @nox.session(python=NEWEST, tags=["test"])
