@@ -59,7 +59,7 @@ def types_of_the_package(session: nox.Session) -> None:
 @nox.session(python=NEWEST, tags=["lint"])
 def lint(session: nox.Session) -> None:
     """Style, types and metadata."""
-    install(session, "lint", "ansible", "emulator", "pulumi", "test")
+    install(session, "lint", "ansible", "emulator", "pulumi", "stores", "test")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
