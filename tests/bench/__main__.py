@@ -9,6 +9,7 @@ import os
 import platform
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from tests.bench.measure import Case, measure, plan
 from tests.bench.report import Results, plot, tables
@@ -24,12 +25,14 @@ def main() -> None:
     """Measure, show, and write down."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--repeat", type=int, default=3, help="of each row (%(default)s)")
-    parser.add_argument("--only", choices=PARTS, action="append", help="a part; others keep their last results")
+    parser.add_argument(
+        "--only", choices=PARTS, action="append", help="a part; what is not measured keeps its last results"
+    )
     parser.add_argument("--counts", type=int, nargs="+", help="numbers of tokens")
     parser.add_argument("--latency", type=float, nargs="+", default=[0, 50], help="milliseconds (0 50)")
     parser.add_argument("--workers", type=int, default=1, help="of the emulator (%(default)s)")
     parser.add_argument("--results", type=Path, default=ROOT / "build" / "bench.json", help="(%(default)s)")
-    parser.add_argument("--plot", type=Path, help="a PNG to draw")
+    parser.add_argument("--plot", type=Path, help="a PNG to draw; the start-up is measured too")
     options = parser.parse_args()
     parts = options.only or PARTS
 
@@ -43,23 +46,30 @@ def main() -> None:
         for number, case in enumerate(measure(groups, emulator, options.repeat), 1):
             print(f"[{number}/{runs}] {case} ...", flush=True)
 
-    kept = json.loads(options.results.read_text()) if options.results.exists() else {}
-    machine = f"{os.cpu_count()} processors, Python {platform.python_version()}, {platform.system()}"
-    for part in parts:
-        cases = [case for group in groups for _row, cases in group for case in cases if case.part == part]
-        kept[part] = {"machine": machine, "repeat": options.repeat, "cases": [asdict(case) for case in cases]}
-    if "ansible" in parts:
-        kept["ansible"] |= {"payload": payloads(), "imports": module_imports()}
+    cases = [case for group in groups for _row, found in group for case in found]
+    data = _merged(options.results, cases)
+    data["machine"] = f"{os.cpu_count()} processors, Python {platform.python_version()}, {platform.system()}"
+    drawn = options.plot and "ansible" in parts
+    if drawn:
+        data |= {"payload in bytes": payloads(), "imports in ms": module_imports()}
     options.results.parent.mkdir(exist_ok=True)
-    options.results.write_text(json.dumps(kept, indent=1))
+    options.results.write_text(json.dumps(data, indent=1))
 
-    results = Results(Case(**case) for part in PARTS if part in kept for case in kept[part]["cases"])
+    results = Results(Case(**case) for case in data["cases"])
     print(f"\n{tables(results)}\n")
-    for name in ("payload", "imports"):
-        for module, value in kept.get("ansible", {}).get(name, {}).items():
-            print(f"{name:8} {value:12,} {'bytes' if name == 'payload' else 'ms'}  {module}")
-    if options.plot:
+    for name in ("payload in bytes", "imports in ms"):
+        for module, value in data.get(name, {}).items():
+            print(f"{name:16} {value:12,} {module}")
+    if drawn:
         plot(results, options.plot)
+
+
+def _merged(file: Path, cases: list[Case]) -> dict[str, Any]:
+    """Return what `file` holds, with `cases` in place of what was measured of the same before."""
+    data = json.loads(file.read_text()) if file.exists() else {"cases": []}
+    measured = {str(case) for case in cases}
+    kept = [case for case in data["cases"] if str(Case(**case)) not in measured]
+    return {**data, "cases": [*kept, *map(asdict, cases)]}
 
 
 if __name__ == "__main__":

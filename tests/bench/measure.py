@@ -19,7 +19,7 @@ from tests.bench.rows import Command, Row, Site
 from tests.emulator.client import Emulator
 
 _PAUSE = 0.05  # seconds between two looks at the memory; the kernel itself keeps the peak
-_ENOUGH = 100.0  # seconds; a row that has taken so long is not repeated once more
+_ENOUGH = 60.0  # seconds; a row that has taken so long is not repeated once more
 
 
 @dataclass
@@ -118,7 +118,9 @@ def _run(command: Command, process: str) -> tuple[float, int]:
     done.set()
     watch.join()
     if started.returncode:
-        raise RuntimeError(f"{' '.join(command.arguments)} ended with {started.returncode}:\n{output[-5000:]}")
+        raise RuntimeError(
+            f"{' '.join(command.arguments)} ended with {started.returncode}:\n{output[-5000:]}"
+        )
     return seconds, max(peaks)
 
 

@@ -58,7 +58,8 @@ class Target:
     def ratios(self, results: Results, *, processor: bool = False) -> list[float]:
         """Return the ratio of each repeat, by the clock or by processor time; none where none was measured."""
         over, under = (
-            results.get(self.part, row, self.count, self.phase, self.latency) for row in (self.over, self.under)
+            results.get(self.part, row, self.count, self.phase, self.latency)
+            for row in (self.over, self.under)
         )
         if over is None or under is None:
             return []
@@ -91,16 +92,19 @@ def tables(results: Results) -> str:
     """Return all tables, as text that is Markdown as well."""
     parts = list(dict.fromkeys(case.part for case in results.cases))
     texts = [
-        f"{part}, {latency * 1000:g} ms of latency: seconds, median (least to most)\n\n{times(results, part, latency)}"
+        f"{part}, {latency * 1000:g} ms of latency: seconds, median (least to most)\n\n{text}"
         for part in parts
         for latency in results.latencies()
+        if (text := times(results, part, latency))
     ]
-    return "\n\n".join([*texts, costs(results), growth(results), targets(results)])
+    return "\n\n".join(filter(None, [*texts, costs(results), growth(results), targets(results)]))
 
 
 def times(results: Results, part: str, latency: float) -> str:
     """Return the table of one part at one latency."""
     cases = [case for case in results.cases if (case.part, case.latency) == (part, latency) and case.seconds]
+    if not cases:
+        return ""
     counts = sorted({case.count for case in cases})
     lines = []
     for row, phase in dict.fromkeys((case.row, case.phase) for case in cases):
@@ -131,15 +135,23 @@ def costs(results: Results) -> str:
     return _table(["", "", "N", "peak MiB", "requests", "connections", "credits", "emulator busy"], lines)
 
 
-def exponents(results: Results, part: str, row: str, phase: str, latency: float) -> tuple[float, float] | None:
-    """Return how time grows from 100 to 1,000 tokens: with the start-up, and without."""
+def exponents(
+    results: Results, part: str, row: str, phase: str, latency: float
+) -> tuple[float, float] | None:
+    """Return how time grows from 100 to 1,000 tokens: with the start-up, and without.
+
+    It is taken from the least times, for other load only ever adds to them. The start-up is that of
+    no token at all, which sends nothing, so that no latency touches it.
+    """
     hundred, thousand = (results.get(part, row, count, phase, latency) for count in (_MANY // 10, _MANY))
-    start = results.get(part, *(("bulk", 0) if part == "ansible" else ("engine", 0)), phase, latency)
-    if not (hundred and thousand and start):
+    idle = [
+        case.seconds for case in results.cases if (case.part, case.count) == (part, 0) and case.row != "ping"
+    ]
+    if not (hundred and thousand and any(idle)):
         return None
-    less, more, none = (median(case.seconds) for case in (hundred, thousand, start))
-    net = math.log10((more - none) / (less - none)) if more > none < less else math.nan
-    return math.log10(more / less), net
+    start = min(min(seconds) for seconds in idle if seconds)
+    less, more = min(hundred.seconds), min(thousand.seconds)
+    return math.log10(more / less), math.log10((more - start) / (less - start)) if less > start else math.nan
 
 
 def growth(results: Results) -> str:
@@ -175,7 +187,9 @@ def targets(results: Results) -> str:
                 grown = exponents(results, "ansible", "bulk", phase, latency)
                 if grown:
                     reached = _yes(grown[0] <= 1.05)
-                    lines.append([f"{title}: exponent", shown, "at most 1.05", f"{grown[0]:.2f}", reached, ""])
+                    lines.append(
+                        [f"{title}: exponent", shown, "at most 1.05", f"{grown[0]:.2f}", reached, ""]
+                    )
                 for name, value, bound in (
                     ("credits", case.credits, 0),
                     ("connections", case.connections, CONCURRENCY),
@@ -200,7 +214,9 @@ def plot(results: Results, path: Path) -> None:
     for line, latency in zip(axes, latencies):
         for axis, phase in zip(line, PHASES):
             for row, colour in rows.items():
-                found = (results.get("ansible", row, count, phase, latency) for count in (1, 10, 50, 100, 1000))
+                found = (
+                    results.get("ansible", row, count, phase, latency) for count in (1, 10, 50, 100, 1000)
+                )
                 cases = [case for case in found if case]
                 axis.loglog(
                     [case.count for case in cases],
@@ -218,11 +234,14 @@ def plot(results: Results, path: Path) -> None:
         line[0].set_ylabel("seconds")
     for axis in axes[-1]:
         axis.set_xlabel("tokens")
-    axes[0][0].legend(frameon=False)
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(rows), frameon=False)
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
 def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    if not lines:
+        return ""
     widths = [max(len(line[n]) for line in [header, *lines]) for n in range(len(header))]
     ruled = [header, ["-" * width for width in widths], *lines]
     return "\n".join(

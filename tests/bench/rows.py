@@ -59,9 +59,7 @@ def _ansible(site: Site) -> tuple[Path, dict[str, str], list[str]]:
     tokens = site.folder / "tokens"
     tokens.mkdir()
     inventory = site.folder / "inventory"
-    inventory.write_text(
-        f"localhost ansible_connection=local ansible_python_interpreter={sys.executable}\n"
-    )
+    inventory.write_text(f"localhost ansible_connection=local ansible_python_interpreter={sys.executable}\n")
     values = {
         "base_url": site.url,
         "concurrency": CONCURRENCY,

@@ -50,10 +50,16 @@ def imports(*modules: str) -> dict[str, float]:
         check=True,
     ).stderr
     rows = [line.split("|") for line in shown.splitlines() if line.count("|") == 2]
-    return {name.strip(): int(cumulative) / 1000 for _own, cumulative, name in rows if cumulative.strip().isdigit()}
+    return {
+        name.strip(): int(cumulative) / 1000
+        for _own, cumulative, name in rows
+        if cumulative.strip().isdigit()
+    }
 
 
 def module_imports() -> dict[str, float]:
     """Return what takes longest of what echovalue_token imports, its first request included."""
-    found = imports("ansible_collections.echovalue.cloud.plugins.modules.echovalue_token", f"{_CORE}.transport")
+    found = imports(
+        "ansible_collections.echovalue.cloud.plugins.modules.echovalue_token", f"{_CORE}.transport"
+    )
     return dict(sorted(found.items(), key=lambda item: -item[1])[:12])
