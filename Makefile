@@ -9,7 +9,7 @@ ifneq ($(shell command -v pyenv),)
 export PYENV_VERSION := $(shell pyenv versions --bare | grep '^3' | sort -rV | paste -sd: -)
 endif
 
-.PHONY: help demo test lint format bench dist clean
+.PHONY: help demo test molecule lint format bench dist clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | column -t -s '|'
@@ -19,6 +19,9 @@ demo: .venv/ready ## Provision tokens on an embedded server, twice, and show wha
 
 test: .venv/ready ## Run all tests
 	$(NOX) --tags test
+
+molecule: .venv/ready ## Run the molecule scenarios: each store against its real server or program
+	$(NOX) --session molecule
 
 lint: .venv/ready ## Check style, types and metadata
 	$(NOX) --tags lint

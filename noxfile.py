@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -104,11 +105,43 @@ def ansible(session: nox.Session, group: str) -> None:
 
 
 @nox.session(python=NEWEST, tags=["test"])
+def demo(session: nox.Session) -> None:
+    """What `make demo` does."""
+    install(session, "demo", "test")
+    session.install("--no-deps", "--editable", ".")
+    session.run("python", "-m", "tests.engine", "pulumi")  # here, where its progress shows
+    session.run("pytest", "-n", "2", "tests/test_demo.py", *session.posargs)
+
+
+@nox.session(python=NEWEST, tags=["test"])
 def integration(session: nox.Session) -> None:
     """The targets of ansible-test."""
     install(session, "ansible", "emulator")
     session.chdir(installed_collection(session))
     session.run("ansible-test", "integration", "--python", NEWEST, "--color", "no", *session.posargs)
+
+
+@nox.session(python=NEWEST, tags=["test"])
+def stores(session: nox.Session) -> None:
+    """The roles, against the real servers and programs that keep secrets."""
+    install(session, "stores", "test")
+    session.run("pytest", "-n", "2", "tests/stores", *session.posargs)
+
+
+@nox.session(python=NEWEST, tags=["test"])
+def molecule(session: nox.Session) -> None:
+    """A molecule scenario for each store, and one for the wallet."""
+    install(session, "stores", "emulator")
+    collections = "from tests.workspace import collections_path; print(collections_path())"
+    path = session.run("python", "-m", "tests.engine", "--path", "kubernetes", "sops", silent=True)
+    session.run(
+        *("molecule", "test", *(session.posargs or ["--all"])),
+        env={
+            "ANSIBLE_COLLECTIONS_PATH": str(session.run("python", "-c", collections, silent=True)).strip(),
+            "NO_COLOR": "1",
+            "PATH": os.pathsep.join([*session.bin_paths, str(path).splitlines()[-1], os.environ["PATH"]]),
+        },
+    )
 
 
 @nox.session(python=NEWEST, tags=["lint"])
@@ -138,9 +171,12 @@ def pulumi(session: nox.Session, group: str) -> None:
     """The Pulumi package: alone, and by ordinary programs on a real engine."""
     install(session, group)
     session.install("--no-deps", "--editable", ".")
-    chosen = ["-k", "not engine or version_0_1_0"] if group == "pulumi-oldest" else []
+    session.run("python", "-m", "tests.engine", "pulumi")  # here, where its progress shows
+    tests = ["tests/pulumi", "tests/engine/test_engine.py"]
+    if group == "pulumi-oldest":
+        tests = ["tests/pulumi", "-k", "not engine or version_0_1_0"]
     session.run(
-        *("pytest", "-n", "2", "tests/pulumi", *chosen, *session.posargs),
+        *("pytest", "-n", "2", *tests, *session.posargs),
         env={"EMULATOR_PYTHON": sys.executable},
     )
 

@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 
+from tests import demo_pulumi
 from tests.emulator.client import Emulator
 from tests.workspace import ROOT, collections_path
 
@@ -45,6 +46,7 @@ def main() -> None:
                 emulator.reset_stats()
             changed = play(url, tokens)
             report(number, changed, tokens, emulator)
+        demo_pulumi.run(url)
 
 
 def play(url: str, tokens: Path) -> int:

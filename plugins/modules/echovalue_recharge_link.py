@@ -15,6 +15,7 @@ author:
   - EchoValue IaC contributors (@echovalue)
 extends_documentation_fragment:
   - echovalue.cloud.connection
+  - echovalue.cloud.token
   - echovalue.cloud.attributes
 attributes:
   check_mode:
@@ -28,14 +29,6 @@ attributes:
     details:
       - It changes nothing.
 options:
-  token:
-    description:
-      - The token.
-      - With neither O(token) nor O(path), the environment variable E(ECHOVALUE_TOKEN) of the target is used.
-    type: str
-  path:
-    description: The file on the target that keeps the token.
-    type: path
   amount:
     description: How many million operations the link is for.
     type: int

@@ -75,11 +75,18 @@ class Ansible:
             text=True,
         )
 
-    def play(self, *tasks: Task, options: tuple[str, ...] = (), fails: bool = False, **play: Any) -> Run:
-        """Run tasks as a play, and return what it showed, and whole what the tasks registered."""
+    def play(
+        self,
+        *tasks: Task,
+        options: tuple[str, ...] = (),
+        fails: bool = False,
+        also: tuple[str, ...] = (),
+        **play: Any,
+    ) -> Run:
+        """Run tasks as a play; return what it showed, and whole what they registered, and what `also` names."""
         for name in ("registered", "captured", "log", "syslog"):
             (self.directory / name).unlink(missing_ok=True)
-        names = [task["register"] for task in tasks if "register" in task]
+        names = [*also, *(task["register"] for task in tasks if "register" in task)]
         save = {
             "name": "Save what was registered",
             "ansible.builtin.copy": {

@@ -300,7 +300,7 @@ def test_a_run_that_is_cancelled_during_the_mint_keeps_the_token(
 def test_a_run_that_is_killed_holds_nobody_up(ansible: Ansible, emulator: Emulator, place: Path) -> None:
     emulator.fault("POST /token", "hang")
     process = ansible.start(_playbook(ansible, str(place / "token")), start_new_session=True)
-    wait_until(lambda: (place / ".token.new").exists())
+    wait_until(lambda: emulator.stats()["mints"] == 1)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
     result = ansible.play(token(path=str(place / "token")))["result"]
