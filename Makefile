@@ -9,7 +9,7 @@ ifneq ($(shell command -v pyenv),)
 export PYENV_VERSION := $(shell pyenv versions --bare | grep '^3' | sort -rV | paste -sd: -)
 endif
 
-.PHONY: help demo test molecule lint format dist clean
+.PHONY: help demo test molecule lint format bench dist clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | column -t -s '|'
@@ -28,6 +28,9 @@ lint: .venv/ready ## Check style, types and metadata
 
 format: .venv/ready ## Write the code in the project's format
 	$(NOX) --session format
+
+bench: .venv/ready ## Measure time and memory against what people do today: make bench REPEAT=5 ONLY=ansible
+	$(NOX) --session bench -- $(if $(REPEAT),--repeat $(REPEAT)) $(if $(ONLY),--only $(ONLY))
 
 dist: .venv/ready ## Build the Python package, and run the example with it in a clean environment
 	$(NOX) --session dist

@@ -125,7 +125,8 @@ def integration(session: nox.Session) -> None:
 def stores(session: nox.Session) -> None:
     """The roles, against the real servers and programs that keep secrets."""
     install(session, "stores", "test")
-    session.run("pytest", "-n", "2", "tests/stores", *session.posargs)
+    session.run("python", "-m", "tests.engine", "kubernetes", "sops")  # here, where its progress shows
+    session.run("pytest", "-n", "2", "tests/stores", "tests/engine/test_servers.py", *session.posargs)
 
 
 @nox.session(python=NEWEST, tags=["test"])
@@ -202,3 +203,19 @@ def dist(session: nox.Session) -> None:
     session.run(
         "pytest", "tests/pulumi/test_engine_example.py", *session.posargs, env={"EXAMPLE_PYTHON": python}
     )
+
+
+@nox.session(python=NEWEST)
+def bench(session: nox.Session) -> None:
+    """Time and memory of this and of what people do today; writes build/bench.json and the plot."""
+    install(session, "bench")
+    session.install("--no-deps", "--editable", ".")
+    session.run("python", "-m", "tests.bench", "--plot", "docs/performance.png", *session.posargs)
+
+
+@nox.session(python=NEWEST, tags=["test"])
+def bench_test(session: nox.Session) -> None:
+    """The benchmark itself, in short, and what holds of many tokens on a busy machine."""
+    install(session, "bench", "test")
+    session.install("--no-deps", "--editable", ".")
+    session.run("pytest", "-n", "2", "tests/bench", *session.posargs)

@@ -74,6 +74,12 @@ class Emulator:
         """The base URL, without a slash at the end."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def process_id(self) -> int:
+        """The process, whose children are the further workers."""
+        assert self._process
+        return self._process.pid
+
     def start(self) -> None:
         """Start and wait until it accepts connections."""
         self._process = subprocess.Popen(
