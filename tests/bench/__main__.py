@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ PARTS = tuple(dict.fromkeys(row.part for row in ROWS))
 
 def main() -> None:
     """Measure, show, and write down."""
+    # A job in the background ignores it, and so would Pulumi's plugins, which are stopped by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--repeat", type=int, default=3, help="of each row (%(default)s)")
     parser.add_argument(
