@@ -59,7 +59,7 @@ def types_of_the_package(session: nox.Session) -> None:
 @nox.session(python=NEWEST, tags=["lint"])
 def lint(session: nox.Session) -> None:
     """Style, types and metadata."""
-    install(session, "lint", "ansible", "emulator", "pulumi", "test")
+    install(session, "lint", "ansible", "emulator", "pulumi", "stores", "test")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
@@ -125,7 +125,8 @@ def integration(session: nox.Session) -> None:
 def stores(session: nox.Session) -> None:
     """The roles, against the real servers and programs that keep secrets."""
     install(session, "stores", "test")
-    session.run("pytest", "-n", "2", "tests/stores", *session.posargs)
+    session.run("python", "-m", "tests.engine", "kubernetes", "sops")  # here, where its progress shows
+    session.run("pytest", "-n", "2", "tests/stores", "tests/engine/test_servers.py", *session.posargs)
 
 
 @nox.session(python=NEWEST, tags=["test"])

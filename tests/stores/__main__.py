@@ -63,7 +63,7 @@ def stop(directory: Path) -> None:
     """Stop what was started, and remove the directory."""
     with suppress(FileNotFoundError, ProcessLookupError):
         pid = int((directory / "pid").read_text())
-        if f"tests.stores\0serve\0" in Path(f"/proc/{pid}/cmdline").read_text():  # else it is another's by now
+        if "tests.stores\0serve\0" in Path(f"/proc/{pid}/cmdline").read_text():  # else it is another's by now
             os.kill(pid, signal.SIGTERM)
             while Path(f"/proc/{pid}").exists():
                 time.sleep(0.05)

@@ -126,7 +126,9 @@ class KubernetesSecret:
         body = {
             "metadata": {"name": self._name, "labels": {"team": "core"}},
             "type": "example.com/mixed",
-            "data": {key: base64.b64encode(value.encode("latin-1")).decode() for key, value in content.items()},
+            "data": {
+                key: base64.b64encode(value.encode("latin-1")).decode() for key, value in content.items()
+            },
         }
         self._call("POST", "api/v1/namespaces/default/secrets", body)
 
@@ -138,7 +140,9 @@ class KubernetesSecret:
 
     def _may(self, *verbs: str) -> None:
         rules = [{"apiGroups": [""], "resources": ["secrets"], "verbs": verbs}]
-        self._call("PUT", f"{self._roles}/roles/{self._name}", {"metadata": {"name": self._name}, "rules": rules})
+        self._call(
+            "PUT", f"{self._roles}/roles/{self._name}", {"metadata": {"name": self._name}, "rules": rules}
+        )
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {self._server.token}"}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A real place for each store of the role echovalue_token, with the variables that name it.
 
-    with PLACES["kubernetes"](tmp_path) as variables:
-        ...  # play the role with these
+with PLACES["kubernetes"](tmp_path) as variables:
+    ...  # play the role with these
 """
 
 from __future__ import annotations
@@ -64,4 +64,3 @@ def sops(directory: Path) -> Iterator[Variables]:
 PLACES: dict[str, Callable[[Path], AbstractContextManager[Variables]]] = {
     place.__name__: place for place in (file, ansible_vault, hashi_vault, kubernetes, sops)
 }
-

@@ -59,9 +59,7 @@ def test_found_proven_kept_beside_what_others_keep(
     assert emulator.stats()["total"] == 0
 
 
-def test_a_token_that_the_service_does_not_know(
-    ansible: Controller, emulator: Emulator, kept: Kept
-) -> None:
+def test_a_token_that_the_service_does_not_know(ansible: Controller, emulator: Emulator, kept: Kept) -> None:
     token = ansible.provision(kept.variables)["echovalue_token_result"]["token"]
     emulator.set_wallet(sha256(token.encode()).hexdigest(), 0)
     assert result(ansible.provision({**kept.variables, "echovalue_token_regenerate": "if_invalid"})) == (
@@ -239,7 +237,10 @@ def test_wrong_arguments_stop_the_role_before_anything_is_sent(
     good = hashi_vault.variables
     cases: dict[str, tuple[dict[str, Any], str]] = {
         "missing": ({}, "echovalue_token_store"),
-        "unknown": ({"echovalue_token_store": "drawer"}, "ansible_vault, file, hashi_vault, kubernetes, sops"),
+        "unknown": (
+            {"echovalue_token_store": "drawer"},
+            "ansible_vault, file, hashi_vault, kubernetes, sops",
+        ),
         "path": ({"echovalue_token_store": "../main"}, "There is no store"),
         "regenerate": ({**good, "echovalue_token_regenerate": "often"}, "if_invalid"),
         "verify": ({**good, "echovalue_token_verify": "perhaps"}, "verify"),
