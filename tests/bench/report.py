@@ -14,6 +14,7 @@ from tests.bench.rows import CONCURRENCY, PHASES, ROWS
 
 _MANY = 1000
 _MEMORY = 100 * 1024 * 1024  # bytes
+_STARTS = {"bulk": "bulk", "floor": "ping"}  # whose time with no token is the start-up of which row
 _DYNAMIC_THREADS = 4  # in which the SDK calls the provider of a dynamic resource
 _TITLES = {(row.part, row.name): row.title for row in ROWS}
 
@@ -144,14 +145,16 @@ def exponents(
     no token at all, which sends nothing, so that no latency touches it.
     """
     hundred, thousand = (results.get(part, row, count, phase, latency) for count in (_MANY // 10, _MANY))
-    idle = [
-        case.seconds for case in results.cases if (case.part, case.count) == (part, 0) and case.row != "ping"
+    start = [
+        second
+        for case in results.cases
+        if (case.part, case.row, case.count) == (part, _STARTS.get(row, "engine"), 0)
+        for second in case.seconds
     ]
-    if not (hundred and thousand and any(idle)):
+    if not (hundred and thousand and start):
         return None
-    start = min(min(seconds) for seconds in idle if seconds)
-    less, more = min(hundred.seconds), min(thousand.seconds)
-    return math.log10(more / less), math.log10((more - start) / (less - start)) if less > start else math.nan
+    none, less, more = min(start), min(hundred.seconds), min(thousand.seconds)
+    return math.log10(more / less), math.log10((more - none) / (less - none)) if less > none else math.nan
 
 
 def growth(results: Results) -> str:
