@@ -15,6 +15,7 @@ from typing import cast
 from .core.errors import StoreError
 
 LOCK_PATIENCE = 300.0  # seconds; far longer than a mint with all its further tries
+NOTHING_MINTED = "No token was minted, and nothing was changed."
 _LOCK_PAUSE = 0.05  # seconds
 
 
@@ -97,14 +98,12 @@ class LockedDirectory:
                 if time.monotonic() > give_up:
                     raise StoreError(
                         f"Another process has held the lock on {self.path} for {LOCK_PATIENCE:g} s.",
-                        "No token was minted, and nothing was changed. Find it with fuser or lsof; then "
-                        "run again.",
+                        f"{NOTHING_MINTED} Find it with fuser or lsof; then run again.",
                     ) from None
             time.sleep(_LOCK_PAUSE)
 
     def _error(self, what: str, error: OSError) -> StoreError:
         return StoreError(
             f"{self.path} {what} ({os.strerror(error.errno or 0)}).",
-            "No token was minted, and nothing was changed. Correct the path or its permissions, then run "
-            "again.",
+            f"{NOTHING_MINTED} Correct the path or its permissions, then run again.",
         )

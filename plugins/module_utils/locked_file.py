@@ -21,12 +21,11 @@ from typing import BinaryIO, Callable, Generic, TypeVar
 
 from .core.errors import StoreError
 from .core.models import MAX_TOKEN_LENGTH
-from .locked_directory import LockedDirectory
+from .locked_directory import NOTHING_MINTED, LockedDirectory
 
 LONGEST = "x" * MAX_TOKEN_LENGTH  # stands for a token that is not minted yet
 
 Value = TypeVar("Value")
-NOTHING_MINTED = "No token was minted, and nothing was changed."
 
 
 class LockedFile(ABC, Generic[Value]):
@@ -140,7 +139,7 @@ class LockedFile(ABC, Generic[Value]):
                 "at the path is untouched.",
             ) from None
 
-    def remove_file(self) -> None:
+    def remove(self) -> None:
         """Take the file away, keeping a backup of what it kept."""
         try:
             self._make_backup(None)

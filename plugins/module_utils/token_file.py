@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from .core.errors import StoreError
 from .core.models import MAX_TOKEN_LENGTH, is_token
-from .locked_file import LONGEST, NOTHING_MINTED, LockedFile
+from .locked_directory import NOTHING_MINTED
+from .locked_file import LONGEST, LockedFile
 
 
 class TokenFile(LockedFile[str]):
@@ -38,7 +39,3 @@ class TokenFile(LockedFile[str]):
     def longest(self) -> str:
         """Return as long a token as there may be."""
         return LONGEST
-
-    def remove(self) -> None:
-        """Keep no token, and so no file."""
-        self.remove_file()

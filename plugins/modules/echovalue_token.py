@@ -254,8 +254,10 @@ from typing import Any, Callable, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import EchoValueClient
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import StoreError
-from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import LockedDirectory
-from ansible_collections.echovalue.cloud.plugins.module_utils.locked_file import NOTHING_MINTED
+from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import (
+    NOTHING_MINTED,
+    LockedDirectory,
+)
 from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
     CONNECTION_SPEC,
     exit_with_secrets,
@@ -307,15 +309,12 @@ def work(module: AnsibleModule, client: EchoValueClient) -> None:
         store = Nowhere() if params["path"] is None else token_file(module, params)
         result = perform(params, client, store, **doing)
         exit_with_secrets(module, [result["token"]], **result)
-    wanted = items(params)
     directories = {}
-    for item in wanted:
+    places = []
+    for item in items(params):
         path = os.path.dirname(os.path.realpath(item["path"]))
-        directories.setdefault(path, LockedDirectory(path))
-    places = [
-        (item, token_file(module, item, directories[os.path.dirname(os.path.realpath(item["path"]))]))
-        for item in wanted
-    ]
+        directory = directories.setdefault(path, LockedDirectory(path))
+        places.append((item, token_file(module, item, directory)))
     with ExitStack() as held:
         for path in sorted(directories):  # in one order, so that two runs cannot wait for each other
             with suppress(StoreError):  # told for each file in it

@@ -17,11 +17,8 @@ from ansible.errors import AnsibleError
 from ansible.parsing.vault import VaultLib, is_encrypted, match_encrypt_secret
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import InvalidInputError, StoreError
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import is_token
-from ansible_collections.echovalue.cloud.plugins.module_utils.locked_file import (
-    LONGEST,
-    NOTHING_MINTED,
-    LockedFile,
-)
+from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import NOTHING_MINTED
+from ansible_collections.echovalue.cloud.plugins.module_utils.locked_file import LONGEST, LockedFile
 from ansible_collections.echovalue.cloud.plugins.plugin_utils import yaml_variable
 
 Tokens = dict[str, str]  # by the name of the variable

@@ -21,9 +21,7 @@ def _emulator() -> Iterator[Emulator]:
 @pytest.fixture
 def emulator(_emulator: Emulator) -> Emulator:
     """The emulator, as after its start."""
-    _emulator.clear_faults()
-    _emulator.options(links="hash", balance_headers=True, latency=0)
-    _emulator.reset_stats()
+    _emulator.reset()
     return _emulator
 
 

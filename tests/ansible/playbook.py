@@ -7,9 +7,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from tests.workspace import collections_path
 
@@ -125,6 +126,14 @@ class Ansible:
     def _content(self, name: str) -> str:
         path = self.directory / name
         return path.read_text() if path.exists() else ""
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait until `condition` holds; fail after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def token(register: str = "result", ignore_errors: bool = False, **options: Any) -> Task:

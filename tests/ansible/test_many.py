@@ -8,11 +8,11 @@ import signal
 import stat
 import time
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
-from tests.ansible.playbook import Ansible, token
+from tests.ansible.playbook import Ansible, token, wait_until
 from tests.ansible.test_vault_file import Vault, vault  # noqa: F401 - a fixture
 from tests.emulator.client import Emulator
 
@@ -33,13 +33,6 @@ def many_playbook(directory: Path, tokens: list[dict[str, Any]]) -> Path:
         f"    - echovalue.cloud.echovalue_token: {{tokens: {tokens}}}\n"
     )
     return playbook
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_minting_many(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
@@ -146,7 +139,7 @@ def test_rotating_and_removing_many(ansible: Ansible, emulator: Emulator, tmp_pa
 def test_one_429_slows_all_down(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
     emulator.fault("POST /token", "status", status=429, headers={"Retry-After": "2"})
     process = ansible.start(many_playbook(tmp_path, paths(tmp_path, 60)))
-    wait_for(lambda: any(request["status"] == 429 for request in emulator.requests()))
+    wait_until(lambda: any(request["status"] == 429 for request in emulator.requests()))
     time.sleep(1)
     assert emulator.stats()["mints"] < 8, "only what was under way already goes on"
     process.communicate(timeout=60)
@@ -160,7 +153,7 @@ def test_a_cancelled_run_keeps_what_was_minted(
     emulator.options(latency=0.2)
     tokens = paths(tmp_path, 200)
     process = ansible.start(many_playbook(tmp_path, tokens), start_new_session=True)
-    wait_for(lambda: emulator.stats()["mints"] > 0)
+    wait_until(lambda: emulator.stats()["mints"] > 0)
     os.killpg(process.pid, number)
     process.communicate(timeout=60)
     time.sleep(1.5)  # what was under way

@@ -10,11 +10,11 @@ import time
 import uuid
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
-from tests.ansible.playbook import Ansible, Task, token
+from tests.ansible.playbook import Ansible, Task, token, wait_until
 from tests.emulator.client import Emulator
 
 GIVEN = "given-token-0123456789abcdef"
@@ -306,13 +306,6 @@ def test_a_run_that_is_killed_holds_nobody_up(ansible: Ansible, emulator: Emulat
     result = ansible.play(token(path=str(place / "token")))["result"]
     assert picture(result) == (True, "minted")
     assert list(content(place)) == ["token"]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def token_hash(path: Path) -> str:

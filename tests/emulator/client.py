@@ -141,6 +141,12 @@ class Emulator:
 
     # What shall happen
 
+    def reset(self) -> None:
+        """Make it as new but for its tokens: no faults, default options, counters at zero."""
+        self.clear_faults()
+        self.options(links="hash", balance_headers=True, latency=0)
+        self.reset_stats()
+
     def fault(self, call: str, kind: str, **options: Any) -> None:
         """Let `call`, such as `POST /token` or `*`, meet a fault; options as in `faults.Fault`.
 

@@ -33,9 +33,7 @@ def server() -> Iterator[Emulator]:
 @pytest.fixture
 def emulator(server: Emulator) -> Emulator:
     """The shared emulator as if new: no faults, default options, counters at zero."""
-    server.clear_faults()
-    server.options(links="hash", balance_headers=True, latency=0)
-    server.reset_stats()
+    server.reset()
     return server
 
 

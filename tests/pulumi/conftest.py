@@ -27,9 +27,7 @@ def _emulator() -> Iterator[Emulator]:
 @pytest.fixture
 def emulator(_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """The emulator, as after its start; the default service of this process."""
-    _emulator.clear_faults()
-    _emulator.options(links="hash", balance_headers=True, latency=0)
-    _emulator.reset_stats()
+    _emulator.reset()
     monkeypatch.setenv("ECHOVALUE_BASE_URL", _emulator.url)
     return _emulator
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 
 import json
 import stat
-import time
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.ansible.playbook import Run
+from tests.ansible.playbook import Run, wait_until
 from tests.emulator.client import Emulator
 from tests.stores.conftest import Controller, role
 from tests.stores.kept import HashiVault, Kept, KubernetesSecret, Sops
@@ -138,7 +136,7 @@ def broken_after_the_mint(ansible: Controller, emulator: Emulator, kept: Kept) -
     """Let writes fail as soon as the mint is under way; return what was shown."""
     emulator.fault("POST /token", "late", seconds=2)
     process = ansible.start(playbook(ansible, kept.variables))
-    wait_until(lambda: process.poll() is not None or any(ansible.directory.rglob("spool/.*.new")))
+    wait_until(lambda: process.poll() is not None or any(ansible.directory.rglob("spool/.*.new")), 60)
     kept.refuse()
     screen, _nothing = process.communicate(timeout=120)
     kept.accept()
@@ -294,10 +292,3 @@ def playbook(ansible: Controller, variables: dict[str, Any]) -> Path:
         json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [role(variables), tell]}])
     )
     return path
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
