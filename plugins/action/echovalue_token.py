@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import EchoValueError
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.signals import signals_held
 from ansible_collections.echovalue.cloud.plugins.module_utils.module import CONNECTION_SPEC, make_client
 from ansible_collections.echovalue.cloud.plugins.module_utils.token_task import (
     ARGUMENT_SPEC,
@@ -62,7 +64,8 @@ class ActionModule(CensoringAction):
         )
         client = make_client(params)
         doing: dict[str, Any] = {"check_mode": check_mode, "warn": warnings.append}
-        with file.lock():
+        # Held until the file is written: tokens minted together are in memory alone before that.
+        with signals_held() if many else nullcontext(), file.lock():
             before = file.read() or {}
             tokens = dict(before)
             places = [

@@ -201,3 +201,29 @@ def test_many_variables_in_line(vault: Vault, emulator: Emulator) -> None:  # no
     assert run["again"]["changed"] is False
     assert vault.file.read_text().count("!vault |") == 5
     assert vault.loaded("token3") == run["first"]["tokens"][3]["token"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_cancelled_run_keeps_what_was_minted_for_a_vaulted_file(
+    vault: Vault,  # noqa: F811
+    emulator: Emulator,
+    number: int,
+) -> None:
+    emulator.options(latency=0.2)
+    names = [f"token{n}" for n in range(200)]
+    playbook = vault.ansible.directory / "many.yml"
+    playbook.write_text(
+        "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - echovalue.cloud.echovalue_token:\n"
+        f"        vault_file: group_vars/all.yml\n        tokens: {[{'variable': name} for name in names]}\n"
+    )
+    vault.file.write_text("other: 1\n")
+    identity = f"default@{vault.ansible.directory}/default.password"
+    vault.command("encrypt", "--vault-id", identity, str(vault.file))
+    process = vault.ansible.start(playbook, *vault.options, start_new_session=True)
+    wait_until(lambda: emulator.stats()["mints"] > 0)
+    os.killpg(process.pid, number)
+    process.communicate(timeout=60)
+    time.sleep(1.5)  # what was under way
+    kept = vault.command("view", "--vault-id", identity, str(vault.file)).count("token")
+    assert 0 < emulator.stats()["mints"] < 200
+    assert kept == emulator.stats()["mints"]
