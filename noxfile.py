@@ -175,7 +175,9 @@ def pulumi(session: nox.Session, group: str) -> None:
     session.run("python", "-m", "tests.engine", "pulumi")  # here, where its progress shows
     tests = ["tests/pulumi", "tests/engine/test_engine.py"]
     if group == "pulumi-oldest":
-        tests = ["tests/pulumi", "-k", "not engine or version_0_1_0"]
+        # hvac, which the example for OpenBao needs, asks for newer requests than the oldest.
+        left_out = "--ignore=tests/pulumi/test_engine_openbao.py"
+        tests = ["tests/pulumi", left_out, "-k", "not engine or version_0_1_0"]
     session.run(
         *("pytest", "-n", "2", *tests, *session.posargs),
         env={"EMULATOR_PYTHON": sys.executable},
