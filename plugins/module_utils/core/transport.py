@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Callable
 
 import requests
@@ -28,6 +27,12 @@ from .errors import InvalidInputError, NetworkError, RequestTimeoutError, Unexpe
 from .version import VERSION
 
 MAX_BODY = 64 * 1024  # bytes; the longest true answer is far below
+
+_HEADERS = {
+    "Accept": "application/json, text/plain",
+    "Accept-Encoding": "identity",
+    "User-Agent": f"echovalue-iac/{VERSION}",
+}
 
 
 @dataclass(frozen=True)
@@ -68,35 +73,21 @@ class HttpTransport:
         proxies: Mapping[str, str] | None = None,
         connections: int = 8,
     ) -> None:
-        self._session = requests.Session()
-        # Off for .netrc's sake, which would add credentials of its own; so what is wanted of the
-        # environment is read here: the proxies, and the CA bundle variables that requests documents.
-        self._session.trust_env = False
         if verify is True:
+            # The CA bundle variables that requests documents.
             environ = os.environ
             verify = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or True
         if isinstance(verify, str) and not os.path.exists(verify):
             raise InvalidInputError(
                 f"The CA bundle {verify} does not exist.", "No request was sent. Correct ca_path."
             )
-        self._session.verify = verify
         if base_url.startswith("http:"):
             proxies = {}  # plain HTTP goes to this machine alone, never to a proxy
         elif proxies is None:
             proxies = requests.utils.get_environ_proxies(base_url)
-        self._session.proxies = dict(proxies)
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.headers.clear()
-        self._session.headers.update(
-            {
-                "Accept": "application/json, text/plain",
-                "Accept-Encoding": "identity",
-                "User-Agent": f"echovalue-iac/{VERSION}",
-            }
-        )
-        adapter = _Adapter(pool_connections=1, pool_maxsize=connections, pool_block=True)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._verify = verify
+        self._proxies = dict(proxies)
+        self._adapter = _Adapter(pool_connections=1, pool_maxsize=connections, pool_block=True)
 
     def __call__(self, request: Request) -> Answer:
         """Send `request` once and return the answer, whatever its status.
@@ -105,14 +96,16 @@ class HttpTransport:
         """
         _exchange.sent = False
         try:
-            response = self._session.request(
-                request.method,
-                request.url,
-                headers=dict(request.headers),
-                data=request.form,
-                timeout=urllib3.Timeout(total=request.timeout),  # type: ignore[arg-type]
-                allow_redirects=False,
+            # No session: what it adds is not wanted here, redirects, cookies, .netrc and their cost.
+            prepared = requests.Request(
+                request.method, request.url, headers={**_HEADERS, **request.headers}, data=request.form
+            ).prepare()
+            response = self._adapter.send(
+                prepared,
                 stream=True,
+                timeout=urllib3.Timeout(total=request.timeout),  # type: ignore[arg-type]
+                verify=self._verify,
+                proxies=self._proxies,
             )
             with response:
                 body = _read_body(response)
