@@ -4,17 +4,25 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Callable, Protocol
 
 from .core.client import DEFAULT_CONNECTIONS, EchoValueClient
-from .core.errors import EchoValueError, InvalidInputError
+from .core.errors import (
+    AmbiguousMintError,
+    EchoValueError,
+    InvalidInputError,
+    NetworkError,
+    ServiceUnavailableError,
+)
 from .core.models import token_hash
 from .core.provision import REGENERATE, Outcome, Store, provision, remove
 from .core.signals import signal_waits, signals_held
 
 _MOST_TOLD = 5  # failures that the message tells one by one
+_OUTAGE = 60.0  # seconds in which nothing but failures to reach the service is seen; then the rest waits
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "path": {"type": "path"},
@@ -120,6 +128,28 @@ def items(params: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+class _Outage:
+    """Tells that the service has been away for long."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def note(self, error: EchoValueError | None) -> None:
+        """Take note of how a token ended."""
+        if not isinstance(error, (NetworkError, ServiceUnavailableError, AmbiguousMintError)):
+            self._since = None
+        elif self._since is None:
+            self._since = time.monotonic()
+
+    def check(self) -> None:
+        """Raise NetworkError where no token has ended otherwise for `_OUTAGE` seconds."""
+        since = self._since
+        if since is not None and time.monotonic() - since >= _OUTAGE:
+            raise NetworkError(
+                f"It was not tried, since the service could not be reached for {_OUTAGE:g} s.", sent=False
+            )
+
+
 def perform_many(
     params: Mapping[str, Any],
     client: EchoValueClient,
@@ -130,17 +160,23 @@ def perform_many(
 ) -> dict[str, Any]:
     """Do for each of `places`, with its options, what `perform` does for one; return the task's result.
 
-    A failure of one stops no other. Then the result is a failure, and holds no token. A signal lets
-    those under way end, and starts no other.
+    A failure of one stops no other, but where the service is away: then the rest is not tried, since
+    the further tries of each would add up to hours. The result is a failure then, and holds no token.
+    A signal lets those under way end, and starts no other.
     """
     warnings: set[str] = set()
+    outage = _Outage()
 
     def one(options: Mapping[str, Any], place: Place) -> dict[str, Any]:
         try:
-            return perform(options, client, place, check_mode=check_mode, warn=warnings.add)
+            outage.check()
+            result = perform(options, client, place, check_mode=check_mode, warn=warnings.add)
         except EchoValueError as error:
+            outage.note(error)
             where = {name: options[name] for name in ("path", "variable")}
             return {"failed": True, "changed": False, "msg": str(error), **where}
+        outage.note(None)
+        return result
 
     # Its import takes time that one token need not pay.
     from concurrent.futures import ThreadPoolExecutor, as_completed

@@ -98,6 +98,7 @@ options:
     description:
       - Many tokens in one run, with O(concurrency) requests at a time. All other options hold for each of them.
       - A failure of one stops no other; the task fails at its end, and lists each. What was minted is kept.
+      - Where the service has been away for a minute, what was not tried yet is not tried any more.
       - With O(vault_file) each item names its O(tokens[].variable), and the file is decrypted and written once.
       - Excludes O(path) and O(token).
     type: list
