@@ -60,6 +60,8 @@ def test_it_runs_against_a_service_of_ones_own(home: dict[str, str], tmp_path: P
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_stops_what_it_started(home: dict[str, str], number: int) -> None:
+    # A job in the background ignores it, and so would what it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = demo(home)
     assert process.stdout
     for line in process.stdout:

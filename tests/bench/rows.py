@@ -149,7 +149,7 @@ ROWS = (
     Row("ansible", "single", "ours, one task", (1,), MODULE, _playbook("single.yml")),
     Row("ansible", "floor", "the floor", (1, 10, 50, 100, 1000), "floor.py", _floor),
     Row("ansible", "bulk", "ours in bulk", (0, 1, 10, 50, 100, 1000), MODULE, _playbook("bulk.yml")),
-    Row("ansible", "loop", "ours in a loop", (1, 10, 100), MODULE, _playbook("loop.yml")),
+    Row("ansible", "loop", "ours in a loop", (1, 10, 100, 1000), MODULE, _playbook("loop.yml")),
     Row("ansible", "today", "today's playbook", (1, 10, 50), MODULE, _playbook("today.yml")),
     Row("pulumi", "engine", "the engine alone", (0, 1, 100, 1000), PROVIDER, _up(ENGINE)),
     Row("pulumi", "idle", "a resource that does nothing", (1, 100, 1000), PROVIDER, _up(IDLE)),
