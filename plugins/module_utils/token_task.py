@@ -22,7 +22,7 @@ from .core.provision import REGENERATE, Outcome, Store, provision, remove
 from .core.signals import signal_waits, signals_held
 
 _MOST_TOLD = 5  # failures that the message tells one by one
-_OUTAGE = 60.0  # seconds in which nothing but failures to reach the service is seen; then the rest waits
+_OUTAGE = 60.0  # seconds of nothing but failures to reach the service, after which the rest is not tried
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "path": {"type": "path"},
