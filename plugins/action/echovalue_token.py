@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs echovalue_token on the target, or for `vault_file` on the controller; censors the token."""
+"""Runs echovalue_token on the target, or on the controller for a place that is there; censors the token."""
 
 from __future__ import annotations
 
 import sys
 from typing import Any
 
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import EchoValueError
+from ansible.errors import AnsibleError
+from ansible.plugins.loader import lookup_loader
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import (
+    EchoValueError,
+    InvalidInputError,
+)
+from ansible_collections.echovalue.cloud.plugins.module_utils.module import failure
+from ansible_collections.echovalue.cloud.plugins.module_utils.token_task import is_for_controller
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.censor import CensoringAction
 
 _WORTH_TELLING = 100  # tokens whose run takes long enough to say so
@@ -17,32 +24,43 @@ class ActionModule(CensoringAction):
         entries = [result, *result.get("tokens", [])]
         return [entry["token"] for entry in entries if entry.get("token") is not None]
 
-    def execute(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+    def execute(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         many = self._task.args.get("tokens")
         if isinstance(many, list) and len(many) >= _WORTH_TELLING:
-            host = (task_vars or {}).get("inventory_hostname", "the target")
+            host = task_vars.get("inventory_hostname", "the target")
             self._display.display(f"echovalue_token: {len(many)} tokens for {host} are under way ...")
-        if self._task.args.get("vault_file") is None:
+        if not is_for_controller(self._task.args):
             return self.run_module(task_vars)
-        # Here, since most tasks can do without its import.
-        from ansible_collections.echovalue.cloud.plugins.plugin_utils import vault_task
+        # Here, since other tasks can do without its import.
+        from ansible_collections.echovalue.cloud.plugins.plugin_utils import controller
 
-        _result, params = self.validate_argument_spec(**vault_task.OPTIONS)
+        environment: dict[str, Any] = {}
+        self._compute_environment_string(environment)
         warnings: list[str] = []
-        try:
-            result = vault_task.provision_vaulted(
-                params,
-                self._loader.path_dwim(params["vault_file"]),
-                self._loader._vault,
-                check_mode=self._task.check_mode,
-                warn=warnings.append,
-            )
-        except EchoValueError as error:
-            return {"failed": True, "msg": str(error)}
-        except ImportError:
-            # The core imports requests at its first request, so this comes before any mint.
-            return {
-                "failed": True,
-                "msg": f"vault_file needs the Python library requests for {sys.executable}.",
-            }
+        with controller.environment(environment):
+            try:
+                _result, params = self.validate_argument_spec(**controller.OPTIONS)
+                result = controller.provision_on_controller(
+                    params,
+                    controller.Controller(
+                        task_vars,
+                        self._find_lookup,
+                        self._loader.path_dwim,
+                        self._loader._vault,
+                        params["spool"],
+                        self._task.check_mode,
+                    ),
+                    warnings.append,
+                )
+            except EchoValueError as error:
+                result = {"failed": True, **failure(error)}
+            except AnsibleError as error:
+                result = {"failed": True, "msg": str(error), "reason": InvalidInputError.reason}
+            except ImportError:
+                # The core imports requests at its first request, so this comes before any mint.
+                msg = f"The Python library requests is needed for {sys.executable} on the controller."
+                result = {"failed": True, "msg": msg, "reason": InvalidInputError.reason}
         return {**result, "warnings": warnings} if warnings else result
+
+    def _find_lookup(self, name: str) -> Any:
+        return lookup_loader.get(name, loader=self._loader, templar=self._templar)

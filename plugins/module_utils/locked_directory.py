@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
 
 from .core.errors import StoreError
 
@@ -22,7 +21,8 @@ _LOCK_PAUSE = 0.05  # seconds
 class LockedDirectory:
     """A directory for the files of one process; its threads share the lock and the syncs.
 
-    `exists` tells, while it is held, whether there is such a directory.
+    One that cannot be opened is not locked: a file in it may still be read, and `check` tells why
+    nothing can be written.
     """
 
     def __init__(self, path: str) -> None:
@@ -30,23 +30,31 @@ class LockedDirectory:
         self._guard = threading.Lock()
         self._holders = 0
         self._descriptor: int | None = None
+        self._failure: OSError | None = None
+        self._names: tuple[str, ...] = ()
         self._syncing = threading.Lock()
         self._wanted = 0
         self._synced = 0
 
     @property
     def exists(self) -> bool:
-        return self._descriptor is not None
+        """Whether there is such a directory, or something that keeps us from knowing."""
+        return not isinstance(self._failure, (FileNotFoundError, NotADirectoryError))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The hidden names in it at the time it was locked."""
+        return self._names
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Lock the directory itself: no file is left behind, and a dead process holds nothing.
 
-        A directory that does not exist is not locked. Raises StoreError.
+        Raises StoreError where another process holds it too long.
         """
         with self._guard:
             if self._holders == 0:
-                self._descriptor = self._open()
+                self._open()
             self._holders += 1
         try:
             yield
@@ -57,6 +65,21 @@ class LockedDirectory:
                     os.close(self._descriptor)
                     self._descriptor = None
 
+    def check(self) -> None:
+        """Raise StoreError where no file can be made here. Called while it is locked."""
+        if not self.exists:
+            raise StoreError(
+                f"The directory {self.path} does not exist.", f"{NOTHING_MINTED} Create it first."
+            )
+        failure = self._failure
+        if failure is None and not os.access(self.path, os.W_OK | os.X_OK):
+            failure = PermissionError(errno.EACCES, "")
+        if failure is not None:
+            raise StoreError(
+                f"{self.path} cannot be written to ({reason_of(failure)}).",
+                f"{NOTHING_MINTED} Correct the path or its permissions, then run again.",
+            )
+
     def sync(self) -> None:
         """Make what was created and renamed here durable; callers that wait share one sync."""
         with self._guard:
@@ -66,44 +89,55 @@ class LockedDirectory:
             if self._synced >= ticket:
                 return
             upto = self._wanted
-            try:
-                os.fsync(cast("int", self._descriptor))
-            except OSError as error:
-                if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # the file system has no such thing
-                    raise
+            if self._descriptor is not None:
+                sync_directory(self._descriptor)
             self._synced = upto
 
-    def _open(self) -> int | None:
+    def _open(self) -> None:
+        self._failure, self._names = None, ()
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise self._error("cannot be opened", error) from None
+            self._failure = error
+            return
         try:
-            self._wait_for_lock(descriptor)
+            wait_for_lock(self._descriptor, self.path)
+            self._names = tuple(name for name in os.listdir(self._descriptor) if name.startswith("."))
         except BaseException:
-            os.close(descriptor)
+            os.close(self._descriptor)
+            self._descriptor = None
             raise
-        return descriptor
 
-    def _wait_for_lock(self, descriptor: int) -> None:
-        give_up = time.monotonic() + LOCK_PATIENCE
-        while True:
-            try:
-                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EINTR):
-                    raise self._error("cannot be locked", error) from None
-                if time.monotonic() > give_up:
-                    raise StoreError(
-                        f"Another process has held the lock on {self.path} for {LOCK_PATIENCE:g} s.",
-                        f"{NOTHING_MINTED} Find it with fuser or lsof; then run again.",
-                    ) from None
-            time.sleep(_LOCK_PAUSE)
 
-    def _error(self, what: str, error: OSError) -> StoreError:
-        return StoreError(
-            f"{self.path} {what} ({os.strerror(error.errno or 0)}).",
-            f"{NOTHING_MINTED} Correct the path or its permissions, then run again.",
-        )
+def wait_for_lock(descriptor: int, path: str) -> None:
+    """Lock an open file or directory for this process; raise StoreError where that takes too long."""
+    give_up = time.monotonic() + LOCK_PATIENCE
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EINTR):
+                raise StoreError(
+                    f"{path} cannot be locked ({reason_of(error)}).",
+                    f"{NOTHING_MINTED} Use a file system with locks.",
+                ) from None
+            if time.monotonic() > give_up:
+                raise StoreError(
+                    f"Another process has held the lock on {path} for {LOCK_PATIENCE:g} s.",
+                    f"{NOTHING_MINTED} Find it with fuser or lsof; then run again.",
+                ) from None
+        time.sleep(_LOCK_PAUSE)
+
+
+def sync_directory(descriptor: int) -> None:
+    """Make the entries of an open directory durable, where its file system has such a thing."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+
+
+def reason_of(error: OSError) -> str:
+    """Return the system's words for an error, without the path that an OSError repeats."""
+    return os.strerror(error.errno) if error.errno else "unknown reason"

@@ -3,39 +3,100 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from typing import Callable
+
 from .core.errors import StoreError
-from .core.models import MAX_TOKEN_LENGTH, is_token
-from .locked_directory import NOTHING_MINTED
-from .locked_file import LONGEST, LockedFile
+from .core.models import MAX_TOKEN_LENGTH, TOKEN_FORM, fingerprint, read_token
+from .core.provision import Waiting
+from .locked_directory import NOTHING_MINTED, LockedDirectory
+from .locked_file import LockedFile
+from .staged_file import Leftover
+
+_MOST = MAX_TOKEN_LENGTH + 2  # bytes: the token and its line end
 
 
-class TokenFile(LockedFile[str]):
-    """Keeps a token as a file's one line; see LockedFile."""
+class TokenFile:
+    """Keeps a token as a file's one line; the arguments are those of LockedFile."""
 
-    max_size = MAX_TOKEN_LENGTH + 2  # the token and its line end
+    def __init__(
+        self,
+        path: str,
+        set_attributes: Callable[[str], bool] = lambda _path: False,
+        *,
+        backup: bool = True,
+        dry_run: bool = False,
+        directory: LockedDirectory | None = None,
+    ) -> None:
+        self._file = LockedFile(
+            path,
+            _MOST,
+            set_attributes=set_attributes,
+            backup=backup,
+            dry_run=dry_run,
+            directory=directory,
+        )
+        self._dry_run = dry_run
+        self._stored: str | None = None
+        self._waiting: Leftover | None = None
 
-    def parse(self, content: bytes | None) -> str | None:
-        """Return the content's one line; raise StoreError where it is no token."""
-        if content is None:
-            return None
-        line = content
-        for end in (b"\r\n", b"\n"):
-            if line.endswith(end):
-                line = line[: -len(end)]
-                break
-        token = line.decode("latin-1")
-        if not is_token(token):
+    @property
+    def backup_file(self) -> str | None:
+        """Where the former file is kept, if one is."""
+        return self._file.backup_file
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Lock the file's directory."""
+        return self._file.lock()
+
+    def read(self) -> str | None:
+        """Return the file's one line; raise StoreError where it is no token."""
+        content = self._file.read()
+        self._stored = None if content is None else _token_in(content)
+        if content is not None and self._stored is None:
             raise StoreError(
-                f"{self.path} exists and holds no token: it is "
-                f"{'not one line of 10 to 512 visible characters' if content else 'empty'}.",
+                f"{self._file.path} exists and holds no token: {TOKEN_FORM}.",
                 f"{NOTHING_MINTED} Move it away, or put the right token into it.",
             )
-        return token
+        return self._stored
 
-    def render(self, content: bytes | None, value: str) -> bytes:
-        """Return the token's line."""
-        return value.encode("ascii") + b"\n"
+    def waiting(self) -> Waiting | None:
+        """Return the token that an interrupted run left beside the file."""
+        for leftover in self._file.leftovers():
+            token = _token_in(leftover.content or b"")
+            if token is not None:
+                self._waiting = leftover
+                return Waiting(token, leftover.replaces)
+        return None
 
-    def longest(self) -> str:
-        """Return as long a token as there may be."""
-        return LONGEST
+    def check_writable(self) -> None:
+        """Make the file that the new token goes into, unless one waits already."""
+        if self._dry_run or self._waiting is not None:
+            self._file.check_writable()
+        else:
+            self._file.stage(_MOST, fingerprint(self._stored))
+
+    def write(self, token: str) -> None:
+        """Put the token in place, durably; the former file is kept as a backup."""
+        waiting = self._waiting
+        path = self._file.fill(token.encode("ascii") + b"\n") if waiting is None else waiting.path
+        self._file.put_in_place(path, keep_former=self._stored is not None)
+        self._waiting = None
+
+    def drop_waiting(self) -> None:
+        """Delete the token that waits beside the file."""
+        if self._waiting is not None:
+            self._file.drop(self._waiting)
+            self._waiting = None
+
+    def remove(self) -> None:
+        """Take the file away, keeping a backup."""
+        self._file.remove()
+
+    def settle_attributes(self) -> bool:
+        """Give the file its owner, group and mode; return whether that changes something."""
+        return self._file.settle_attributes()
+
+
+def _token_in(content: bytes) -> str | None:
+    return read_token(content.decode("latin-1"))

@@ -1,232 +1,240 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What echovalue_token does, wherever it runs: as a module on the target, or on the controller."""
+"""What echovalue_token does for one token, wherever it runs: as a module, or on the controller."""
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Callable, Protocol
 
 from .core.client import DEFAULT_CONNECTIONS, EchoValueClient
-from .core.errors import (
-    AmbiguousMintError,
-    EchoValueError,
-    InvalidInputError,
-    NetworkError,
-    ServiceUnavailableError,
-)
+from .core.errors import EchoValueError, InvalidInputError
 from .core.models import token_hash
 from .core.provision import REGENERATE, Outcome, Store, provision, remove
-from .core.signals import signal_waits, signals_held
+from .module import failure
 
-_MOST_TOLD = 5  # failures that the message tells one by one
-_OUTAGE = 60.0  # seconds of nothing but failures to reach the service, after which the rest is not tried
+_ATTRIBUTES: dict[str, Any] = {"owner": {"type": "str"}, "group": {"type": "str"}, "mode": {"type": "raw"}}
 
-ARGUMENT_SPEC: dict[str, Any] = {
+# The options that name a place, and what is in each. A default is filled in by `wanted`, since those of
+# an item of `tokens` would hide what stands beside `tokens`.
+_PLACES: dict[str, dict[str, Any]] = {
     "path": {"type": "path"},
     "vault_file": {"type": "path"},
-    "variable": {"type": "str", "default": "echovalue_token"},
+    "sops": {"type": "dict", "options": {"file": {"type": "path"}, "key": {"type": "str", "no_log": False}}},
+    "hashi_vault": {
+        "type": "dict",
+        "options": {
+            "path": {"type": "str"},
+            "mount": {"type": "str"},
+            "key": {"type": "str", "no_log": False},
+            "connection": {"type": "dict"},
+        },
+    },
+    "kubernetes": {
+        "type": "dict",
+        "options": {
+            "name": {"type": "str"},
+            "namespace": {"type": "str"},
+            "key": {"type": "str", "no_log": False},
+            "connection": {"type": "dict"},
+        },
+    },
+    "aws_secretsmanager": {
+        "type": "dict",
+        "options": {
+            "name": {"type": "str"},
+            "key": {"type": "str", "no_log": False},
+            "connection": {"type": "dict"},
+        },
+    },
+    "command": {
+        "type": "dict",
+        "options": {
+            "argv": {"type": "list", "elements": "str"},
+            "timeout": {"type": "float"},
+            "id": {"type": "str"},
+        },
+    },
+}
+_ITEM: dict[str, Any] = {
+    **_PLACES,
+    **_ATTRIBUTES,
+    "variable": {"type": "str"},
     "vault_id": {"type": "str"},
     "token": {"type": "str", "no_log": True},
+}
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "sops": {"key": "echovalue_token"},
+    "hashi_vault": {"mount": "secret", "key": "token", "connection": {}},
+    "kubernetes": {"namespace": "default", "key": "token", "connection": {}},
+    "aws_secretsmanager": {"key": "token", "connection": {}},
+    "command": {"timeout": 30.0, "id": None},
+}
+_REQUIRED = {
+    "sops": "file",
+    "hashi_vault": "path",
+    "kubernetes": "name",
+    "aws_secretsmanager": "name",
+    "command": "argv",
+}
+
+CONTROLLER_PLACES = tuple(name for name in _PLACES if name != "path")
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    **_ITEM,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "verify": {"type": "bool", "default": True},
     "regenerate": {"type": "str", "choices": list(REGENERATE), "default": "never"},
     "backup": {"type": "bool", "default": True},
-    "owner": {"type": "str"},
-    "group": {"type": "str"},
-    "mode": {"type": "raw", "default": "0600"},
-    "tokens": {
-        "type": "list",
-        "elements": "dict",
-        "no_log": False,  # what is secret in it says so itself
-        "options": {
-            "path": {"type": "path"},
-            "variable": {"type": "str"},
-            "token": {"type": "str", "no_log": True},
-            "owner": {"type": "str"},
-            "group": {"type": "str"},
-            "mode": {"type": "raw"},
-        },
-    },
+    "spool": {"type": "path", "default": "~/.echovalue/spool"},
+    # What is secret in it says so itself.
+    "tokens": {"type": "list", "elements": "dict", "no_log": False, "options": _ITEM},
     "concurrency": {"type": "int", "default": DEFAULT_CONNECTIONS},
 }
-
 CONSTRAINTS: dict[str, Any] = {
     "mutually_exclusive": [
-        ("path", "vault_file"),
-        ("vault_file", "owner"),
-        ("vault_file", "group"),
-        ("vault_file", "mode"),
+        tuple(_PLACES),
+        *((place, name) for place in CONTROLLER_PLACES for name in _ATTRIBUTES),
         ("tokens", "path"),
         ("tokens", "token"),
     ],
-    "required_if": [("state", "absent", ("path", "vault_file", "tokens"), True)],
+    "required_if": [("state", "absent", (*_PLACES, "tokens"), True)],
 }
 
 
-class Nowhere:
-    """A `Store` without a place: a token is only handed on."""
+@dataclass(frozen=True)
+class Wanted:
+    """What a task asks for one token: `place` names the option that says where, None says nowhere.
 
-    keeps = False
-    recovered = False
-    backup_file = None
-    path = None
-
-    def lock(self) -> AbstractContextManager[None]:
-        """Keep nobody out."""
-        return nullcontext()
-
-    def read(self) -> None:
-        """Return None: no token is kept."""
-
-    def check_writable(self) -> None:
-        """Do nothing: there is nothing to write."""
-
-    def write(self, token: str) -> None:
-        """Do nothing: the token is in the outcome."""
-
-    def remove(self) -> None:
-        """Do nothing: no token is kept."""
-
-    def settle_attributes(self) -> bool:
-        """Return False: there is no file."""
-        return False
-
-
-class Place(Store, Protocol):
-    """A `Store` that tells what the task's result tells of it."""
-
-    path: str | None
-    recovered: bool
-    backup_file: str | None
-
-    def settle_attributes(self) -> bool:
-        """Give what keeps the token its attributes; return whether that changes something."""
-
-
-def items(params: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the options of each of `tokens`, as those of a task of its own.
-
-    Raises InvalidInputError where an item does not name its place, or two name the same.
+    `options` are the place's own: of a file `path`, `owner`, `group`, `mode`; of a vaulted file
+    `vault_file`, `variable`, `vault_id`; of the others what their dict holds.
     """
-    place, other = ("variable", "path") if params["vault_file"] else ("path", "variable")
-    found: list[dict[str, Any]] = []
-    seen: set[str] = set()
-    for number, item in enumerate(params["tokens"], 1):
-        own = {name: value for name, value in item.items() if value is not None}
-        if place not in own or other in own:
-            raise InvalidInputError(
-                f"Item {number} of tokens must have {place}, and no {other}.", "No request was sent."
-            )
-        name = own[place] if params["vault_file"] else os.path.realpath(own[place])
-        if name in seen:
-            raise InvalidInputError(f"Two items of tokens name {own[place]}.", "No request was sent.")
-        seen.add(name)
-        found.append({**params, **own})
+
+    place: str | None
+    options: Mapping[str, Any] = field(repr=False)
+    token: str | None = field(repr=False)
+    state: str
+    verify: bool
+    regenerate: str
+    backup: bool
+
+
+def wanted(params: Mapping[str, Any]) -> list[Wanted]:
+    """Return what validated options ask for, one for each token.
+
+    Raises InvalidInputError where a token does not name its place.
+    """
+    if params["tokens"] is None:
+        return [_wanted(params, params, "The task")]
+    found = [
+        _wanted(_with_defaults(item, params), params, f"Item {number} of tokens")
+        for number, item in enumerate(params["tokens"], 1)
+    ]
+    if any(one.place is None for one in found):
+        raise InvalidInputError("Each item of tokens must name its place.", "No request was sent.")
+    if len({one.place == "path" for one in found}) > 1:
+        raise InvalidInputError(
+            "Items of tokens with path are of the target, all others of the controller: they exclude "
+            "each other in one task.",
+            "No request was sent.",
+        )
     return found
 
 
-class _Outage:
-    """Tells that the service has been away for long."""
-
-    def __init__(self) -> None:
-        self._since: float | None = None
-
-    def note(self, error: EchoValueError | None) -> None:
-        """Take note of how a token ended."""
-        if not isinstance(error, (NetworkError, ServiceUnavailableError, AmbiguousMintError)):
-            self._since = None
-        elif self._since is None:
-            self._since = time.monotonic()
-
-    def check(self) -> None:
-        """Raise NetworkError where no token has ended otherwise for `_OUTAGE` seconds."""
-        since = self._since
-        if since is not None and time.monotonic() - since >= _OUTAGE:
-            raise NetworkError(
-                f"It was not tried, since the service could not be reached for {_OUTAGE:g} s.", sent=False
-            )
+def is_for_controller(arguments: Mapping[str, Any]) -> bool:
+    """Tell whether the task is one for the controller, by what it was given, not validated yet."""
+    items = arguments.get("tokens")
+    asked = [arguments, *(items if isinstance(items, list) else [])]
+    return any(
+        isinstance(one, Mapping) and one.get(name) is not None for one in asked for name in CONTROLLER_PLACES
+    )
 
 
-def perform_many(
-    params: Mapping[str, Any],
-    client: EchoValueClient,
-    places: Sequence[tuple[Mapping[str, Any], Place]],
-    *,
-    check_mode: bool,
-    warn: Callable[[str], None],
-) -> dict[str, Any]:
-    """Do for each of `places`, with its options, what `perform` does for one; return the task's result.
+def _with_defaults(item: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an item with what stands beside `tokens` where it says nothing itself."""
+    merged = dict(item)
+    named = [name for name in _PLACES if item[name] is not None]
+    for name, value in item.items():
+        beside = params[name]
+        if isinstance(value, dict) and isinstance(beside, dict):
+            merged[name] = _merged(beside, value)
+        elif value is None and name != "token" and (name not in _PLACES or not named):
+            merged[name] = beside
+    return merged
 
-    A failure of one stops no other, but where the service is away: then the rest is not tried, since
-    the further tries of each would add up to hours. The result is a failure then, and holds no token.
-    A signal lets those under way end, and starts no other.
-    """
-    warnings: set[str] = set()
-    outage = _Outage()
 
-    def one(options: Mapping[str, Any], place: Place) -> dict[str, Any]:
-        try:
-            outage.check()
-            result = perform(options, client, place, check_mode=check_mode, warn=warnings.add)
-        except EchoValueError as error:
-            outage.note(error)
-            where = {name: options[name] for name in ("path", "variable")}
-            return {"failed": True, "changed": False, "msg": str(error), **where}
-        outage.note(None)
-        return result
+def _merged(beside: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {**_given(beside), **_given(own)}
+    if beside.get("connection") and own.get("connection"):
+        merged["connection"] = {**beside["connection"], **own["connection"]}
+    return merged
 
-    # Its import takes time that one token need not pay.
-    from concurrent.futures import ThreadPoolExecutor, as_completed
 
-    with signals_held(), ThreadPoolExecutor(params["concurrency"]) as pool:
-        futures = [pool.submit(one, options, place) for options, place in places]
-        for _future in as_completed(futures):
-            if signal_waits():
-                pool.shutdown(cancel_futures=True)
-                break
-    done = [future.result() for future in futures if not future.cancelled()]
-    for warning in sorted(warnings):
-        warn(warning)
-    diffs = [result.pop("diff") for result in done if "diff" in result]
-    result: dict[str, Any] = {
-        "changed": any(entry["changed"] for entry in done),
-        "tokens": done,
-        "diff": [diff for diff in diffs if diff["before"] != diff["after"]],
-    }
-    failures = [entry for entry in done if entry.get("failed")]
-    if failures:
-        for entry in done:
-            entry["token"] = None  # a failure is shown
-        told = [f"{entry['path'] or entry['variable']}: {entry['msg']}" for entry in failures[:_MOST_TOLD]]
-        more = len(failures) - len(told)
-        result["failed"] = True
-        result["msg"] = (
-            f"{len(failures)} of {len(done)} tokens failed; the others are where they belong. "
-            + " | ".join(told)
-            + (f" | and {more} more, listed in tokens." if more else "")
-        )
-    return result
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _wanted(given: Mapping[str, Any], params: Mapping[str, Any], who: str) -> Wanted:
+    places = [name for name in _PLACES if given[name] is not None]
+    if len(places) > 1:
+        raise InvalidInputError(f"{who} names two places: {' and '.join(places)}.", "No request was sent.")
+    place = places[0] if places else None
+    if place in _REQUIRED:
+        options = {**_DEFAULTS[place], **_given(given[place])}
+        if not options.get(_REQUIRED[place]):
+            raise InvalidInputError(f"{who} must say {place}.{_REQUIRED[place]}.", "No request was sent.")
+    elif place == "vault_file":
+        variable = given["variable"] or "echovalue_token"
+        options = {"vault_file": given[place], "variable": variable, "vault_id": given["vault_id"]}
+    else:
+        options = {name: given[name] for name in ("path", *_ATTRIBUTES)}
+    return Wanted(
+        place,
+        options,
+        given["token"],
+        params["state"],
+        params["verify"],
+        params["regenerate"],
+        params["backup"],
+    )
+
+
+class KeptStore(Store, Protocol):
+    """A `Store` that tells where it keeps what was replaced."""
+
+    @property
+    def backup_file(self) -> str | None:
+        """The file with the former token, None where there is none."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one token is kept, and what the task's result tells of it."""
+
+    store: KeptStore
+    kind: str
+    words: str
+    path: str | None = None
+    variable: str | None = None
+    settle_attributes: Callable[[], bool] = lambda: False  # returns whether that changes something
 
 
 def perform(
-    params: Mapping[str, Any],
+    asked: Wanted,
     client: EchoValueClient,
-    store: Place,
+    place: Place | None,
     *,
     check_mode: bool,
     warn: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Do what the options ask for, and return the task's result, the token in it.
+    """Do what is asked for one token, and return the task's result, the token in it.
 
     Raises the errors of core/errors.py.
     """
-    if params["state"] == "absent":
-        outcome = remove(store, dry_run=check_mode)
-        changed = outcome.changed
-        if outcome.changed:
+    settled = False
+    if asked.state == "absent" and place is not None:
+        outcome = remove(place.store, dry_run=check_mode)
+        if outcome.status == "removed":
             warn(
                 "EchoValue cannot revoke a token: the one that was removed here stays valid, and "
                 "its credits can be spent by whoever has it."
@@ -234,32 +242,42 @@ def perform(
     else:
         outcome = provision(
             client,
-            store,
-            token=params["token"],
-            verify=params["verify"],
-            regenerate=params["regenerate"],
+            None if place is None else place.store,
+            token=asked.token,
+            verify=asked.verify,
+            regenerate=asked.regenerate,
             dry_run=check_mode,
         )
-        attributes_changed = store.settle_attributes()
-        changed = outcome.changed or attributes_changed or store.recovered
-        if check_mode and store.path and not os.path.isdir(os.path.dirname(store.path)):
-            warn(f"The directory of {store.path} does not exist: without it nothing will be minted.")
-    path = params["path"] or params["vault_file"]
-    variable = params["variable"] if params["vault_file"] else None
+        settled = place is not None and place.settle_attributes()
+    return _entry(
+        place,
+        changed=outcome.changed or settled,
+        token=outcome.token,
+        hash=outcome.hash,
+        status=outcome.status,
+        balance=outcome.balance,
+        backup_file=None if place is None else place.store.backup_file,
+        diff=_diff(outcome, place),
+    )
+
+
+def failed_entry(place: Place | None, error: EchoValueError) -> dict[str, Any]:
+    """Return the entry of `tokens` for one that failed: the same keys as that of a good one."""
+    nothing = dict.fromkeys(("token", "hash", "status", "balance", "backup_file"))
+    return _entry(place, changed=False, **nothing, failed=True, **failure(error))
+
+
+def _entry(place: Place | None, **told: Any) -> dict[str, Any]:
     return {
-        "changed": changed,
-        "token": outcome.token,
-        "hash": outcome.hash,
-        "status": outcome.status,
-        "balance": outcome.balance,
-        "path": path,
-        "variable": variable,
-        "backup_file": store.backup_file,
-        "diff": _diff(outcome, variable or path),
+        **told,
+        "store": place and place.kind,
+        "place": place and place.words,
+        "path": place and place.path,
+        "variable": place and place.variable,
     }
 
 
-def _diff(outcome: Outcome, path: str | None) -> dict[str, str]:
+def _diff(outcome: Outcome, place: Place | None) -> dict[str, str]:
     """Return the difference in hashes: a new token's is not known before it is minted."""
 
     def line(token: str | None) -> str:
@@ -268,7 +286,7 @@ def _diff(outcome: Outcome, path: str | None) -> dict[str, str]:
     after = line(outcome.token)
     if outcome.token is None and outcome.status in ("minted", "replaced"):
         after = "a new token\n"
-    header = path or "token"
+    header = "token" if place is None else place.words
     return {
         "before_header": header,
         "before": line(outcome.previous),

@@ -83,6 +83,7 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import
 from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
     CONNECTION_SPEC,
     TOKEN_SPEC,
+    Module,
     exit_with_secrets,
     given_token,
     run,
@@ -91,7 +92,10 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
 
 def work(module: AnsibleModule, client: EchoValueClient) -> None:
     token = given_token(module)
-    link = client.get_recharge_link(token, module.params["amount"])
+    amount = module.params["amount"]
+    if token is None:
+        module.exit_json(changed=False, url=None, amount=amount, balance=None, contains_token=False)
+    link = client.get_recharge_link(token, amount)
     exit_with_secrets(
         module,
         [token],
@@ -104,7 +108,7 @@ def work(module: AnsibleModule, client: EchoValueClient) -> None:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = Module(
         argument_spec={
             "amount": {"type": "int", "choices": list(AMOUNTS), "default": 1},
             **TOKEN_SPEC,

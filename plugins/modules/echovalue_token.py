@@ -249,18 +249,20 @@ backup_file:
 import copy
 import os
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import Any, Callable, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import EchoValueClient
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import StoreError
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import InvalidInputError, StoreError
 from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import (
     NOTHING_MINTED,
     LockedDirectory,
 )
+from ansible_collections.echovalue.cloud.plugins.module_utils.many_tokens import perform_many
 from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
     CONNECTION_SPEC,
+    Module,
     exit_with_secrets,
     run,
 )
@@ -268,14 +270,15 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.token_file import 
 from ansible_collections.echovalue.cloud.plugins.module_utils.token_task import (
     ARGUMENT_SPEC,
     CONSTRAINTS,
-    Nowhere,
-    items,
+    Place,
+    Wanted,
+    is_for_controller,
     perform,
-    perform_many,
+    wanted,
 )
 
 
-def attribute_setter(module: AnsibleModule, params: Mapping[str, Any]) -> Callable[[str], bool]:
+def attribute_setter(module: AnsibleModule, options: Mapping[str, Any]) -> Callable[[str], bool]:
     """Return a function that gives a file the owner, group and mode that the options ask for."""
 
     def fail(msg: str, **_details: Any) -> NoReturn:
@@ -285,55 +288,59 @@ def attribute_setter(module: AnsibleModule, params: Mapping[str, Any]) -> Callab
     files.fail_json = fail  # its own would end the process, and with it what other threads are at
 
     def set_attributes(path: str) -> bool:
-        arguments = files.load_file_common_arguments(dict(params, path=path))
+        arguments = files.load_file_common_arguments(dict(options, path=path))
         return files.set_fs_attributes_if_different(arguments, False)
 
     return set_attributes
 
 
-def token_file(
-    module: AnsibleModule, params: Mapping[str, Any], directory: LockedDirectory | None = None
-) -> TokenFile:
-    return TokenFile(
-        params["path"],
-        attribute_setter(module, params),
-        backup=params["backup"],
+def place_of(module: AnsibleModule, asked: Wanted, directories: dict[str, LockedDirectory]) -> Place | None:
+    """Return the file that is asked for; files of one directory share its lock and its syncs."""
+    path = asked.options["path"]
+    if path is None:
+        return None
+    where = os.path.dirname(os.path.realpath(path))
+    file = TokenFile(
+        path,
+        attribute_setter(module, asked.options),
+        backup=asked.backup,
         dry_run=module.check_mode,
-        directory=directory,
+        directory=directories.setdefault(where, LockedDirectory(where)),
     )
+    if module.check_mode and not os.path.isdir(where):
+        module.warn(f"The directory of {path} does not exist: without it nothing will be minted.")
+    return Place(file, "file", f"the file {path}", path=path, settle_attributes=file.settle_attributes)
 
 
 def work(module: AnsibleModule, client: EchoValueClient) -> None:
     params = module.params
     doing = {"check_mode": module.check_mode, "warn": module.warn}
+    directories: dict[str, LockedDirectory] = {}
+    asked = wanted(params)
     if params["tokens"] is None:
-        store = Nowhere() if params["path"] is None else token_file(module, params)
-        result = perform(params, client, store, **doing)
+        result = perform(asked[0], client, place_of(module, asked[0], directories), **doing)
         exit_with_secrets(module, [result["token"]], **result)
-    directories = {}
-    places = []
-    for item in items(params):
-        path = os.path.dirname(os.path.realpath(item["path"]))
-        directory = directories.setdefault(path, LockedDirectory(path))
-        places.append((item, token_file(module, item, directory)))
-    with ExitStack() as held:
+    files = {os.path.realpath(one.options["path"]) for one in asked}
+    if len(files) < len(asked):
+        raise InvalidInputError("Two items of tokens name the same file.", "No request was sent.")
+    pairs = [(one, place_of(module, one, directories)) for one in asked]
+    with ExitStack() as locks:
         for path in sorted(directories):  # in one order, so that two runs cannot wait for each other
-            with suppress(StoreError):  # told for each file in it
-                held.enter_context(directories[path].held())
-        result = perform_many(params, client, places, **doing)
+            locks.enter_context(directories[path].lock())
+        result = perform_many(pairs, client, params["concurrency"], **doing)
     if result.get("failed"):
         module.fail_json(**result)
     exit_with_secrets(module, [entry["token"] for entry in result["tokens"]], **result)
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = Module(
         argument_spec={**ARGUMENT_SPEC, **CONNECTION_SPEC},
         supports_check_mode=True,
         **CONSTRAINTS,
     )
-    if module.params["vault_file"] is not None:
-        module.fail_json(msg="vault_file is handled on the controller, by the action plugin of this module.")
+    if is_for_controller(module.params):
+        module.fail_json("This place is worked on by the controller, in the action plugin of this module.")
     run(module, work)
 
 

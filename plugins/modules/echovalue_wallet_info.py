@@ -83,13 +83,17 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import
 from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
     CONNECTION_SPEC,
     TOKEN_SPEC,
+    Module,
     given_token,
     run,
 )
 
 
 def work(module: AnsibleModule, client: EchoValueClient) -> None:
-    wallet = client.get_wallet(given_token(module), details=module.params["details"])
+    token = given_token(module)
+    if token is None:
+        module.exit_json(changed=False, wallet=None, created=None, hash=None, cost=0)
+    wallet = client.get_wallet(token, details=module.params["details"])
     module.exit_json(
         changed=False,
         wallet=wallet.wallet,
@@ -100,7 +104,7 @@ def work(module: AnsibleModule, client: EchoValueClient) -> None:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = Module(
         argument_spec={
             "details": {"type": "bool", "default": True},
             **TOKEN_SPEC,

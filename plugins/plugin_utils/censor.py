@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The base of the action plugins: run the module, censor its result where it holds a secret."""
+"""The base of the action plugins: run the module, keep the secrets of its result from the screen."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from ansible.plugins.action import ActionBase
 try:
     from ansible.module_utils.secrets import register_secrets
 except ImportError:  # before ansible-core 2.22
-
-    def register_secrets(values: list[str]) -> None:
-        """Do nothing: this core masks no values of its own accord."""
+    register_secrets = None
 
 
 class CensoringAction(ActionBase):
     """Runs the module of the same name.
 
-    A censored result is hidden on screen, in logs and in callbacks, and whole in `register`. A
-    failure is never censored, since it has to be read; the modules put no secret into one.
+    From ansible-core 2.22 on the secret values alone are masked. Before, the whole result is hidden on
+    screen, in logs and in callbacks. `register` has it whole. A failure is never censored, since it has
+    to be read; the modules put no secret into one.
     """
 
     _supports_check_mode = True
@@ -30,22 +29,25 @@ class CensoringAction(ActionBase):
         """Return the secret values that a module's result holds."""
         raise NotImplementedError
 
-    def execute(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+    def execute(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Do the work and return its result."""
         return self.run_module(task_vars)
 
-    def run_module(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+    def run_module(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Run the module on the target and return its result."""
         return self._execute_module(task_vars=task_vars)
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        result = self.execute(task_vars)
+        result = self.execute(task_vars or {})
         secrets = [] if result.get("failed") else self.secrets(result)
-        if secrets:
+        if not secrets:
+            return result
+        if register_secrets is not None:
             register_secrets(secrets)
-            result["_ansible_no_log"] = True
-            if task_vars and "ansible_loop_var" in task_vars:
-                # Cores before 2.19 hide the summary of a loop only where an item's task says so.
-                self._task.no_log = True
+            return result
+        result["_ansible_no_log"] = True
+        if "ansible_loop_var" in (task_vars or {}):
+            # Cores before 2.19 hide the summary of a loop only where an item's task says so.
+            self._task.no_log = True
         return result

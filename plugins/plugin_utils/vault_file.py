@@ -7,25 +7,24 @@ The plaintext is in memory alone: what is written, pending and backup files incl
 from __future__ import annotations
 
 import json
-import os
-import stat
 import threading
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 
 from ansible import constants as C  # noqa: N812 - as everywhere in Ansible
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import VaultLib, is_encrypted, match_encrypt_secret
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import InvalidInputError, StoreError
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import is_token
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import MAX_TOKEN_LENGTH, read_token
 from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import NOTHING_MINTED
-from ansible_collections.echovalue.cloud.plugins.module_utils.locked_file import LONGEST, LockedFile
+from ansible_collections.echovalue.cloud.plugins.module_utils.locked_file import LockedFile
 from ansible_collections.echovalue.cloud.plugins.plugin_utils import yaml_variable
 
+LONGEST = "x" * MAX_TOKEN_LENGTH  # stands for a token that is not minted yet
 Tokens = dict[str, str]  # by the name of the variable
 _INDENT = " " * 10  # as `ansible-vault encrypt_string` writes it
 
 
-class VaultFile(LockedFile[Tokens]):
+class VaultFile:
     """Keeps tokens in the variables `variables` of the file at `path`; see LockedFile.
 
     `vault` holds the run's vault secrets; `vault_id` names the one that encrypts, None leaves the
@@ -44,24 +43,53 @@ class VaultFile(LockedFile[Tokens]):
         backup: bool = True,
         dry_run: bool = False,
     ) -> None:
-        super().__init__(path, self._keep_attributes, backup=backup, dry_run=dry_run)
         for name in variables:
             if not name.isidentifier():
                 raise InvalidInputError(f"{name!r} is no valid name of a variable.")
+        self._file = LockedFile(path, self.max_size, backup=backup, dry_run=dry_run, suffix=".tmp")
+        self.path = self._file.path
         self.variables = variables
+        self._dry_run = dry_run
         self._vault = vault
         self._vault_id = vault_id
         self._placeholder = ""
         self._decrypted: dict[bytes, tuple[str, str | None]] = {}
         self._checking = threading.Lock()
         self._checked = False
+        self._content: bytes | None = None
+
+    @property
+    def backup_file(self) -> str | None:
+        """Where the former file is kept, if one is."""
+        return self._file.backup_file
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Lock the file's directory."""
+        return self._file.lock()
+
+    def read(self) -> Tokens:
+        """Return the tokens of those variables that the file has."""
+        self._content = self._file.read()
+        return self.parse(self._content)
 
     def check_writable(self) -> None:
-        """Make sure of it once for all variables."""
+        """Make sure once for all variables that the file can take their tokens."""
         with self._checking:
-            if not self._checked:
-                super().check_writable()
-                self._checked = True
+            if self._checked:
+                return
+            content = self.render(self._content, dict.fromkeys(self.variables, LONGEST))
+            if self._dry_run:
+                self._file.check_writable()
+            else:
+                self._file.stage(len(content))
+            self._checked = True
+
+    def write(self, tokens: Tokens) -> None:
+        """Put the tokens in place, durably; the former file is kept as a backup where it loses one."""
+        before = self.parse(self._content)
+        path = self._file.fill(self.render(self._content, tokens))
+        loses = any(tokens.get(name) != token for name, token in before.items())
+        self._file.put_in_place(path, keep_former=loses)
 
     def parse(self, content: bytes | None) -> Tokens:
         """Return the decrypted tokens of those variables that the file has."""
@@ -90,14 +118,6 @@ class VaultFile(LockedFile[Tokens]):
             raise self._refuse(str(error)) from None
         return (self._encrypt(text, self._vault_id or vault_id) if whole else text).encode()
 
-    def longest(self) -> Tokens:
-        """Return as long a token as there may be, in each variable."""
-        return dict.fromkeys(self.variables, LONGEST)
-
-    def loses(self, old: Tokens | None, new: Tokens | None) -> bool:
-        """Tell whether a token of `old` would be gone with `new`."""
-        return any((new or {}).get(name) != token for name, token in (old or {}).items())
-
     def _token(self, name: str, variable: yaml_variable.Variable, whole: bool) -> str:
         """Return the token that a variable holds; raise StoreError where it holds none."""
         if variable.tag == "!vault":
@@ -109,9 +129,10 @@ class VaultFile(LockedFile[Tokens]):
                 f"The variable {name} in {self.path} stands there in clear text.",
                 f"{NOTHING_MINTED} Encrypt it with ansible-vault encrypt_string, or remove it.",
             )
-        if not is_token(token):
+        found = read_token(token)
+        if found is None:
             raise self._refuse(f"what the variable {name} holds is no token")
-        return token
+        return found
 
     def _yaml(self, token: str, whole: bool) -> str:
         """Return a token as YAML: in a wholly encrypted file as it is, else encrypted."""
@@ -126,15 +147,6 @@ class VaultFile(LockedFile[Tokens]):
     def _inline(self, token: str) -> str:
         lines = self._encrypt(token, self._vault_id).splitlines()
         return "\n".join(["!vault |", *(_INDENT + line for line in lines)])
-
-    def _keep_attributes(self, path: str) -> bool:
-        """Give the file that takes this one's place its owner and mode."""
-        if path != self.path and os.path.exists(self.path):
-            found = os.stat(self.path)
-            os.chmod(path, stat.S_IMODE(found.st_mode))
-            with suppress(PermissionError):  # only root may give a file away
-                os.chown(path, found.st_uid, found.st_gid)
-        return False
 
     def _open(self, content: bytes) -> tuple[str, bool, str | None]:
         """Return a file's text, whether it was wholly encrypted, and with which vault id."""
@@ -195,19 +207,11 @@ class VaultVariable:
     token is in the file when `write` returns; without, the caller writes the file once for all.
     """
 
-    keeps = True
-
     def __init__(self, file: VaultFile, name: str, tokens: Tokens, *, at_once: bool) -> None:
-        self.path = file.path
         self._file = file
         self._name = name
         self._tokens = tokens
         self._at_once = at_once
-
-    @property
-    def recovered(self) -> bool:
-        """Whether a token of an interrupted run was put into the file for this task."""
-        return self._at_once and self._file.recovered
 
     @property
     def backup_file(self) -> str | None:
@@ -221,6 +225,12 @@ class VaultVariable:
     def read(self) -> str | None:
         """Return the token in the variable."""
         return self._tokens.get(self._name)
+
+    def waiting(self) -> None:
+        """Return None: no token waits."""
+
+    def drop_waiting(self) -> None:
+        """Do nothing: no token waits."""
 
     def check_writable(self) -> None:
         """Make sure that the file can take a token."""
@@ -238,7 +248,3 @@ class VaultVariable:
         del self._tokens[self._name]
         if self._at_once:
             self._file.write(self._tokens)
-
-    def settle_attributes(self) -> bool:
-        """Return False: the file keeps its attributes."""
-        return False

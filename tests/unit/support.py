@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Callable
 
 from plugins.module_utils.core.client import EchoValueClient
-from plugins.module_utils.core.transport import Answer, Request
+from plugins.module_utils.core.messages import Answer, Request
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 OTHER = "fedcba9876543210fedcba9876543210"

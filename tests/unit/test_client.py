@@ -8,9 +8,9 @@ import json
 import pytest
 
 from plugins.module_utils.core import errors
-from plugins.module_utils.core.client import check_base_url
 from plugins.module_utils.core.models import Probe, Wallet, token_hash
-from plugins.module_utils.core.transport import Answer
+from plugins.module_utils.core.service_url import ServiceUrl
+from plugins.module_utils.core.messages import Answer
 from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
 
 NOT_SENT = errors.NetworkError("refused", sent=False)
@@ -41,7 +41,18 @@ def test_a_mint_is_repeated_where_it_cannot_have_minted(failure: Answer | Except
     assert len(pauses) == 2
 
 
-@pytest.mark.parametrize("failure", [SENT, TIMED_OUT, text("", 500), text("", 502), text("", 504)])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        SENT,
+        TIMED_OUT,
+        *(text("", status) for status in (201, 204, 408, 499, 500, 502, 504, 520, 522, 524, 599)),
+        text(""),
+        text("no token"),
+        text("<html>login</html>"),
+        Answer(200, {}, b"\xff\xfe"),
+    ],
+)
 def test_a_mint_in_doubt_is_not_repeated(failure: Answer | Exception) -> None:
     client, script, _pauses = scripted(failure, text(TOKEN))
     with pytest.raises(errors.AmbiguousMintError, match=r"minted and lost.*Nothing was stored"):
@@ -65,6 +76,14 @@ def test_tries_end() -> None:
         client.probe(TOKEN)
     assert len(script.requests) == 5
     assert pauses == sorted(pauses), "the pauses must grow"
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 402, 403, 404, 405])
+def test_a_mint_that_is_refused_is_told_as_it_is(status: int) -> None:
+    client, script, _pauses = scripted(text("", status))
+    with pytest.raises(errors.ServiceError, match=str(status)):
+        client.create_token()
+    assert len(script.requests) == 1
 
 
 def test_a_certificate_that_is_not_trusted_is_not_tried_again() -> None:
@@ -207,20 +226,23 @@ def test_an_amount_that_is_not_sold_is_refused(amount: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "normalised"),
     [
-        "https://api.echovalue.dev",
-        "https://api.echovalue.dev/",
-        "https://proxy.example/echovalue/",
-        "http://127.0.0.1:8080",
-        "http://127.1.2.3",
-        "http://localhost:1",
-        "http://[::1]:8080",
-        "HTTPS://API.echovalue.dev",
+        ("https://api.echovalue.dev", "https://api.echovalue.dev"),
+        ("https://api.echovalue.dev/", "https://api.echovalue.dev"),
+        ("https://proxy.example/echovalue/", "https://proxy.example/echovalue"),
+        ("https://proxy.example/EchoValue", "https://proxy.example/EchoValue"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://127.1.2.3", "http://127.1.2.3"),
+        ("http://localhost:1", "http://localhost:1"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("HTTPS://API.echovalue.dev:443", "https://api.echovalue.dev"),
+        ("HTTP://LOCALHOST:80/", "http://localhost"),
     ],
 )
-def test_a_base_url_that_is_accepted(url: str) -> None:
-    assert check_base_url(url) == url.rstrip("/")
+def test_a_base_url_that_is_accepted(url: str, normalised: str) -> None:
+    assert str(ServiceUrl.parse(url)) == normalised
+    assert ServiceUrl.parse(url).plain == normalised.startswith("http:")
 
 
 @pytest.mark.parametrize(
@@ -244,9 +266,13 @@ def test_a_base_url_that_is_accepted(url: str) -> None:
         "https://",
         "https://\u0435chovalue.dev",
         "http://0.0.0.0",
+        "HTTP://api.echovalue.dev",
+        "https://api.echovalue.dev%2f.evil.example",
+        "http://[::1%25eth0]",
+        "https://api.echovalue.dev/a b",
     ],
 )
 def test_a_base_url_that_is_refused(url: str) -> None:
     with pytest.raises(errors.InvalidInputError) as caught:
-        check_base_url(url)
+        ServiceUrl.parse(url)
     assert "hunter2" not in str(caught.value)

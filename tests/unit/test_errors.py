@@ -8,7 +8,7 @@ import traceback
 import pytest
 
 from plugins.module_utils.core.errors import EchoValueError
-from plugins.module_utils.core.transport import Answer
+from plugins.module_utils.core.messages import Answer
 from tests.unit.support import TOKEN, scripted, text
 
 BODY = "<body-of-the-answer> " + TOKEN

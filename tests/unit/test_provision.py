@@ -10,7 +10,7 @@ import pytest
 
 from plugins.module_utils.core import errors
 from plugins.module_utils.core.provision import Outcome, provision, remove
-from plugins.module_utils.core.transport import Answer
+from plugins.module_utils.core.messages import Answer
 from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
 
 VALID = text(LINK, x_balance="50")

@@ -14,7 +14,9 @@ import pytest
 
 from plugins.module_utils.core import errors
 from plugins.module_utils.core.client import EchoValueClient
-from plugins.module_utils.core.transport import Answer, HttpTransport, Request
+from plugins.module_utils.core.messages import Answer, Request
+from plugins.module_utils.core.service_url import ServiceUrl
+from plugins.module_utils.core.transport import HttpTransport
 from tests.unit.support import LINK, TOKEN, raw_server
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
@@ -35,7 +37,7 @@ def trickle(content: bytes) -> Callable[[socket.socket], None]:
 
 def send(url: str, timeout: float = 5.0, method: str = "GET", path: str = "/recharge?amount=1") -> Answer:
     headers = {"x-token": TOKEN}
-    return HttpTransport(url)(
+    return HttpTransport(ServiceUrl.parse(url))(
         Request(method, url + path, timeout, headers, {"token": "new"} if method == "POST" else None)
     )
 
@@ -138,7 +140,7 @@ def test_netrc_and_cookies_and_proxies_stay_out(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     with raw_server(handle) as url:
-        transport = HttpTransport(url)
+        transport = HttpTransport(ServiceUrl.parse(url))
         for _ in range(2):
             transport(Request("GET", url + "/", 5, {"x-token": TOKEN}))
     lowered = received[0].lower()
@@ -169,7 +171,7 @@ def test_https_goes_through_the_proxy_of_the_environment(
 
 def test_a_ca_bundle_that_is_missing() -> None:
     with pytest.raises(errors.InvalidInputError, match="ca_path"):
-        HttpTransport("https://api.echovalue.dev", verify="/does/not/exist")
+        HttpTransport(ServiceUrl.parse("https://api.echovalue.dev"), verify="/does/not/exist")
 
 
 def test_a_mint_over_a_dropped_connection_is_in_doubt() -> None:

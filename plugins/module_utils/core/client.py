@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import email.utils
-import ipaddress
 import json
 import random
 import re
 import threading
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Callable
-from urllib.parse import unquote_plus, urlencode, urlsplit
+from typing import Any, Callable
+from urllib.parse import unquote, unquote_plus, urlencode, urlsplit
 
 from .errors import (
     AmbiguousMintError,
@@ -26,12 +25,10 @@ from .errors import (
     UnauthorizedError,
     UnexpectedAnswerError,
 )
-from .models import Probe, RechargeLink, Wallet, check_token, is_token, token_hash
+from .messages import Answer, Request, Transport
+from .models import Probe, RechargeLink, Wallet, check_token, read_token, token_hash
+from .service_url import DEFAULT_BASE_URL, ServiceUrl
 
-if TYPE_CHECKING:
-    from .transport import Answer, Transport
-
-DEFAULT_BASE_URL = "https://api.echovalue.dev"
 DEFAULT_TIMEOUT = 10.0  # seconds
 DEFAULT_CONNECTIONS = 8  # open at a time
 DEFAULT_RETRIES = 4  # further tries
@@ -43,60 +40,6 @@ _FIRST_DELAY = 0.5  # seconds before the first further try; doubled each time
 _LONGEST_DELAY = 30.0  # seconds; caps the doubling and what Retry-After asks for
 
 
-def check_base_url(base_url: object) -> str:
-    """Return a base URL without its trailing slash, or raise InvalidInputError saying why not.
-
-    https to any host; http to a loopback host alone, since a token must not travel in clear. A path
-    is kept; credentials, a query or a fragment are refused.
-    """
-
-    def refuse(why: str) -> InvalidInputError:
-        return InvalidInputError(f"base_url is refused: {why}.", "No request was sent.")
-
-    text = str(base_url)
-    if not text.isascii() or not text.isprintable() or any(c in text for c in ' \\"<>'):
-        raise refuse("it holds characters that no URL has")
-    if "?" in text or "#" in text:
-        raise refuse("it must have neither a query nor a fragment")
-    try:
-        parts = urlsplit(text)
-        host, _port = parts.hostname, parts.port
-    except ValueError:
-        raise refuse("its host or port cannot be read") from None
-    if "@" in parts.netloc:
-        raise refuse("it must hold no user name or password")
-    if parts.scheme not in ("http", "https") or not host:
-        raise refuse("it must start with https:// and a host")
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise refuse(
-            "plain http would send the token in clear, so it is for a loopback host alone; use https"
-        )
-    return text.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_https_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    return (
-        parts.scheme == "https"
-        and bool(parts.hostname)
-        and text.isascii()
-        and text.isprintable()
-        and " " not in text
-    )
-
-
 def check_amount(amount: object) -> None:
     """Raise InvalidInputError where a recharge link cannot be for `amount` million operations."""
     if type(amount) is not int or amount not in AMOUNTS:
@@ -106,9 +49,9 @@ def check_amount(amount: object) -> None:
 class EchoValueClient:
     """A client of one EchoValue service; several threads may share it.
 
-    `base_url` see check_base_url; `timeout` in seconds for one whole exchange; `retries` is the
-    number of further tries; `verify`, `proxies` and `connections` see transport.HttpTransport.
-    `transport`, `sleep` and `clock` are seams for tests.
+    `base_url` see ServiceUrl; `timeout` in seconds for one whole exchange; `retries` is the number
+    of further tries; `verify`, `proxies` and `connections` see transport.HttpTransport.
+    `transport`, `sleep` and `clock` are seams for tests. `close` ends its connections.
 
     All calls raise the errors of errors.py.
     """
@@ -126,13 +69,15 @@ class EchoValueClient:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.base_url = check_base_url(base_url)
+        self._url = ServiceUrl.parse(base_url)
         if not 0 < timeout < float("inf"):
-            raise InvalidInputError("timeout must be a number of seconds above 0.")
+            raise InvalidInputError("timeout must be a number of seconds above 0.", "No request was sent.")
         if retries < 0:
-            raise InvalidInputError("retries must be 0 or more.")
+            raise InvalidInputError("retries must be 0 or more.", "No request was sent.")
         if connections < 1:
-            raise InvalidInputError("concurrency must be 1 or more.")
+            raise InvalidInputError(
+                "There must be 1 or more connections at a time.", "No request was sent."
+            )
         self._timeout = timeout
         self._retries = retries
         self._transport_options: dict[str, Any] = {
@@ -142,29 +87,34 @@ class EchoValueClient:
         }
         self._transport = transport
         self._transport_lock = threading.Lock()
+        self._close: Callable[[], None] = lambda: None
         self._sleep = sleep
         self._clock = clock
         self._resume_at = 0.0  # until then a 429 asked all threads to be quiet
 
+    @property
+    def base_url(self) -> str:
+        """The service's normalised base URL."""
+        return str(self._url)
+
+    def close(self) -> None:
+        """End the connections that this client opened."""
+        self._close()
+
     def create_token(self) -> str:
         """Mint a token and return it; free.
 
-        Sent again only where it cannot have minted (no connection, 429, 503); any other doubt is an
-        AmbiguousMintError.
+        Sent again only where it cannot have minted; any doubt is an AmbiguousMintError.
         """
         try:
             answer = self._request("POST", "/token", form={"token": "new"})
-        except NetworkError as error:
-            if not error.sent:
+            token = read_token(_text(answer))
+            if token is None:
+                raise _unexpected(answer, "what it sent as a new token is not a token")
+        except (NetworkError, ServiceError) as error:
+            if _cannot_have_minted(error):
                 raise
             raise AmbiguousMintError(error.args[0]) from None
-        except ServiceUnavailableError as error:
-            if error.status == 503:
-                raise
-            raise AmbiguousMintError(error.args[0]) from None
-        token = _text(answer)
-        if not is_token(token):
-            raise _unexpected(answer, "what it sent as a new token is none; nothing was stored")
         return token
 
     def get_wallet(self, token: str, *, details: bool = True) -> Wallet:
@@ -211,7 +161,7 @@ class EchoValueClient:
             url=url,
             amount=amount,
             balance=_credits(answer, "x-balance"),
-            contains_token=token in url or token in unquote_plus(url),
+            contains_token=any(token in text for text in (url, unquote(url), unquote_plus(url))),
         )
 
     def probe(self, token: str) -> Probe:
@@ -236,17 +186,14 @@ class EchoValueClient:
         form: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request, again where that is safe, and return the answer if its status is 200."""
-        # Here, since requests takes long to import and a run that asks nothing can do without it.
-        from .transport import Request
-
         request = Request(
             method,
-            self.base_url + path + (f"?{urlencode(query)}" if query else ""),
+            f"{self._url}{path}" + (f"?{urlencode(query)}" if query else ""),
             self._timeout,
             headers or {},
             form,
         )
-        transport = self._get_transport()
+        transport = self._connect()
         tries = 0
         while True:
             error: EchoValueError
@@ -261,22 +208,38 @@ class EchoValueClient:
                 if answer.status == 200:
                     return answer
                 error = _error_of(answer)
+            delay = _delay(tries, error)
+            if isinstance(error, RateLimitedError):  # all others are to be quiet too
+                self._resume_at = max(self._resume_at, self._clock() + delay)
             if tries >= self._retries or not _may_repeat(method, error):
                 raise error
-            delay = _delay(tries, error)
-            if isinstance(error, RateLimitedError):
-                self._resume_at = max(self._resume_at, self._clock() + delay)
-            else:
+            if not isinstance(error, RateLimitedError):
                 self._sleep(delay)
             tries += 1
 
-    def _get_transport(self) -> Transport:
+    def _connect(self) -> Transport:
         with self._transport_lock:
             if self._transport is None:
+                # Here alone: requests takes long to import, and a run that asks nothing does without.
                 from .transport import HttpTransport
 
-                self._transport = HttpTransport(self.base_url, **self._transport_options)
+                self._transport = transport = HttpTransport(self._url, **self._transport_options)
+                self._close = transport.close
             return self._transport
+
+
+def _is_https_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return (
+        parts.scheme == "https"
+        and bool(parts.hostname)
+        and text.isascii()
+        and text.isprintable()
+        and " " not in text
+    )
 
 
 def _authorized(token: str) -> dict[str, str]:
@@ -284,12 +247,21 @@ def _authorized(token: str) -> dict[str, str]:
 
 
 def _may_repeat(method: str, error: EchoValueError) -> bool:
-    """A GET changes nothing: repeat it. A POST mints: repeat it where it cannot have minted."""
+    """Tell whether a further try may help, and does no harm: a GET changes nothing, a POST mints."""
     if isinstance(error, NetworkError):
-        return not error.permanent and (method == "GET" or not error.sent)
-    if isinstance(error, ServiceUnavailableError):
-        return method == "GET" or error.status == 503
-    return isinstance(error, RateLimitedError)
+        helps = not error.permanent
+    else:
+        helps = isinstance(error, (RateLimitedError, ServiceUnavailableError))
+    return helps and (method == "GET" or _cannot_have_minted(error))
+
+
+def _cannot_have_minted(error: EchoValueError) -> bool:
+    """Tell whether a mint that ended so has surely minted nothing: not sent, refused, or sent elsewhere."""
+    if isinstance(error, NetworkError):
+        return not error.sent
+    # 408 and 499 are of proxies that gave up, while the service may have gone on.
+    status = error.status if isinstance(error, ServiceError) else 0
+    return status == 503 or (300 <= status < 500 and status not in (408, 499))
 
 
 def _delay(tries: int, error: EchoValueError) -> float:
@@ -304,19 +276,14 @@ def _status_line(status: int) -> str:
 
 
 def _error_of(answer: Answer) -> ServiceError:
-    kinds: dict[int, type[ServiceError]] = {
-        401: UnauthorizedError,
-        402: PaymentRequiredError,
-        429: RateLimitedError,
-        500: ServiceUnavailableError,
-        502: ServiceUnavailableError,
-        503: ServiceUnavailableError,
-        504: ServiceUnavailableError,
-    }
     what = _status_line(answer.status)
     if 300 <= answer.status < 400:
         what = f"The service answered HTTP {answer.status}, a redirect, which was not followed."
-    kind = kinds.get(answer.status, UnexpectedAnswerError)
+    kind: type[ServiceError] = {
+        401: UnauthorizedError,
+        402: PaymentRequiredError,
+        429: RateLimitedError,
+    }.get(answer.status, ServiceUnavailableError if answer.status >= 500 else UnexpectedAnswerError)
     return kind(what, status=answer.status, retry_after=_retry_after(answer))
 
 
@@ -339,17 +306,13 @@ def _credits(answer: Answer, header: str) -> int | None:
 
 
 def _text(answer: Answer) -> str:
-    """Return a body as text without its line end; a page for people is not an answer."""
+    """Return a body as text, without line ends behind it; a page for people is not an answer."""
     if "html" in answer.headers.get("content-type", "").lower() or _WEB_PAGE.match(answer.body):
         raise _unexpected(answer, "it sent a web page, as a login page or a proxy does")
     try:
-        text = answer.body.decode("utf-8")
+        return answer.body.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
         raise _unexpected(answer, "what it sent is no text") from None
-    for end in ("\r\n", "\n"):
-        if text.endswith(end):
-            return text[: -len(end)]
-    return text
 
 
 def _unexpected(answer: Answer, why: str) -> UnexpectedAnswerError:

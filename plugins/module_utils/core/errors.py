@@ -1,28 +1,34 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What can go wrong, told so that a person knows what to do next.
+"""What can go wrong: a text for people, a `reason` for programs.
 
-EchoValueError
-├── InvalidInputError            refused before any request was sent
-├── StoreError                   the place that keeps the token cannot be read or written
-├── NetworkError                 no answer came: not resolved, refused, reset, not trusted
-│   └── RequestTimeoutError      no whole answer came in time
-├── ServiceError                 an answer came, but not the one that was hoped for
-│   ├── UnauthorizedError        401: the service does not know the token
-│   ├── PaymentRequiredError     402: the token is valid, its wallet is empty
-│   ├── RateLimitedError         429
-│   ├── ServiceUnavailableError  500, 502, 503, 504
-│   └── UnexpectedAnswerError    anything else, a login page or a broken body among it
-└── AmbiguousMintError           a mint was sent, and nobody can say whether it took place
+EchoValueError                    reason
+├── InvalidInputError             invalid_input      refused before any request was sent
+├── StoreError                    store              the place that keeps the token cannot be read or written
+│   └── ConflictError             conflict           somebody else changed the place meanwhile
+├── NetworkError                  network            no answer came: not resolved, refused, reset, not trusted
+│   └── RequestTimeoutError       timeout            no whole answer came in time
+├── ServiceError                                     an answer came, but not the one that was hoped for
+│   ├── UnauthorizedError         unauthorized       401: the service does not know the token
+│   │   └── StoredTokenUnknownError                  ... which is the one that the place keeps
+│   ├── PaymentRequiredError      payment_required   402: the token is valid, its wallet is empty
+│   ├── RateLimitedError          rate_limited       429
+│   ├── ServiceUnavailableError   unavailable        any 5xx
+│   └── UnexpectedAnswerError     unexpected_answer  anything else, a login page or a broken body among it
+└── AmbiguousMintError            ambiguous_mint     a mint was sent, and nobody can say whether it took place
 
-No message, repr or traceback of these holds a token, a response body or a URL's query.
+No message, repr or traceback of these holds a token, a response body or a URL's query. The advice
+names no option of Ansible or Pulumi: each of them adds its own by `explain`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class EchoValueError(Exception):
     """Base of all errors of this package: `str()` says what happened, then what to do next."""
 
+    reason: str
     advice = ""
 
     def __init__(self, what: str, advice: str | None = None) -> None:
@@ -33,13 +39,29 @@ class EchoValueError(Exception):
     def __str__(self) -> str:
         return " ".join(part for part in (self.args[0], self.advice) if part)
 
+    def explain(self, hints: Mapping[type[EchoValueError], str]) -> str:
+        """Return the text and the hint for the nearest class of this error that has one."""
+        hint = next((hints[kind] for kind in type(self).__mro__ if kind in hints), "")
+        return " ".join(part for part in (str(self), hint) if part)
+
 
 class InvalidInputError(EchoValueError):
     """A value that was given is refused; no request was sent."""
 
+    reason = "invalid_input"
+
 
 class StoreError(EchoValueError):
     """The place that keeps the token cannot be read or written."""
+
+    reason = "store"
+
+
+class ConflictError(StoreError):
+    """Somebody else changed the place after it was read; what they put there stays."""
+
+    reason = "conflict"
+    advice = "What stands there now is untouched. Run again."
 
 
 class NetworkError(EchoValueError):
@@ -49,7 +71,8 @@ class NetworkError(EchoValueError):
     try is of no use.
     """
 
-    advice = "Nothing was changed. Check the network, the proxy variables and base_url; then run again."
+    reason = "network"
+    advice = "Nothing was changed. Check the network, the proxy and the service's address; then run again."
 
     def __init__(self, what: str, *, sent: bool, permanent: bool = False) -> None:
         super().__init__(what)
@@ -60,7 +83,8 @@ class NetworkError(EchoValueError):
 class RequestTimeoutError(NetworkError):
     """No whole answer came within the time-out."""
 
-    advice = "Nothing was changed. Run again later, or raise timeout."
+    reason = "timeout"
+    advice = "Nothing was changed. Run again later."
 
 
 class ServiceError(EchoValueError):
@@ -85,36 +109,51 @@ class ServiceError(EchoValueError):
 class UnauthorizedError(ServiceError):
     """401: the service does not know this token."""
 
-    advice = "Check that the token is whole and belongs to this base_url. Nothing was changed."
+    reason = "unauthorized"
+    advice = "Nothing was changed. Check that the token is whole and that this is the service that minted it."
+
+
+class StoredTokenUnknownError(UnauthorizedError):
+    """401 for the token that the place keeps."""
+
+    advice = (
+        "It was left as it is, and none was minted. Check that this is the service that minted it, "
+        "or put the right token in its place."
+    )
 
 
 class PaymentRequiredError(ServiceError):
     """402: the token is valid, its wallet is empty."""
 
+    reason = "payment_required"
     advice = "The token is valid: recharge its wallet by a recharge link. Nothing was changed."
 
 
 class RateLimitedError(ServiceError):
     """429: too many requests, and the further tries are used up."""
 
-    advice = "Nothing was changed. Run again later, or raise retries."
+    reason = "rate_limited"
+    advice = "Nothing was changed. Run again later."
 
 
 class ServiceUnavailableError(ServiceError):
-    """500, 502, 503 or 504, and the further tries are used up."""
+    """A 5xx, and the further tries are used up."""
 
+    reason = "unavailable"
     advice = "Nothing was changed, and the token is not doubted. Run again later."
 
 
 class UnexpectedAnswerError(ServiceError):
     """An answer that the service does not give: a login page, a redirect, a broken body."""
 
-    advice = "Nothing was changed. Check base_url, and what stands between here and the service."
+    reason = "unexpected_answer"
+    advice = "Nothing was changed. Check the service's address, and what stands between here and the service."
 
 
 class AmbiguousMintError(EchoValueError):
     """A mint was sent, and no answer told whether it took place; it is never repeated by itself."""
 
+    reason = "ambiguous_mint"
     advice = (
         "A token may have been minted and lost, with its free credits alone. Nothing was stored, "
         "and what was stored is untouched. Run again to mint another."

@@ -10,30 +10,40 @@ from dataclasses import dataclass, field
 from .errors import InvalidInputError
 
 MAX_TOKEN_LENGTH = 512
+TOKEN_FORM = "a token is one line of 10 to 512 visible ASCII characters without spaces"
 # The format is opaque; this much keeps it one safe HTTP header value and one line of a file.
 # Under 10 characters the service itself answers 401.
 _TOKEN = re.compile(rf"[!-~]{{10,{MAX_TOKEN_LENGTH}}}")
 
 
-def is_token(text: object) -> bool:
-    """Tell whether `text` is one line of 10 to 512 visible ASCII characters without spaces."""
-    return isinstance(text, str) and _TOKEN.fullmatch(text) is not None
+def read_token(value: object) -> str | None:
+    """Return the token in a value that was given, kept or sent; None where it holds none.
+
+    Line ends behind it are no part of it.
+    """
+    text = value.rstrip("\r\n") if isinstance(value, str) else ""
+    return text if _TOKEN.fullmatch(text) else None
 
 
 def check_token(token: object) -> str:
-    """Return `token`, or raise InvalidInputError where it cannot be one."""
-    if not is_token(token):
+    """Return the token in a value that was given; raise InvalidInputError where it holds none."""
+    found = read_token(token)
+    if found is None:
         raise InvalidInputError(
-            "What was given as a token is none: a token is one line of 10 to 512 visible ASCII "
-            "characters without spaces.",
+            f"That is not a token: {TOKEN_FORM}.",
             "No request was sent. Check where it comes from (quotes, line breaks, an empty variable).",
         )
-    return str(token)
+    return found
 
 
 def token_hash(token: str) -> str:
     """Return the sha256 of a token in hex, by which the service and all outputs name it."""
     return hashlib.sha256(token.encode("ascii")).hexdigest()
+
+
+def fingerprint(token: str | None) -> str:
+    """Return what tells a token apart in a file's name: the start of its hash; of none, an empty text."""
+    return "" if token is None else token_hash(token)[:16]
 
 
 @dataclass(frozen=True)

@@ -13,26 +13,39 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from .client import EchoValueClient
-from .errors import InvalidInputError, UnauthorizedError
-from .models import check_token, token_hash
+from .errors import ConflictError, InvalidInputError, StoredTokenUnknownError, StoreError, UnauthorizedError
+from .models import check_token, fingerprint, token_hash
 from .signals import signals_held
 
 REGENERATE = ("never", "if_invalid", "always")
+_ATTEMPTS = 3  # to write where somebody else writes too
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A token that an interrupted run minted and could not put in its place.
+
+    `replaces` is the fingerprint of the token that it was minted to replace.
+    """
+
+    token: str = field(repr=False)
+    replaces: str
 
 
 class Store(Protocol):
     """A place that keeps one token. All but `lock` are called with the lock held.
 
-    Failures are StoreError, but for what `read` finds: no token is None.
+    Failures are StoreError; ConflictError where somebody else changed the place after `read`.
     """
 
-    keeps: bool  # False where there is no place, and a token is only handed on
-
     def lock(self) -> AbstractContextManager[object]:
-        """Keep all others out, on this machine or beyond, until the context ends."""
+        """Keep others out, as far as the place has a lock, until the context ends."""
 
     def read(self) -> str | None:
         """Return the token kept, or None; raise where something that is no token stands there."""
+
+    def waiting(self) -> Waiting | None:
+        """Return the token of an interrupted run that waits for this place."""
 
     def check_writable(self) -> None:
         """Make sure, as far as can be, that `write` will succeed; raise while nothing is lost.
@@ -41,7 +54,13 @@ class Store(Protocol):
         """
 
     def write(self, token: str) -> None:
-        """Keep `token` in place of what is there; when it returns, the token is durable."""
+        """Keep `token` in place of what `read` found; when it returns, the token is durable.
+
+        A token that cannot be put in place waits for the next run, and the error says where.
+        """
+
+    def drop_waiting(self) -> None:
+        """Delete the token that waits: it was never handed on, and holds free credits alone."""
 
     def remove(self) -> None:
         """Keep no token any longer."""
@@ -70,7 +89,7 @@ class Outcome:
 
 def provision(
     client: EchoValueClient,
-    store: Store,
+    store: Store | None,
     *,
     token: str | None = None,
     verify: bool = True,
@@ -79,76 +98,147 @@ def provision(
 ) -> Outcome:
     """Make sure that `store` keeps a token, and return what was done.
 
-    `token` is one to adopt: it is proven, then stored; without it a stored token is kept, and one
-    is minted where none is. `verify` proves a stored token by the free probe. `regenerate` says
-    when a stored token gives way to a new one: never, if_invalid (a 401), always. `dry_run` decides
-    and proves, but mints and writes nothing.
+    `store` None keeps nothing: a token is only handed on. `token` is one to adopt: it is proven,
+    then stored; without it a stored token is kept, and one is minted where none is. `verify` proves
+    a stored token by the free probe. `regenerate` says when a stored token gives way to a new one:
+    never, if_invalid (a 401), always. `dry_run` decides and proves, but mints and writes nothing.
+
+    Where somebody else writes at the same time, what they put there is read and kept.
 
     Raises errors of errors.py; until the write, whatever fails leaves the store as it was.
     """
     if regenerate not in REGENERATE:
-        raise InvalidInputError(f"regenerate must be one of {', '.join(REGENERATE)}.")
+        raise InvalidInputError(f"regenerate must be one of {', '.join(REGENERATE)}.", "No request was sent.")
     if token is not None:
-        check_token(token)
+        token = check_token(token)
         if regenerate == "always":
             raise InvalidInputError(
-                "token names the token to keep, regenerate: always asks for a new one: they "
-                "exclude each other."
+                "A token to adopt is the one to keep, and regenerate asks for a new one: they exclude "
+                "each other.",
+                "No request was sent.",
             )
-    with store.lock():
-        stored = store.read()
-        if token is not None and token != stored:
-            return _adopt(client, store, token, stored, dry_run)
-        if stored is None or regenerate == "always":
-            return _mint(client, store, stored, dry_run)
-        if not verify:
-            return Outcome("kept", stored, stored)
-        probe = client.probe(stored)
-        if probe.valid:
-            return Outcome("kept", stored, stored, probe.balance)
-        if regenerate == "if_invalid" and token is None:
-            return _mint(client, store, stored, dry_run)
-        raise UnauthorizedError(
-            "The service does not know the stored token (HTTP 401).",
-            status=401,
-            advice="It was left as it is, and none was minted. Check that base_url is the service "
-            "that minted it. If the token is truly gone, set regenerate: if_invalid, which keeps "
-            "a backup and mints a new one, or put the right token in its place.",
-        )
+    if store is None:
+        if token is not None:
+            return Outcome("adopted", token, None, _prove(client, token))
+        return Outcome("minted", None if dry_run else client.create_token(), changed=True)
+    run = _Run(client, store, token, verify, regenerate, dry_run)
+    for _attempt in range(_ATTEMPTS - 1):
+        try:
+            return run.attempt()
+        except ConflictError:
+            continue
+    return run.attempt()
 
 
 def remove(store: Store, *, dry_run: bool = False) -> Outcome:
     """Make sure that `store` keeps no token, and return what was done; no request is sent."""
     with store.lock():
         stored = store.read()
-        if stored is None:
-            return Outcome("absent")
+        waiting = store.waiting()
         if not dry_run:
-            store.remove()
+            if stored is not None:
+                store.remove()
+            if waiting is not None:
+                store.drop_waiting()
+        if stored is None:
+            return Outcome("absent", changed=waiting is not None)
         return Outcome("removed", previous=stored, changed=True)
 
 
-def _adopt(client: EchoValueClient, store: Store, token: str, stored: str | None, dry_run: bool) -> Outcome:
+def _prove(client: EchoValueClient, token: str) -> int | None:
+    """Return the balance of a token that was given, or raise UnauthorizedError."""
     probe = client.probe(token)
     if not probe.valid:
-        raise UnauthorizedError(
-            "The service does not know the token that was given (HTTP 401).",
-            status=401,
-            advice="Nothing was changed. Check that it is whole and that base_url is the service "
-            "that minted it.",
-        )
-    store.check_writable()
-    if not dry_run:
-        store.write(token)
-    return Outcome("adopted", token, stored, probe.balance, changed=store.keeps)
+        raise UnauthorizedError("The service does not know the token that was given (HTTP 401).", status=401)
+    return probe.balance
 
 
-def _mint(client: EchoValueClient, store: Store, stored: str | None, dry_run: bool) -> Outcome:
-    status = "minted" if stored is None else "replaced"
-    store.check_writable()
-    if dry_run:
-        return Outcome(status, None, stored, changed=True)
-    with signals_held():
-        token = client.create_token()
-        store.write(token)  # nothing that can fail stands between the mint and this
-    return Outcome(status, token, stored, changed=True)
+class _Run:
+    """One call of `provision`: its attempts share what the first of them found."""
+
+    def __init__(
+        self,
+        client: EchoValueClient,
+        store: Store,
+        token: str | None,
+        verify: bool,
+        regenerate: str,
+        dry_run: bool,
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._token = token
+        self._verify = verify
+        self._regenerate = regenerate
+        self._dry_run = dry_run
+        self._found: list[str | None] = []  # what each attempt read
+        self._minted: str | None = None
+
+    def attempt(self) -> Outcome:
+        """Read what stands there now, decide, and do it."""
+        with self._store.lock():
+            stored = self._store.read()
+            self._found.append(stored)
+            if self._token is not None and self._token != stored:
+                return self._adopt(self._token, stored)
+            taken_up = self._take_up(stored)
+            if taken_up is not None:
+                return taken_up
+            # Rotated is what was there at first, not what somebody else put there meanwhile.
+            if stored is None or (self._regenerate == "always" and stored == self._found[0]):
+                return self._mint(stored)
+            return self._keep(stored)
+
+    def _take_up(self, stored: str | None) -> Outcome | None:
+        """Put a token that waits in its place; drop one that somebody else overtook, or that is dead."""
+        waiting = self._store.waiting() if self._token is None else None
+        if waiting is None:
+            return None
+        balance = None
+        usable = waiting.replaces == fingerprint(stored)
+        if usable and self._verify and waiting.token != self._minted:
+            probe = self._client.probe(waiting.token)
+            usable, balance = probe.valid, probe.balance
+        if not usable:
+            if not self._dry_run:
+                self._store.drop_waiting()
+            return None
+        try:
+            self._store.check_writable()
+        except ConflictError:
+            raise
+        except StoreError:
+            if stored is None:
+                raise
+            return None  # a token that stands there is not lost for what waits beside it
+        if not self._dry_run:
+            self._store.write(waiting.token)
+        rotated = stored is not None and waiting.token == self._minted
+        return Outcome("replaced" if rotated else "minted", waiting.token, stored, balance, changed=True)
+
+    def _keep(self, stored: str) -> Outcome:
+        if not self._verify:
+            return Outcome("kept", stored, stored)
+        probe = self._client.probe(stored)
+        if probe.valid:
+            return Outcome("kept", stored, stored, probe.balance)
+        if self._regenerate == "if_invalid" and self._token is None:
+            return self._mint(stored)
+        raise StoredTokenUnknownError("The service does not know the stored token (HTTP 401).", status=401)
+
+    def _adopt(self, token: str, stored: str | None) -> Outcome:
+        balance = _prove(self._client, token)
+        self._store.check_writable()
+        if not self._dry_run:
+            self._store.write(token)
+        return Outcome("adopted", token, stored, balance, changed=True)
+
+    def _mint(self, stored: str | None) -> Outcome:
+        status = "minted" if stored is None else "replaced"
+        self._store.check_writable()
+        if self._dry_run:
+            return Outcome(status, None, stored, changed=True)
+        with signals_held():
+            token = self._minted = self._client.create_token()
+            self._store.write(token)  # nothing that can fail stands between the mint and this
+        return Outcome(status, token, stored, changed=True)

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""One HTTP exchange: bounded in time and size, no redirect, no cookie, no .netrc.
-
-`Transport` is the seam between what the service means (client.py) and how bytes travel; tests put
-a plain function there.
-"""
+"""One HTTP exchange over requests: bounded in time and size, no redirect, no cookie, no .netrc."""
 
 from __future__ import annotations
 
@@ -15,8 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any
 
 import requests
 import urllib3
@@ -24,6 +19,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from .errors import InvalidInputError, NetworkError, RequestTimeoutError, UnexpectedAnswerError
+from .messages import Answer, Request
+from .service_url import ServiceUrl
 from .version import VERSION
 
 MAX_BODY = 64 * 1024  # bytes; the longest true answer is far below
@@ -35,29 +32,6 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is sent; `timeout` in seconds covers the whole exchange."""
-
-    method: str
-    url: str
-    timeout: float
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    form: Mapping[str, str] | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back; header names are in lower case."""
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
-
-
-Transport = Callable[[Request], Answer]
-
-
 class HttpTransport:
     """A `Transport` over requests, with keep-alive; several threads may share it.
 
@@ -67,27 +41,27 @@ class HttpTransport:
 
     def __init__(
         self,
-        base_url: str,
+        service: ServiceUrl,
         *,
         verify: bool | str = True,
         proxies: Mapping[str, str] | None = None,
         connections: int = 8,
     ) -> None:
         if verify is True:
-            # The CA bundle variables that requests documents.
-            environ = os.environ
-            verify = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or True
-        if isinstance(verify, str) and not os.path.exists(verify):
-            raise InvalidInputError(
-                f"The CA bundle {verify} does not exist.", "No request was sent. Correct ca_path."
-            )
-        if base_url.startswith("http:"):
+            verify = _ca_bundle_of_environment() or True
+        elif isinstance(verify, str) and not os.path.exists(verify):
+            raise InvalidInputError(f"The CA bundle {verify} does not exist.", "No request was sent.")
+        if service.plain:
             proxies = {}  # plain HTTP goes to this machine alone, never to a proxy
         elif proxies is None:
-            proxies = requests.utils.get_environ_proxies(base_url)
+            proxies = requests.utils.get_environ_proxies(str(service))
         self._verify = verify
         self._proxies = dict(proxies)
         self._adapter = _Adapter(pool_connections=1, pool_maxsize=connections, pool_block=True)
+
+    def close(self) -> None:
+        """End all connections."""
+        self._adapter.close()
 
     def __call__(self, request: Request) -> Answer:
         """Send `request` once and return the answer, whatever its status.
@@ -124,6 +98,20 @@ class HttpTransport:
             )
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, headers, body)
+
+
+def _ca_bundle_of_environment() -> str | None:
+    """Return what the CA bundle variables that requests documents name."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        path = os.environ.get(name)
+        if path and not os.path.exists(path):
+            raise InvalidInputError(
+                f"The CA bundle {path}, named by the environment variable {name}, does not exist.",
+                "No request was sent. Correct the variable.",
+            )
+        if path:
+            return path
+    return None
 
 
 def _read_body(response: requests.Response) -> bytes | None:

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Where the service is: one URL, parsed once and normalised, that all rules look at."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from .errors import InvalidInputError
+
+DEFAULT_BASE_URL = "https://api.echovalue.dev"
+
+_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?", re.ASCII)
+_PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class ServiceUrl:
+    """A base URL; `str()` is its normalised text: lower case, no default port, no trailing slash."""
+
+    scheme: str
+    host: str  # an IPv6 address without its brackets
+    port: int
+    path: str
+
+    @classmethod
+    def parse(cls, text: object) -> ServiceUrl:
+        """Return the URL that `text` names, or raise InvalidInputError saying why it is refused.
+
+        https to any host; http to a loopback host alone, since a token must not travel in clear. A
+        path is kept; credentials, a query or a fragment are refused.
+        """
+
+        def refuse(why: str) -> InvalidInputError:
+            return InvalidInputError(f"base_url is refused: {why}.", "No request was sent.")
+
+        given = str(text)
+        if not given.isascii() or not given.isprintable() or any(c in given for c in ' \\"<>'):
+            raise refuse("it holds characters that no URL has")
+        if "?" in given or "#" in given:
+            raise refuse("it must have neither a query nor a fragment")
+        try:
+            parts = urlsplit(given)
+            scheme, host, port = parts.scheme.lower(), (parts.hostname or "").lower(), parts.port
+        except ValueError:
+            raise refuse("its host or port cannot be read") from None
+        if "@" in parts.netloc:
+            raise refuse("it must hold no user name or password")
+        if scheme not in _PORTS or not host:
+            raise refuse("it must start with https:// and a host")
+        if not _is_host(host) or not _PATH.fullmatch(parts.path):
+            raise refuse("its host or path holds characters that have no place there")
+        url = cls(scheme, host, _PORTS[scheme] if port is None else port, parts.path.rstrip("/"))
+        if url.plain and not url.loopback:
+            raise refuse(
+                "plain http would send the token in clear, so it is for a loopback host alone; use https"
+            )
+        return url
+
+    @property
+    def plain(self) -> bool:
+        """Whether what is sent travels in clear."""
+        return self.scheme == "http"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the host is this machine, whatever the name service says."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{self.path}"
+
+
+def _is_host(host: str) -> bool:
+    if ":" not in host:
+        return _HOST.fullmatch(host) is not None
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return "%" not in host

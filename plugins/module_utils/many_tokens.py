@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many tokens in one task, side by side: a failure of one stops no other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Any, Callable
+
+from .core.client import EchoValueClient
+from .core.errors import AmbiguousMintError, EchoValueError, NetworkError, ServiceUnavailableError, StoreError
+from .core.signals import signal_waits, signals_held
+from .token_task import Place, Wanted, failed_entry, perform
+
+_MOST_TOLD = 5  # failures that the message tells one by one
+_OUTAGE = 60.0  # seconds of nothing but failures to reach the service, after which the rest is not tried
+
+
+class _Outage:
+    """Tells that the service has been away for long: the further tries of all would add up to hours."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def note(self, error: EchoValueError | None) -> None:
+        """Take note of how a token ended."""
+        if not isinstance(error, (NetworkError, ServiceUnavailableError, AmbiguousMintError)):
+            self._since = None
+        elif self._since is None:
+            self._since = time.monotonic()
+
+    def check(self) -> None:
+        """Raise NetworkError where no token has ended otherwise for `_OUTAGE` seconds."""
+        since = self._since
+        if since is not None and time.monotonic() - since >= _OUTAGE:
+            raise NetworkError(
+                f"It was not tried, since the service could not be reached for {_OUTAGE:g} s.", sent=False
+            )
+
+
+def perform_many(
+    asked: Sequence[tuple[Wanted, Place | EchoValueError]],
+    client: EchoValueClient,
+    concurrency: int,
+    *,
+    check_mode: bool,
+    warn: Callable[[str], None],
+) -> dict[str, Any]:
+    """Do for each token what `perform` does for one, `concurrency` at a time; return the task's result.
+
+    A place that could not be opened is the error that says why. Where one token fails, so does the
+    result, and it holds no token. A signal lets those under way end, and starts no other.
+    """
+    warnings: set[str] = set()
+    outage = _Outage()
+
+    def one(wanted: Wanted, place: Place | EchoValueError) -> dict[str, Any]:
+        if isinstance(place, EchoValueError):
+            return failed_entry(None, place)
+        try:
+            outage.check()
+            entry = perform(wanted, client, place, check_mode=check_mode, warn=warnings.add)
+        except EchoValueError as error:
+            outage.note(error)
+            return failed_entry(place, error)
+        except Exception as error:  # noqa: BLE001 - the others' results must not be lost with it
+            return failed_entry(place, StoreError(f"An unforeseen {type(error).__name__} stopped it."))
+        outage.note(None)
+        return {**entry, "failed": False, "msg": None, "reason": None}
+
+    with signals_held(), ThreadPoolExecutor(concurrency) as pool:
+        futures = [pool.submit(one, *pair) for pair in asked]
+        for _future in as_completed(futures):
+            if signal_waits():
+                pool.shutdown(cancel_futures=True)
+                break
+    for warning in sorted(warnings):
+        warn(warning)
+    return _summary([future.result() for future in futures if not future.cancelled()])
+
+
+def _summary(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    diffs = [entry.pop("diff") for entry in entries if "diff" in entry]
+    result: dict[str, Any] = {
+        "changed": any(entry["changed"] for entry in entries),
+        "tokens": entries,
+        "diff": [diff for diff in diffs if diff["before"] != diff["after"]],
+    }
+    failures = [entry for entry in entries if entry["failed"]]
+    if not failures:
+        return result
+    for entry in entries:
+        entry["token"] = None  # a failure is shown
+    told = [f"{entry['place']}: {entry['msg']}" if entry["place"] else entry["msg"] for entry in failures]
+    more = len(told) - _MOST_TOLD
+    msg = f"{len(failures)} of {len(entries)} tokens failed; the others are where they belong. "
+    msg += " | ".join(told[:_MOST_TOLD]) + (f" | and {more} more, listed in tokens." if more > 0 else "")
+    return {**result, "failed": True, "msg": msg, "reason": failures[0]["reason"]}

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What echovalue_token does on the controller: all places but a file on the target."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Callable
+
+from ansible.errors import AnsibleError
+from ansible.parsing.vault import VaultLib
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import (
+    EchoValueError,
+    InvalidInputError,
+    StoreError,
+)
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.signals import signals_held
+from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import NOTHING_MINTED
+from ansible_collections.echovalue.cloud.plugins.module_utils.many_tokens import perform_many
+from ansible_collections.echovalue.cloud.plugins.module_utils.module import CONNECTION_SPEC, make_client
+from ansible_collections.echovalue.cloud.plugins.module_utils.token_task import (
+    ARGUMENT_SPEC,
+    CONSTRAINTS,
+    Place,
+    Wanted,
+    perform,
+    wanted,
+)
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import Driver, SpooledStore
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.vault_file import (
+    Tokens,
+    VaultFile,
+    VaultVariable,
+)
+
+# What the options are checked by, as ActionBase.validate_argument_spec takes it.
+OPTIONS: dict[str, Any] = {"argument_spec": {**ARGUMENT_SPEC, **CONNECTION_SPEC}, **CONSTRAINTS}
+
+# Options of a connection whose value is never told.
+_SECRET = re.compile("token|secret|password|jwt|key|cert|auth(?!_method)|cred|kubeconfig")
+
+_STORES = "ansible_collections.echovalue.cloud.plugins.plugin_utils.stores"
+
+
+@dataclass(frozen=True)
+class Controller:
+    """What a place may take from the run, and what places of one task share."""
+
+    variables: Mapping[str, Any] = field(repr=False)  # of the task
+    find_lookup: Callable[[str], Any]  # by name; None where its collection is not installed
+    find_path: Callable[[str], str]  # a relative path starts at the playbook
+    vault: VaultLib
+    spool: str
+    check_mode: bool
+    _shared: dict[str, Any] = field(default_factory=dict, repr=False)
+    _guard: Any = field(default_factory=threading.Lock, repr=False)
+
+    def share(self, make: Callable[[Mapping[str, Any]], Any], connection: Mapping[str, Any]) -> Any:
+        """Return what `make` makes of a connection; places with an equal one share it."""
+        key = f"{make.__module__} {sorted(connection.items())!r}"
+        with self._guard:
+            if key not in self._shared:
+                self._shared[key] = make(connection)
+            return self._shared[key]
+
+    def lookup(self, name: str) -> Any:
+        """Return a new lookup plugin; raise StoreError where its collection is not installed."""
+        try:
+            found = self.find_lookup(name)
+        except AnsibleError:
+            found = None
+        if found is None:
+            raise missing_collection(name.rpartition(".")[0])
+        return found
+
+
+def missing_collection(name: str) -> StoreError:
+    """Return the error for a collection that is not installed."""
+    return StoreError(
+        f"This place needs the collection {name} on the controller.",
+        f"{NOTHING_MINTED} Install it: ansible-galaxy collection install {name}",
+    )
+
+
+def missing_library(name: str) -> StoreError:
+    """Return the error for a Python library that is not installed."""
+    return StoreError(
+        f"This place needs the Python library {name} for {sys.executable} on the controller.",
+        f"{NOTHING_MINTED} Install it: {sys.executable} -m pip install {name}",
+    )
+
+
+def without_secrets(text: object, connection: Mapping[str, Any]) -> str:
+    """Return a library's text without what is secret in a connection."""
+    cleaned = " ".join(str(text).split())
+    for name, value in connection.items():
+        if isinstance(value, str) and value and _SECRET.search(name):
+            cleaned = cleaned.replace(value, "********")
+    return cleaned
+
+
+@contextmanager
+def environment(variables: Mapping[str, Any]) -> Iterator[None]:
+    """Let the task's `environment` count here, as it does for a module on a target."""
+    before = dict(os.environ)
+    os.environ.update({name: str(value) for name, value in variables.items() if value is not None})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def provision_on_controller(
+    params: Mapping[str, Any], controller: Controller, warn: Callable[[str], None]
+) -> dict[str, Any]:
+    """Do what validated options ask for; return the task's result.
+
+    Raises the errors of core/errors.py.
+    """
+    asked = wanted(params)
+    many = params["tokens"] is not None
+    client = make_client(params)
+    doing: dict[str, Any] = {"check_mode": controller.check_mode, "warn": warn}
+    with ExitStack() as until_done:
+        until_done.callback(client.close)
+        places = _Places(controller, client.base_url, asked, until_done)
+        if not many:
+            return perform(asked[0], client, places.open(asked[0], at_once=True), **doing)
+        pairs = [(one, places.try_open(one)) for one in asked]
+        # Held until the files are written: tokens minted together are in memory alone before that.
+        with signals_held():
+            try:
+                return perform_many(pairs, client, params["concurrency"], **doing)
+            finally:
+                places.write_vault_files()
+
+
+class _Places:
+    """Opens the places of one task, each once."""
+
+    def __init__(
+        self, controller: Controller, service: str, asked: list[Wanted], until_done: ExitStack
+    ) -> None:
+        self._controller = controller
+        self._asked = asked
+        self._service = service
+        self._until_done = until_done
+        self._seen: set[tuple[str, ...]] = set()
+        self._vault_files: dict[str, tuple[VaultFile, Tokens, Tokens]] = {}  # before, and now
+
+    def try_open(self, asked: Wanted) -> Place | EchoValueError:
+        """Return the place, or the error that says why it cannot be opened."""
+        try:
+            return self.open(asked, at_once=False)
+        except InvalidInputError:
+            raise
+        except EchoValueError as error:
+            return error
+
+    def open(self, asked: Wanted, *, at_once: bool) -> Place:
+        """Return the place that is asked for. Raises InvalidInputError and StoreError."""
+        kind = str(asked.place)
+        if kind == "vault_file":
+            return self._vault_variable(asked, at_once)
+        if kind == "command" and asked.state == "absent":
+            raise InvalidInputError(
+                "state: absent is not for command: there is no way to take a token away.",
+                "Nothing was changed.",
+            )
+        driver: Driver = import_module(f"{_STORES}.{kind}").open_place(asked.options, self._controller)
+        identity = (*driver.secret, driver.key)
+        if identity in self._seen:
+            raise InvalidInputError(f"Two items of tokens name {driver.words}.", "No request was sent.")
+        self._seen.add(identity)
+        store = SpooledStore(
+            driver,
+            self._controller.spool,
+            self._service,
+            backup=asked.backup,
+            dry_run=self._controller.check_mode,
+        )
+        return Place(store, kind, driver.words)
+
+    def write_vault_files(self) -> None:
+        """Write each vaulted file once for all its variables."""
+        for file, before, tokens in self._vault_files.values():
+            if tokens != before:
+                file.write(tokens)
+
+    def _vault_variable(self, asked: Wanted, at_once: bool) -> Place:
+        given, variable = asked.options["vault_file"], asked.options["variable"]
+        path = self._controller.find_path(given)
+        identity = (path, variable)
+        if identity in self._seen:
+            raise InvalidInputError(f"Two items of tokens name {variable} of {given}.", "No request was sent.")
+        self._seen.add(identity)
+        if path not in self._vault_files:
+            file = VaultFile(
+                path,
+                [one.options["variable"] for one in self._asked if one.options.get("vault_file") == given],
+                self._controller.vault,
+                vault_id=asked.options["vault_id"],
+                backup=asked.backup,
+                dry_run=self._controller.check_mode,
+            )
+            self._until_done.enter_context(file.lock())
+            before = file.read()
+            self._vault_files[path] = file, before, dict(before)
+        file, _before, tokens = self._vault_files[path]
+        return Place(
+            VaultVariable(file, variable, tokens, at_once=at_once),
+            "ansible_vault",
+            f"variable {variable} of {given}",
+            path=given,
+            variable=variable,
+        )

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A `Store` over one secret of a secret manager, and a token file in the spool.
+
+A new token is in the spool, on the controller's disk, before it goes to the secret manager, and until
+that has it. The file is made before the mint, and locked from then on: it is the lock of this place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Protocol
+
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import ConflictError, StoreError
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import (
+    MAX_TOKEN_LENGTH,
+    TOKEN_FORM,
+    fingerprint,
+    read_token,
+)
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import Waiting
+from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import (
+    NOTHING_MINTED,
+    LockedDirectory,
+    reason_of,
+    wait_for_lock,
+)
+from ansible_collections.echovalue.cloud.plugins.module_utils.staged_file import (
+    Leftover,
+    StagedFile,
+    StagedNames,
+    fill_or_rescue,
+)
+
+_MOST = MAX_TOKEN_LENGTH + 2  # bytes of a token file
+
+REHEARSAL = "no-token-but-a-rehearsal-of-the-write"  # stands for a token that is not minted yet
+
+_guard = threading.Lock()
+_secrets: dict[tuple[str, ...], threading.RLock] = {}  # one at a time writes a secret of many keys
+
+
+class Driver(Protocol):
+    """One key of one secret. A method raises StoreError, or ConflictError where somebody was faster.
+
+    No text of an error holds a token, or a secret of the connection.
+    """
+
+    words: str  # the place, as a person says it
+    secret: tuple[str, ...]  # all that tells this secret from every other, as the client resolved it
+    key: str
+    keeps_versions: bool  # whether the manager itself keeps what is replaced
+
+    def read(self) -> str | None:
+        """Return what the key holds, None where there is none, and note the secret's version."""
+
+    def check_writable(self) -> None:
+        """Rehearse the write, as far as the manager lets; change nothing."""
+
+    def write(self, token: str) -> None:
+        """Set the key, if the secret is still the version that `read` noted; all else in it stays."""
+
+    def remove(self) -> None:
+        """Take the key away, under the same condition."""
+
+
+class SpooledStore:
+    """Keeps a token where a `Driver` says.
+
+    `spool` is the private directory where tokens wait, `service` the base URL that mints them.
+    """
+
+    def __init__(self, driver: Driver, spool: str, service: str, *, backup: bool, dry_run: bool) -> None:
+        self._driver = driver
+        self._spool = os.path.realpath(os.path.expanduser(spool))
+        identity = "\0".join([*driver.secret, driver.key, service])
+        self._name = hashlib.sha256(identity.encode()).hexdigest()
+        self._names = StagedNames(self._spool, self._name, ".token")
+        self._backup = backup and not driver.keeps_versions
+        self._dry_run = dry_run
+        self._stored: str | None = None
+        self._waiting: Leftover | None = None
+        self._staged: StagedFile | None = None
+        self.backup_file: str | None = None
+        with _guard:
+            self._one_at_a_time = _secrets.setdefault(driver.secret, threading.RLock())
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Let one thread at a time at a secret; the lock of other processes begins with `check_writable`."""
+        with self._one_at_a_time:
+            try:
+                yield
+            finally:
+                if self._staged is not None:
+                    self._staged.close()
+                    self._staged = None
+
+    def read(self) -> str | None:
+        """Return the token under the key; an empty value is a place to fill."""
+        value = self._driver.read()
+        self._stored = read_token(value)
+        if value and self._stored is None:
+            raise StoreError(
+                f"{self._driver.words} exists and holds no token: {TOKEN_FORM}.",
+                f"{NOTHING_MINTED} Take it away, or put the right token there.",
+            )
+        return self._stored
+
+    def waiting(self) -> Waiting | None:
+        """Return the token that waits in the spool for this place."""
+        for leftover in self._leftovers():
+            token = _token_in(leftover.content or b"")
+            if token is not None:
+                self._waiting = leftover
+                return Waiting(token, leftover.replaces)
+        return None
+
+    def check_writable(self) -> None:
+        """Make the file in the spool, locked, unless a token waits there; rehearse the write."""
+        if not self._dry_run:
+            self._lock_spool()
+            before = self._stored
+            if self.read() != before:
+                raise ConflictError(f"{self._driver.words} was changed by somebody else meanwhile.")
+        self._driver.check_writable()
+
+    def write(self, token: str) -> None:
+        """Put the token into the spool, then where it belongs, then take it out of the spool."""
+        staged = self._staged
+        assert staged is not None, "check_writable comes before write"
+        if not staged.filled:
+            fill_or_rescue(staged, f"{token}\n".encode("ascii"), self._driver.words)
+        try:
+            self._keep_former()
+            self._driver.write(token)
+        except StoreError as error:
+            kind = type(error)
+            raise kind(
+                f"The new token could not be put into {self._driver.words}: {error.args[0]}",
+                f"It is not lost: it waits in {staged.path} on the controller. Correct what stands in "
+                "the way, then run again with the same options: that run puts it there, and mints none.",
+            ) from None
+        staged.discard()
+
+    def drop_waiting(self) -> None:
+        """Delete the token that waits, once no other process is at it."""
+        if self._waiting is not None:
+            path, self._waiting = self._waiting.path, None
+            with suppress(OSError, StoreError):
+                staged = self._open(path)
+                if staged is not None:
+                    staged.discard()
+
+    def remove(self) -> None:
+        """Take the token away where it is kept."""
+        self._driver.check_writable()
+        self._keep_former()
+        self._driver.remove()
+
+    def _keep_former(self) -> None:
+        """Keep the token that is replaced or removed, where the manager keeps none itself."""
+        if not self._backup or self._stored is None:
+            return
+        path = os.path.join(self._spool, f"{self._name}.{fingerprint(self._stored)}.replaced")
+        try:
+            with suppress(FileExistsError):  # the same token was replaced before
+                self._make_spool()
+                former = StagedFile.create(path)
+                try:
+                    former.fill(f"{self._stored}\n".encode("ascii"))
+                finally:
+                    former.close()
+        except OSError as error:
+            raise StoreError(f"The former token could not be kept in {path} ({reason_of(error)}).") from None
+        self.backup_file = path
+
+    def _leftovers(self) -> list[Leftover]:
+        with suppress(OSError):
+            return list(self._names.leftovers(os.listdir(self._spool), _MOST))
+        return []
+
+    def _lock_spool(self) -> None:
+        """Make this place's file in the spool, or wait until no other process is at it and take it over."""
+        try:
+            self._make_spool()
+            while self._staged is None:
+                with LockedDirectory(self._spool).lock():
+                    left = self._leftovers()
+                    if not left:
+                        self._staged = self._names.stage(_MOST, fingerprint(self._stored))
+                        wait_for_lock(self._staged.descriptor, self._staged.path)
+                        return
+                self._staged = self._open(left[0].path)
+        except OSError as error:
+            raise self._no_spool(reason_of(error)) from None
+        if self._waiting is None:
+            raise ConflictError(f"Another run left a token for {self._driver.words} meanwhile.")
+
+    def _open(self, path: str) -> StagedFile | None:
+        """Return the file with a token at `path`, locked; None where it is gone, or holds none and goes."""
+        try:
+            staged = StagedFile(path, 0, filled=True)
+        except FileNotFoundError:
+            return None
+        wait_for_lock(staged.descriptor, path)
+        if os.fstat(staged.descriptor).st_nlink == 0:  # the other process is done with it
+            staged.close()
+            return None
+        if _token_in(staged.content()) is None:  # of a run that died before its mint
+            staged.discard()
+            return None
+        return staged
+
+    def _make_spool(self) -> None:
+        """Make the spool, or refuse one that others can change; one that exists stays as it is."""
+        os.makedirs(self._spool, mode=0o700, exist_ok=True)
+        found = os.stat(self._spool)
+        if found.st_uid != os.geteuid():
+            raise self._no_spool("it belongs to another user")
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise self._no_spool("others may write to it")
+
+    def _no_spool(self, why: str) -> StoreError:
+        return StoreError(
+            f"{self._spool} cannot be the spool: {why}.",
+            f"{NOTHING_MINTED} Name a private directory of your own with the option spool.",
+        )
+
+
+def _token_in(content: bytes) -> str | None:
+    return read_token(content.decode("latin-1"))
