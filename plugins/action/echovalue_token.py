@@ -12,7 +12,7 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import
     EchoValueError,
     InvalidInputError,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.module import failure
+from ansible_collections.echovalue.cloud.plugins.module_utils.failure import failure
 from ansible_collections.echovalue.cloud.plugins.module_utils.token_task import is_for_controller
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.censor import CensoringAction
 

@@ -11,17 +11,9 @@ from typing import Any, Callable, NoReturn
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from .core.client import DEFAULT_CONNECTIONS, DEFAULT_RETRIES, DEFAULT_TIMEOUT, EchoValueClient
-from .core.errors import (
-    EchoValueError,
-    InvalidInputError,
-    NetworkError,
-    RateLimitedError,
-    RequestTimeoutError,
-    StoredTokenUnknownError,
-    UnauthorizedError,
-    UnexpectedAnswerError,
-)
+from .core.errors import EchoValueError, InvalidInputError
 from .core.service_url import DEFAULT_BASE_URL
+from .failure import failure
 from .token_file import TokenFile
 
 CONNECTION_SPEC: dict[str, Any] = {
@@ -42,17 +34,6 @@ TOKEN_SPEC: dict[str, Any] = {
     "path": {"type": "path"},
 }
 
-# What an Ansible user can set; the core's own advice names no option.
-HINTS: dict[type[EchoValueError], str] = {
-    NetworkError: "The options are base_url, ca_path and validate_certs.",
-    RequestTimeoutError: "Or raise timeout.",
-    RateLimitedError: "Or raise retries, or lower concurrency.",
-    UnauthorizedError: "The option is base_url.",
-    UnexpectedAnswerError: "The option is base_url.",
-    StoredTokenUnknownError: "If the token is truly gone, set regenerate: if_invalid, which mints a new "
-    "one in its place, and keeps the old one as a backup.",
-}
-
 _MASK = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
@@ -63,11 +44,6 @@ class Module(AnsibleModule):
         result.setdefault("reason", InvalidInputError.reason)
         super().fail_json(msg, **result)
         raise AssertionError("fail_json ends the process")
-
-
-def failure(error: EchoValueError) -> dict[str, Any]:
-    """Return what a failed result tells of an error: `msg` and `reason`."""
-    return {"msg": error.explain(HINTS), "reason": error.reason}
 
 
 def run(module: AnsibleModule, work: Callable[[AnsibleModule, EchoValueClient], None]) -> None:

@@ -11,7 +11,7 @@ from .core.client import DEFAULT_CONNECTIONS, EchoValueClient
 from .core.errors import EchoValueError, InvalidInputError
 from .core.models import token_hash
 from .core.provision import REGENERATE, Outcome, Store, provision, remove
-from .module import failure
+from .failure import failure
 
 _ATTRIBUTES: dict[str, Any] = {"owner": {"type": "str"}, "group": {"type": "str"}, "mode": {"type": "raw"}}
 
@@ -179,6 +179,11 @@ def _wanted(given: Mapping[str, Any], params: Mapping[str, Any], who: str) -> Wa
     if len(places) > 1:
         raise InvalidInputError(f"{who} names two places: {' and '.join(places)}.", "No request was sent.")
     place = places[0] if places else None
+    strangers: list[str] = [] if place == "vault_file" else ["variable", "vault_id"]
+    strangers += _ATTRIBUTES if place in CONTROLLER_PLACES else []
+    for name in strangers:
+        if given[name] is not None:
+            raise InvalidInputError(f"{who} has {name}, which does not go with {place}.", "No request was sent.")
     if place in _REQUIRED:
         options = {**_DEFAULTS[place], **_given(given[place])}
         if not options.get(_REQUIRED[place]):

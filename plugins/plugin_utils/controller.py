@@ -137,9 +137,13 @@ def provision_on_controller(
         # Held until the files are written: tokens minted together are in memory alone before that.
         with signals_held():
             try:
-                return perform_many(pairs, client, params["concurrency"], **doing)
+                result = perform_many(pairs, client, params["concurrency"], **doing)
             finally:
                 places.write_vault_files()
+    for entry, (_asked, place) in zip(result["tokens"], pairs):
+        if isinstance(place, Place):
+            entry["backup_file"] = place.store.backup_file
+    return result
 
 
 class _Places:

@@ -181,7 +181,7 @@ def test_many_variables_of_one_vaulted_file(vault: Vault, emulator: Emulator) ->
     assert [run[name]["changed"] for name in run.registered] == [True, True, False, True, True]
     assert [entry["variable"] for entry in run["first"]["tokens"]] == [item["variable"] for item in tokens]
     assert "1 of 2 tokens failed" in run["dead"]["msg"]
-    assert run["removed"]["backup_file"]
+    assert all(entry["backup_file"] for entry in run["removed"]["tokens"])
     inner = vault.command("view", "--vault-id", identity, str(vault.file))
     lines = inner.splitlines()
     assert lines[:2] == ["# mine", "other: 1"]

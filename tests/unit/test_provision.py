@@ -9,10 +9,12 @@ from contextlib import contextmanager
 import pytest
 
 from plugins.module_utils.core import errors
-from plugins.module_utils.core.provision import Outcome, provision, remove
+from plugins.module_utils.core.models import fingerprint
+from plugins.module_utils.core.provision import Outcome, Waiting, provision, remove
 from plugins.module_utils.core.messages import Answer
 from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
 
+THIRD = "third-token-of-the-tests-0123456"
 VALID = text(LINK, x_balance="50")
 UNKNOWN = text("Unauthorized", 401)
 EMPTY = text("Insufficient credits", 402)
@@ -22,11 +24,13 @@ MINTED = text(OTHER)
 class Memory:
     """A store in memory; `events` tells what was called, in order."""
 
-    keeps = True
-
-    def __init__(self, token: str | None = None, writable: bool = True) -> None:
+    def __init__(
+        self, token: str | None = None, writable: bool = True, left: Waiting | None = None
+    ) -> None:
         self.token = token
         self.writable = writable
+        self.left = left
+        self.overtaken_by: list[str | None] = []  # what others put there, one for each write that fails
         self.events: list[str] = []
 
     @contextmanager
@@ -44,9 +48,20 @@ class Memory:
         if not self.writable:
             raise errors.StoreError("read-only")
 
+    def waiting(self) -> Waiting | None:
+        return self.left
+
+    def drop_waiting(self) -> None:
+        self.events.append("drop_waiting")
+        self.left = None
+
     def write(self, token: str) -> None:
         self.events.append("write")
-        self.token = token
+        if self.overtaken_by:
+            self.left = Waiting(token, fingerprint(self.token))
+            self.token = self.overtaken_by.pop(0)
+            raise errors.ConflictError("somebody was faster")
+        self.token, self.left = token, None
 
     def remove(self) -> None:
         self.events.append("remove")
@@ -99,7 +114,7 @@ def test_what_is_decided(
 @pytest.mark.parametrize(
     ("stored", "answers", "options", "kind"),
     [
-        (TOKEN, [UNKNOWN], {}, errors.UnauthorizedError),
+        (TOKEN, [UNKNOWN], {}, errors.StoredTokenUnknownError),
         (TOKEN, [UNKNOWN], {"token": OTHER}, errors.UnauthorizedError),
         (OTHER, [UNKNOWN], {"token": OTHER, "regenerate": "if_invalid"}, errors.UnauthorizedError),
         (None, [UNKNOWN], {"token": OTHER, "regenerate": "if_invalid"}, errors.UnauthorizedError),
@@ -153,3 +168,91 @@ def test_removing(dry_run: bool) -> None:
     assert remove(store, dry_run=dry_run) == Outcome("removed", None, TOKEN, None, True)
     assert store.token == (TOKEN if dry_run else None)
     assert remove(Memory()) == Outcome("absent")
+
+
+@pytest.mark.parametrize(
+    ("stored", "left", "answers", "options", "outcome", "after"),
+    [
+        # An interrupted mint, and an interrupted rotation, are finished.
+        (None, Waiting(OTHER, ""), [VALID], {}, Outcome("minted", OTHER, None, 50, True), OTHER),
+        (TOKEN, Waiting(OTHER, fingerprint(TOKEN)), [VALID], {}, Outcome("minted", OTHER, TOKEN, 50, True), OTHER),
+        (None, Waiting(OTHER, ""), [], {"verify": False}, Outcome("minted", OTHER, None, None, True), OTHER),
+        (None, Waiting(OTHER, ""), [VALID], {"regenerate": "always"}, Outcome("minted", OTHER, None, 50, True), OTHER),
+        # What somebody put there meanwhile stays.
+        (TOKEN, Waiting(OTHER, ""), [VALID], {}, Outcome("kept", TOKEN, TOKEN, 50), TOKEN),
+        # One that the service does not know is as good as none.
+        (None, Waiting(TOKEN, ""), [UNKNOWN, MINTED], {}, Outcome("minted", OTHER, None, None, True), OTHER),
+    ],
+)
+def test_a_token_that_waits(
+    stored: str | None,
+    left: Waiting,
+    answers: list[Answer],
+    options: dict[str, object],
+    outcome: Outcome,
+    after: str | None,
+) -> None:
+    client, script, _pauses = scripted(*answers)
+    store = Memory(stored, left=left)
+    assert provision(client, store, **options) == outcome  # type: ignore[arg-type]
+    assert (store.token, store.left, script.answers) == (after, None, [])
+    if outcome.token == left.token:
+        dry = Memory(stored, left=left)
+        client, script, _pauses = scripted(*answers)
+        assert provision(client, dry, dry_run=True, **options) == outcome  # type: ignore[arg-type]
+        assert (dry.token, dry.left) == (stored, left)
+
+
+def test_a_stored_token_is_kept_where_the_one_that_waits_cannot_be_written() -> None:
+    client, _script, _pauses = scripted(VALID, VALID)
+    store = Memory(TOKEN, writable=False, left=Waiting(OTHER, fingerprint(TOKEN)))
+    assert provision(client, store) == Outcome("kept", TOKEN, TOKEN, 50)
+
+
+@pytest.mark.parametrize("regenerate", ["never", "always"])
+@pytest.mark.parametrize("stored", [None, THIRD])
+def test_the_loser_of_a_race_keeps_what_stands_there(regenerate: str, stored: str | None) -> None:
+    if stored is not None and regenerate == "never":
+        return  # nothing is written then
+    client, script, _pauses = scripted(MINTED, VALID)
+    store = Memory(stored)
+    store.overtaken_by = [TOKEN]
+    assert provision(client, store, regenerate=regenerate) == Outcome("kept", TOKEN, TOKEN, 50)
+    assert (store.token, store.left, script.answers) == (TOKEN, None, [])
+
+
+def test_a_neighbour_that_changed_meanwhile_costs_no_second_mint() -> None:
+    client, script, _pauses = scripted(MINTED)
+    store = Memory(TOKEN)
+    store.overtaken_by = [TOKEN, TOKEN]
+    assert provision(client, store, regenerate="always") == Outcome("replaced", OTHER, TOKEN, None, True)
+    assert (store.token, script.answers) == (OTHER, [])
+
+
+def test_after_three_lost_races_the_run_says_so() -> None:
+    client, script, _pauses = scripted(MINTED)
+    store = Memory()
+    store.overtaken_by = [None, None, None]
+    with pytest.raises(errors.ConflictError):
+        provision(client, store)
+    assert store.events.count("write") == 3
+    assert store.left == Waiting(OTHER, "")
+    assert script.answers == []
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_without_a_place_a_token_is_only_handed_on(dry_run: bool) -> None:
+    client, _script, _pauses = scripted(*([] if dry_run else [MINTED]))
+    expected = Outcome("minted", None if dry_run else OTHER, None, None, True)
+    assert provision(client, None, dry_run=dry_run) == expected
+    client, _script, _pauses = scripted(VALID)
+    assert provision(client, None, token=OTHER, dry_run=dry_run) == Outcome("adopted", OTHER, None, 50)
+    client, _script, _pauses = scripted(UNKNOWN)
+    with pytest.raises(errors.UnauthorizedError):
+        provision(client, None, token=OTHER)
+
+
+def test_removing_takes_what_waits_too() -> None:
+    store = Memory(TOKEN, left=Waiting(OTHER, ""))
+    assert remove(store).status == "removed"
+    assert (store.token, store.left) == (None, None)

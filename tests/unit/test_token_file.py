@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from plugins.module_utils import locked_directory, locked_file
+from plugins.module_utils import locked_directory, staged_file
 from plugins.module_utils.core.errors import StoreError
 from plugins.module_utils.core.provision import provision, remove
 from plugins.module_utils.token_file import TokenFile
@@ -172,9 +172,8 @@ def test_a_write_that_fails_keeps_the_token_for_the_next_run(
     assert TOKEN not in str(caught.value)
     assert names(tmp_path) == [".token.new"]
     client, script, _pauses = scripted(VALID)
-    place = store(path)
-    outcome = provision(client, place)
-    assert (outcome.status, outcome.token, place.recovered) == ("kept", TOKEN, True)
+    outcome = provision(client, store(path))
+    assert (outcome.status, outcome.token, outcome.changed) == ("minted", TOKEN, True)
     assert [request.method for request in script.requests] == ["GET"]
     assert names(tmp_path) == ["token"]
 
@@ -184,21 +183,20 @@ def test_a_disk_that_fills_up_after_the_mint_loses_nothing(
 ) -> None:
     (tmp_path / "rescue").mkdir()
     (tmp_path / "place").mkdir()
-    monkeypatch.setattr(locked_file.tempfile, "tempdir", str(tmp_path / "rescue"))
-    real = locked_file._fill
+    monkeypatch.setattr(staged_file.tempfile, "tempdir", str(tmp_path / "rescue"))
+    real = os.write
 
-    def fill(file: object, content: bytes) -> None:
-        if content.startswith(TOKEN.encode()) and "place" in str(getattr(file, "name", "")) + str(
-            os.readlink(f"/proc/self/fd/{file.fileno()}")  # type: ignore[attr-defined]
-        ):
+    def write(descriptor: int, content: bytes) -> int:
+        if bytes(content).startswith(TOKEN.encode()):
             raise OSError(errno.ENOSPC, "")
-        real(file, content)  # type: ignore[arg-type]
+        return real(descriptor, content)
 
-    monkeypatch.setattr(locked_file, "_fill", fill)
+    monkeypatch.setattr(os, "write", write)
     with pytest.raises(StoreError, match="It is kept in"):
         mint(tmp_path / "place" / "token")
     (rescued,) = (tmp_path / "rescue").iterdir()
     assert rescued.read_text() == TOKEN + "\n"
+    assert names(tmp_path / "place") == []
     assert stat.S_IMODE(rescued.stat().st_mode) == 0o600
 
 
@@ -218,9 +216,8 @@ def test_the_leftover_of_a_death_before_the_write_is_no_token(tmp_path: Path, le
 def test_the_leftover_of_a_death_after_the_write_is_put_in_place(tmp_path: Path) -> None:
     (tmp_path / ".token.new").write_text(TOKEN + "\n")
     client, _script, _pauses = scripted(VALID)
-    place = store(tmp_path / "token")
-    outcome = provision(client, place)
-    assert (outcome.status, outcome.token, place.recovered) == ("kept", TOKEN, True)
+    outcome = provision(client, store(tmp_path / "token"))
+    assert (outcome.status, outcome.token, outcome.changed) == ("minted", TOKEN, True)
 
 
 def test_a_leftover_behind_a_link_is_not_trusted(tmp_path: Path) -> None:

@@ -5,34 +5,26 @@ from __future__ import annotations
 
 import pytest
 
-from plugins.module_utils import token_task
+from plugins.module_utils import many_tokens
 from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.errors import NetworkError
+from plugins.module_utils.token_task import Wanted
 from tests.unit.support import TOKEN, scripted, text
 
 AWAY = NetworkError("The connection was refused.", sent=False)
 COUNT = 9
-OPTIONS = {
-    "path": None,
-    "variable": None,
-    "vault_file": None,
-    "state": "present",
-    "token": None,
-    "verify": True,
-    "regenerate": "never",
-    "concurrency": 1,
-}
+WANTED = Wanted(None, {}, None, "present", True, "never", True)
 
 
 def messages(client: EchoValueClient) -> list[str | None]:
-    """Mint for `COUNT` places, one after the other; return what is said of each."""
-    places = [(OPTIONS, token_task.Nowhere()) for _ in range(COUNT)]
-    result = token_task.perform_many(OPTIONS, client, places, check_mode=False, warn=print)
-    return [entry.get("msg") for entry in result["tokens"]]
+    """Mint `COUNT` tokens, one after the other; return what is said of each."""
+    result = many_tokens.perform_many([(WANTED, None)] * COUNT, client, 1, check_mode=False, warn=print)
+    assert len({frozenset(entry) for entry in result["tokens"]}) == 1, "all have the same keys"
+    return [entry["msg"] for entry in result["tokens"]]
 
 
 def test_a_service_that_is_away_is_not_asked_for_hours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(token_task, "_OUTAGE", 0.0)
+    monkeypatch.setattr(many_tokens, "_OUTAGE", 0.0)
     client, script, _pauses = scripted(text(TOKEN), *[AWAY] * 8, retries=0)
     first, second, *rest = messages(client)
     assert first is None

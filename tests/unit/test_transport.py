@@ -170,7 +170,7 @@ def test_https_goes_through_the_proxy_of_the_environment(
 
 
 def test_a_ca_bundle_that_is_missing() -> None:
-    with pytest.raises(errors.InvalidInputError, match="ca_path"):
+    with pytest.raises(errors.InvalidInputError, match="CA bundle /does/not/exist"):
         HttpTransport(ServiceUrl.parse("https://api.echovalue.dev"), verify="/does/not/exist")
 
 

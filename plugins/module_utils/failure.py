@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a failed task tells an error: `msg` for people, with the options that help, `reason` for playbooks."""
+
+from __future__ import annotations
+
+from .core.errors import (
+    EchoValueError,
+    NetworkError,
+    RateLimitedError,
+    RequestTimeoutError,
+    StoredTokenUnknownError,
+    UnauthorizedError,
+    UnexpectedAnswerError,
+)
+
+# The core's own advice names no option.
+_HINTS: dict[type[EchoValueError], str] = {
+    NetworkError: "The options are base_url, ca_path and validate_certs.",
+    RequestTimeoutError: "Or raise timeout.",
+    RateLimitedError: "Or raise retries, or lower concurrency.",
+    UnauthorizedError: "The option is base_url.",
+    UnexpectedAnswerError: "The option is base_url.",
+    StoredTokenUnknownError: "If the token is truly gone, set regenerate: if_invalid, which mints a new "
+    "one in its place, and keeps the old one as a backup.",
+}
+
+
+def failure(error: EchoValueError) -> dict[str, str]:
+    """Return `msg` and `reason` of a failed result."""
+    return {"msg": error.explain(_HINTS), "reason": error.reason}
