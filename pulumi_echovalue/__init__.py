@@ -4,7 +4,7 @@
 import pulumi_echovalue as echovalue
 
 token = echovalue.Token("app")
-wallet = echovalue.get_wallet(token.token, details=False)
+wallet = echovalue.get_wallet(token, details=False)
 """
 
 from ._core.models import Wallet

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import dataclass
 
-from ._core.client import DEFAULT_BASE_URL, DEFAULT_RETRIES, DEFAULT_TIMEOUT, EchoValueClient
+from ._core.client import DEFAULT_RETRIES, DEFAULT_TIMEOUT, EchoValueClient
+from ._core.service_url import DEFAULT_BASE_URL, ServiceUrl
 
 CONFIG_NAMESPACE = "echovalue"
 CONFIG_KEY = "baseUrl"
@@ -15,9 +17,25 @@ _clients: dict[tuple[str, float, int], EchoValueClient] = {}
 _lock = threading.Lock()
 
 
-def find_base_url(given: str | None, configured: str | None) -> str:
-    """Return what the program gave, else the stack's config, else the environment's, else production."""
-    return given or configured or os.environ.get("ECHOVALUE_BASE_URL") or DEFAULT_BASE_URL
+@dataclass(frozen=True)
+class Service:
+    """A service by its base URL; `named` where the program or the stack's config says so.
+
+    The environment and the default name none: a token never moves to another service by them.
+    """
+
+    url: str
+    named: bool
+
+
+def find_service(given: str | None, configured: str | None) -> Service:
+    """Return what the program gave, else the stack's config, else the environment's, else production.
+
+    Raises InvalidInputError for a URL that ServiceUrl refuses.
+    """
+    named = given or configured
+    url = named or os.environ.get("ECHOVALUE_BASE_URL") or DEFAULT_BASE_URL
+    return Service(str(ServiceUrl.parse(url)), bool(named))
 
 
 def client_of(
@@ -25,7 +43,7 @@ def client_of(
 ) -> EchoValueClient:
     """Return the client of a service, always the same one, so that its connections are used again.
 
-    Raises InvalidInputError for a URL that check_base_url refuses.
+    Raises InvalidInputError for a URL that ServiceUrl refuses.
     """
     with _lock:
         key = (base_url, timeout, retries)

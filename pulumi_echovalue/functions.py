@@ -5,84 +5,141 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Literal, TypeVar, cast, overload
 
 import pulumi
 
 from ._core.client import EchoValueClient, check_amount
-from ._core.errors import EchoValueError
-from ._core.models import Wallet
-from .connection import CONFIG_KEY, CONFIG_NAMESPACE, client_of, find_base_url
+from ._core.errors import EchoValueError, InvalidInputError
+from ._core.models import Wallet, token_hash
+from .connection import CONFIG_KEY, CONFIG_NAMESPACE, client_of, find_service
+from .hints import KEPT_TOKEN_HINTS
+from .token import Token
 
 T = TypeVar("T")
 
 
 def get_wallet(
-    token: pulumi.Input[str], details: bool = True, *, base_url: pulumi.Input[str] | None = None
+    token: Token | pulumi.Input[str],
+    details: bool = True,
+    *,
+    required: bool = True,
+    base_url: pulumi.Input[str] | None = None,
 ) -> pulumi.Output[Wallet]:
     """Return the wallet of a token.
 
-    `token` is the token itself, such as `Token.token`. With `details` the wallet is read whole, for 1
-    credit at each run; without, the balance is read for free and `created` is None. `base_url` as for
-    `Token`.
+    `token` is a Token, which is asked about at its own service, or the text of one, with `base_url`
+    as for `Token`. With `details` the wallet is read whole, for 1 credit at each run; without, the
+    balance is read for free and `created` is None.
 
     The result is an Output of Wallet: `wallet` in credits (0 when it is empty; None where an older
     service does not tell it for free), `created` as the service's text, `hash`, and `cost` in
-    credits. It is a secret where `token` is one; `pulumi.Output.unsecret` shows it. In a preview it
+    credits. It is a secret where the token is one; `pulumi.Output.unsecret` shows it. In a preview it
     is unknown, and nothing is asked.
 
     A token that the service does not know, or a service that does not answer, ends the program with
-    a pulumi.RunError that says what to do.
+    a pulumi.RunError that says what to do. With `required=False` the program goes on: a warning says
+    so, and `wallet` is None. That serves `pulumi destroy --run-program`.
+
+    Raises InvalidInputError at once for a Token with `base_url`.
 
     Example::
 
-        wallet = echovalue.get_wallet(token.token, details=False)
+        wallet = echovalue.get_wallet(token, details=False)
         pulumi.export("credits", pulumi.Output.unsecret(wallet.wallet))
     """
-    return _ask(token, base_url, lambda client, text: client.get_wallet(text, details=details))
+    return _ask(
+        token,
+        base_url,
+        lambda client, text: client.get_wallet(text, details=details),
+        None if required else lambda text: Wallet(None, None, token_hash(text), None),
+    )
+
+
+@overload
+def get_recharge_link(
+    token: Token | pulumi.Input[str],
+    amount: int = 1,
+    *,
+    required: Literal[True] = True,
+    base_url: pulumi.Input[str] | None = None,
+) -> pulumi.Output[str]: ...
+
+
+@overload
+def get_recharge_link(
+    token: Token | pulumi.Input[str],
+    amount: int = 1,
+    *,
+    required: bool,
+    base_url: pulumi.Input[str] | None = None,
+) -> pulumi.Output[str | None]: ...
 
 
 def get_recharge_link(
-    token: pulumi.Input[str], amount: int = 1, *, base_url: pulumi.Input[str] | None = None
-) -> pulumi.Output[str]:
+    token: Token | pulumi.Input[str],
+    amount: int = 1,
+    *,
+    required: bool = True,
+    base_url: pulumi.Input[str] | None = None,
+) -> pulumi.Output[str] | pulumi.Output[str | None]:
     """Return a payment link that recharges a token's wallet; free.
 
-    `token` is the token itself; `amount` is 1 or 3, in million operations; `base_url` as for `Token`.
+    `token`, `base_url` and `required` as for `get_wallet`; `amount` is 1 or 3, in million operations.
 
-    The result is an Output of the URL exactly as the service sent it. It is always a secret, for it
-    may carry the token. In a preview it is unknown, and nothing is asked.
+    The result is an Output of the URL exactly as the service sent it; None where it is not
+    `required` and could not be had. It is always a secret, for it may carry the token. In a preview
+    it is unknown, and nothing is asked.
 
-    Raises InvalidInputError at once for another amount. What the service refuses ends the program
-    with a pulumi.RunError that says what to do.
+    Raises InvalidInputError at once for another amount, or a Token with `base_url`. What the service
+    refuses ends the program with a pulumi.RunError that says what to do.
 
     Example::
 
-        pulumi.export("recharge", echovalue.get_recharge_link(token.token, amount=3))
+        pulumi.export("recharge", echovalue.get_recharge_link(token, amount=3))
     """
     check_amount(amount)
     return pulumi.Output.secret(
-        _ask(token, base_url, lambda client, text: client.get_recharge_link(text, amount).url)
+        _ask(
+            token,
+            base_url,
+            lambda client, text: client.get_recharge_link(text, amount).url,
+            None if required else lambda _text: None,
+        )
     )
 
 
 def _ask(
-    token: pulumi.Input[str],
+    token: Token | pulumi.Input[str],
     base_url: pulumi.Input[str] | None,
     question: Callable[[EchoValueClient, str], T],
+    default: Callable[[str], T] | None,
 ) -> pulumi.Output[T]:
     """Return the answer for `token` when it is known, asked in a thread so that many can be asked at once."""
+    service: pulumi.Input[str] | None = base_url
+    if isinstance(token, Token):
+        if base_url is not None:
+            raise InvalidInputError(
+                "A Token is asked about at its own service: give base_url with the text of a token alone."
+            )
+        service = pulumi.Output.all(token.service, token.base_url).apply(lambda urls: urls[0] or urls[1])
+        token = token.token
     configured = pulumi.Config(CONFIG_NAMESPACE).get(CONFIG_KEY)
 
-    def ask(token: str, base_url: str | None) -> T:
+    def ask(token: str, service: str | None) -> T:
         try:
-            return question(client_of(find_base_url(base_url, configured)), token)
+            return question(client_of(find_service(service, configured).url), token)
         except EchoValueError as error:
-            text = str(error)
-        raise pulumi.RunError(text)
+            text = error.explain(KEPT_TOKEN_HINTS)
+            known = isinstance(error, InvalidInputError)
+        if default is None or known:
+            raise pulumi.RunError(text)
+        pulumi.log.warn(f"The program goes on without what it asked about a token. {text}")
+        return default(token)
 
     async def answer(arguments: list[str | None]) -> T:
         if pulumi.runtime.is_dry_run():
             return cast(T, pulumi.UNKNOWN)
         return await asyncio.to_thread(ask, cast(str, arguments[0]), arguments[1])
 
-    return pulumi.Output.all(token, base_url).apply(answer)
+    return pulumi.Output.all(token, service).apply(answer)

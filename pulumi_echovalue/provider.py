@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The life cycle of a `Token`, as the engine asks for it.
+"""The life cycle of a `Token` of a Python program, as the engine asks for it.
 
 State refers to `pulumi_echovalue.provider.TokenProvider` by name: a pickle without attributes,
 the same for every version of Python and of this package. So neither name ever changes, and an
@@ -9,9 +9,8 @@ instance gets attributes in the engine's process alone, after it was unpickled.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext, suppress
-from typing import Any, NoReturn, TypeVar, cast
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pulumi
 from pulumi.dynamic import (
@@ -25,18 +24,17 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 from pulumi.output import Unknown
+from pulumi.runtime import rpc
 
-from ._core.client import EchoValueClient, check_base_url
+from . import lifecycle
 from ._core.errors import EchoValueError, InvalidInputError
 from ._core.models import check_token
-from ._core.provision import provision
-from .connection import CONFIG_KEY, CONFIG_NAMESPACE, client_of, find_base_url
+from .connection import CONFIG_KEY, CONFIG_NAMESPACE, Service, find_service
+from .hints import HINTS
+from .lifecycle import Kept
 
 Props = dict[str, Any]
 Method = TypeVar("Method", bound=Callable[..., Any])
-
-# A deletion needs no answer: it asks once, and not for long.
-_DELETE_TIMEOUT = 3.0  # seconds
 
 
 class TokenError(Exception):
@@ -58,7 +56,7 @@ def _told_plainly(method: Method) -> Method:
         try:
             return method(*args)
         except EchoValueError as error:
-            text = str(error)
+            text = error.explain(HINTS)
         except Exception as error:  # noqa: BLE001 - its text may hold anything
             text = (
                 f"{type(error).__name__} in {method.__name__}: a fault of pulumi-echovalue. "
@@ -67,27 +65,6 @@ def _told_plainly(method: Method) -> Method:
         raise TokenError(text)
 
     return call  # type: ignore[return-value]
-
-
-class _Empty:
-    """A `Store` that holds nothing yet: what is put into it, the engine keeps."""
-
-    keeps = True
-
-    def lock(self) -> nullcontext[None]:
-        return nullcontext()
-
-    def read(self) -> None:
-        return None
-
-    def check_writable(self) -> None:
-        pass
-
-    def write(self, token: str) -> None:
-        pass  # the outcome carries it, so nothing here can fail after a mint
-
-    def remove(self) -> NoReturn:
-        raise NotImplementedError
 
 
 class TokenProvider(ResourceProvider):
@@ -102,11 +79,11 @@ class TokenProvider(ResourceProvider):
     @_told_plainly
     def check(self, _olds: Props, news: Props) -> CheckResult:
         """Refuse inputs that cannot be meant, before anything is done; a preview may not know them all."""
-        failures = []
+        inputs, failures = dict(news), []
         for name, check in (
-            ("existing_token", check_token),
-            ("base_url", self._check_base_url),
-            ("keepers", _check_keepers),
+            ("existing_token", lambda value: inputs.update(existing_token=_secret(check_token(value)))),
+            ("base_url", lambda _value: self._meant(news)),
+            ("keepers", lambda value: lifecycle.check_keepers(value, Unknown)),
         ):
             value = news.get(name)
             if isinstance(value, Unknown) or (value is None and name != "base_url"):
@@ -116,77 +93,70 @@ class TokenProvider(ResourceProvider):
             except InvalidInputError as error:
                 # Of no property by name: the engine would print its value in clear beside the reason.
                 failures.append(CheckFailure("", f"{name}: {error}"))
-        return CheckResult(news, failures)
+        return CheckResult(inputs, failures)
 
     @_told_plainly
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
-        """Compare the inputs alone: nothing else may ever replace or touch a token."""
-
-        def changed(name: str) -> bool:
-            return (olds.get(name) or None) != (news.get(name) or None)  # {} is as good as none
-
-        replaces = [name for name in ("existing_token", "keepers") if changed(name)]
+        """Compare what is kept with the inputs: nothing else may ever replace or touch a token."""
+        kept = _kept(olds)
+        former, base_url = olds.get("base_url") or None, news.get("base_url") or None
+        # One that is not known yet is none that the state could hold.
+        meant = Service("", named=True) if isinstance(base_url, Unknown) else self._meant(news)
+        changes = lifecycle.compare(
+            kept, meant, news.get("existing_token"), (olds.get("keepers"), news.get("keepers"))
+        )
         return DiffResult(
-            changes=bool(replaces) or changed("base_url"),
-            replaces=replaces,
+            # What version 0.1.0 wrote remembers no service: the argument alone tells of a move.
+            changes=bool(changes.replaces) or changes.update or (kept.service is None and former != base_url),
+            replaces=list(changes.replaces),
             delete_before_replace=False,  # the old token serves until the new one is in place
         )
 
     @_told_plainly
     def create(self, props: Props) -> CreateResult:
         """Adopt the token that was given, proven first; or mint one."""
-        outcome = provision(self._client(props), _Empty(), token=props.get("existing_token"))
+        kept = lifecycle.create(self._meant(props), props.get("existing_token"))
         # An exception from here on would lose the token: the engine has not seen it yet.
-        hash_ = cast(str, outcome.hash)
-        return CreateResult(hash_, {**props, "token": outcome.token, "hash": hash_})
+        return CreateResult(kept.hash, _outputs(kept, props))
 
     @_told_plainly
     def read(self, id_: str, props: Props) -> ReadResult:
-        """Prove the token for free: only a service that does not know it makes it gone."""
-        client = self._client(props)
-        if client.probe(props["token"]).valid:
-            return ReadResult(id_, props)
-        pulumi.log.warn(
-            f"EchoValue at {client.base_url} does not know the token with hash {id_} (HTTP 401), so it "
-            "leaves the state, and the next up mints another. Was it minted at another base URL? Then "
-            "take it from the stack's history or backups, and adopt it with existing_token."
-        )
+        """Prove the token for free: only its own service can make it gone."""
+        kept, meant = _kept(props), self._meant(props)
+        proven = lifecycle.refresh(kept, meant)
+        if proven:
+            return ReadResult(id_, _outputs(proven, props))
+        pulumi.log.warn(lifecycle.gone(kept, meant))
         return ReadResult("", {})
 
     @_told_plainly
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
-        """Keep the token: what can change without a new one is where the service is."""
-        return UpdateResult({**news, "token": olds["token"], "hash": olds["hash"]})
+        """Keep the token, proven first where another service is named."""
+        return UpdateResult(_outputs(lifecycle.move(_kept(olds), self._meant(news)), news))
 
     @_told_plainly
     def delete(self, id_: str, props: Props) -> None:
-        """Let the token go, with a warning: it stays valid. No request has to succeed."""
-        fate = "stays valid, with a balance that could not be read now"
-        with suppress(Exception):
-            client = self._client(props, timeout=_DELETE_TIMEOUT, retries=0)
-            probe = client.probe(props["token"])
-            if not probe.valid:
-                fate = f"is unknown to {client.base_url}"
-            elif probe.balance is not None:
-                fate = f"stays valid, with {probe.balance} credits"
+        """Let the token go, with a warning: it stays valid."""
         pulumi.log.warn(
-            f"EchoValue cannot revoke a token: the one with hash {id_} leaves the stack and {fate}. "
-            "Backups and history of the stack still hold it, encrypted."
+            lifecycle.farewell(
+                id_, props.get("token"), lambda: props.get("service") or self._meant(props).url
+            )
         )
 
-    def _client(self, props: Props, **options: Any) -> EchoValueClient:
-        return client_of(find_base_url(props.get("base_url"), self._configured_base_url), **options)
-
-    def _check_base_url(self, given: str | None) -> None:
-        check_base_url(find_base_url(given, self._configured_base_url))
+    def _meant(self, props: Props) -> Service:
+        return find_service(props.get("base_url"), self._configured_base_url)
 
 
-def _check_keepers(keepers: object) -> None:
-    """Refuse what is no mapping of strings; its values may be unknown yet."""
-    if not isinstance(keepers, Mapping):
-        raise InvalidInputError("keepers must be a mapping of strings to strings.")
-    wrong = [key for key, value in keepers.items() if not isinstance(value, (str, Unknown))]
-    if wrong:
-        raise InvalidInputError(
-            f"keepers must map strings to strings; no string is the value of: {', '.join(wrong)}."
-        )
+def _kept(outputs: Props) -> Kept:
+    return Kept(outputs["token"], outputs.get("service"))
+
+
+def _outputs(kept: Kept, props: Props) -> Props:
+    """Return what the state is to hold: what it remembers, and beside it no token but this one."""
+    inputs: Props = {name: props[name] for name in ("keepers", "base_url") if name in props}
+    return {**inputs, "token": _secret(kept.token), "hash": kept.hash, "service": kept.service}
+
+
+def _secret(value: str) -> Props:
+    """Return the engine's own mark of a secret: no option of a resource can take it away."""
+    return {rpc._special_sig_key: rpc._special_secret_sig, "value": value}

@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pulumi
 import pulumi.dynamic
+from pulumi.runtime.mocks import MockMonitor
+from pulumi.runtime.settings import get_monitor
 
 from .provider import TokenProvider
 
@@ -33,6 +36,15 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
     hash: pulumi.Output[str]
     """The token's sha256 in hex, by which it can be named in public."""
 
+    service: pulumi.Output[str]
+    """The base URL of the service that minted or proved the token, and that is asked about it.
+
+    None in a stack of version 0.1.0, until a refresh has proven the token.
+    """
+
+    base_url: pulumi.Output[str]
+    """The argument, or None."""
+
     def __init__(
         self,
         resource_name: str,
@@ -44,10 +56,12 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
         """Declare a token.
 
         `existing_token` is one to adopt, instead of minting: it is proven first, free of charge, and
-        is a secret in the state however it was given. `keepers` are any strings: when one changes, a
-        new token is minted, put in place, and only then is the old one let go. `base_url` is the
-        service; without it the stack's config `echovalue:baseUrl` counts, then the environment's
-        `ECHOVALUE_BASE_URL`, then production; another one keeps the token.
+        is a secret in the state however it was given. Adopting is done once: taken away again, the
+        token stays. `keepers` are any strings: when one changes, a new token is minted, put in place,
+        and only then is the old one let go. `base_url` is the service; without it the stack's config
+        `echovalue:baseUrl` counts, then the environment's `ECHOVALUE_BASE_URL`, then production.
+        The state remembers which it was: another one that is named by this argument or the config
+        has to know the token, and another one of the environment is not asked.
 
         Raises pulumi.RunError for an `import_` or `id` option, since EchoValue keeps no list to import from.
         What is wrong with the other arguments, the engine says when it checks them.
@@ -66,10 +80,25 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
                 "base_url": base_url,
                 "token": None,
                 "hash": None,
+                "service": None,
             },
             pulumi.ResourceOptions.merge(
                 opts, pulumi.ResourceOptions(additional_secret_outputs=["token", "existing_token"])
             ),
         )
+        if not isinstance(get_monitor(), MockMonitor):
+            kept = self.token
+            pulumi.Output.all(resource_name, kept.is_secret(), kept).apply(_warn_if_clear)
         # A secret in the program too, also where no engine says so, as in unit tests with mocks.
         self.token = pulumi.Output.secret(self.token)
+
+
+def _warn_if_clear(seen: list[Any]) -> None:
+    """Warn of a state in which options or a transformation uncovered the token, as 0.1.0 allowed."""
+    resource_name, secret, _token = seen
+    if not secret:
+        pulumi.log.warn(
+            f"The token of {resource_name!r} stands in clear in the stack's state: run `pulumi refresh`, "
+            "which encrypts it there. History and backups of the stack still hold it in clear; "
+            "change keepers to replace it."
+        )

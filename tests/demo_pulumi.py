@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.engine import tool_path
+from tests.workspace import ROOT
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "docs" / "examples" / "pulumi"
+EXAMPLE = ROOT / "docs" / "examples" / "pulumi"
 
 
 def run(url: str) -> None:
@@ -40,6 +41,7 @@ def run(url: str) -> None:
             "PULUMI_HOME": str(scratch / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_STACK": "demo",
+            "PYTHONPATH": str(ROOT),  # where the language host finds this package's pulumi-plugin.json
         }
         _pulumi(program, environment, "stack", "select", "--create", "demo")
         first = _up(program, environment, "First up: the token is minted")

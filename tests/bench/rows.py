@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.pulumi.workspace import Workspace
-from tests.workspace import ROOT, collections_path
+from tests.workspace import collections_path
 
 HERE = Path(__file__).resolve().parent
 PHASES = ("new", "again")
@@ -112,8 +112,7 @@ def _up(program: str) -> Callable[[Site], Callable[[str], list[Command]]]:
         workspace = Workspace(site.folder, site.url)
         (workspace.root / "__main__.py").write_text(f"COUNT = {site.count}\n{program}")
         up = ("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--color=never")
-        environment = {**workspace.environment, "PYTHONPATH": str(ROOT)}
-        return lambda _phase: [Command(up, workspace.root, environment)]
+        return lambda _phase: [Command(up, workspace.root, workspace.environment)]
 
     return prepare
 

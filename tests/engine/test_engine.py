@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine import EngineError, build, ensure, tool_path
+from tests.workspace import ROOT
 
 PROVIDER = """
 import pulumi.dynamic as dynamic
@@ -66,10 +67,10 @@ def program(tmp_path, monkeypatch):
     environment = {
         **os.environ,
         "PATH": os.pathsep.join(path),
-        "PYTHONPATH": str(installed),
+        # An editable package of this checkout has its pulumi-plugin.json here.
+        "PYTHONPATH": os.pathsep.join([str(installed), str(ROOT)]),
         "PULUMI_BACKEND_URL": state.as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": "open",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_HOME": str(tmp_path / "home"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """An emulator for each worker, as new for each test; a real engine's workspace, searched for tokens in
-clear when its test ends.
+clear when its test ends. No test may try to reach the internet.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import socketserver
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +32,37 @@ def emulator(_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     _emulator.reset()
     monkeypatch.setenv("ECHOVALUE_BASE_URL", _emulator.url)
     return _emulator
+
+
+@pytest.fixture(scope="session")
+def _asked_for() -> Iterator[list[str]]:
+    """Note what is asked of a proxy that connects to nowhere: such as the download of a plugin."""
+    asked: list[str] = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            asked.append(self.rfile.readline().decode(errors="replace").strip())
+
+    with (
+        socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as proxy,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            patch.setenv(name, f"http://127.0.0.1:{proxy.server_address[1]}")
+        for name in ("NO_PROXY", "no_proxy"):
+            patch.setenv(name, "127.0.0.1")  # the program, the engine and the provider talk to each other
+        yield asked
+        proxy.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _no_downloads(_asked_for: list[str]) -> Iterator[None]:
+    """Fail where a test made something reach for the internet."""
+    yield
+    asked = _asked_for.copy()
+    _asked_for.clear()
+    assert asked == []
 
 
 @pytest.fixture(scope="session")

@@ -65,9 +65,22 @@ def test_a_stack_of_version_0_1_0(workspace: Workspace, emulator: Emulator) -> N
     assert stack.preview(expect_no_changes=True).change_summary == {"same": 3}
     stack.up(expect_no_changes=True)
     assert emulator.stats()["total"] == 0
+    # Nothing says that this is its service: a 401 of it drops nothing.
+    emulator.forget(before["hash"])
+    run = workspace.refresh(fails=True)
+    assert "neither the program nor the stack's config says that this service minted it" in run.text
+    emulator.register(before["token"])
+    emulator.reset_stats()
     stack.refresh(expect_no_changes=True)
     assert emulator.stats()["requests"] == {"GET /recharge": 2}
     assert workspace.outputs() == before
+    assert {token["outputs"]["service"] for token in workspace.tokens().values()} == {emulator.url}
+    # From now on it is known.
+    stack.up(expect_no_changes=True)
+    emulator.forget(before["hash"])
+    workspace.refresh()
+    assert workspace.tokens() == {}
+    emulator.register(before["token"])  # for the search of the state, the history and the backups
 
 
 def test_an_inline_program(workspace: Workspace, emulator: Emulator) -> None:

@@ -112,6 +112,23 @@ def test_adopting(workspace: Workspace, emulator: Emulator, given: str) -> None:
     workspace.pulumi("preview", "--expect-no-changes")
 
 
+def test_adopting_is_done_once(workspace: Workspace, emulator: Emulator) -> None:
+    emulator.register(GIVEN, wallet=1_000_000)
+    without = 'pulumi.export("hash", echovalue.Token("app").hash)'
+    for program in (ADOPTED, without, ADOPTED):
+        workspace.program(program)
+        workspace.up()
+        assert workspace.tokens()["app"]["id"] == GIVEN_HASH
+        workspace.pulumi("preview", "--expect-no-changes")
+    assert emulator.stats()["requests"] == {"GET /recharge": 1}
+    # While it is named, other keepers are an update; then they rotate again.
+    workspace.program(ADOPTED.replace(")", ', keepers={"release": "1"})'))
+    assert "1 updated" in workspace.up().out
+    assert workspace.tokens()["app"]["id"] == GIVEN_HASH
+    workspace.program('echovalue.Token("app", keepers={"release": "2"})')
+    assert "1 replaced" in workspace.up().out
+
+
 def test_a_dead_token_is_not_adopted(workspace: Workspace, emulator: Emulator) -> None:
     emulator.forget(emulator.register(GIVEN))
     emulator.register("0" * 32)
@@ -131,7 +148,7 @@ def test_inputs_that_cannot_be_meant(workspace: Workspace, emulator: Emulator) -
         ' base_url="https://user:open@example.com")'
     )
     run = workspace.pulumi("preview", fails=True)
-    assert "existing_token: What was given as a token is none" in run.text
+    assert "existing_token: That is not a token" in run.text
     assert "base_url is refused: it must hold no user name or password" in run.text
     assert "no string is the value of: n" in run.text
     assert "user:open" not in run.text
@@ -159,23 +176,31 @@ def test_refresh_believes_only_a_401(workspace: Workspace, emulator: Emulator) -
 
 
 def test_a_service_that_is_down(workspace: Workspace, emulator: Emulator) -> None:
-    workspace.program(ONE)
+    workspace.program(ONE + 'pulumi.export("credits", echovalue.get_wallet(token, required=False).wallet)')
     workspace.up()
-    outputs = workspace.outputs()
-    # Another base URL keeps the token, and asks for nothing.
-    workspace.program(
-        'pulumi.export("hash", echovalue.Token("app", keepers={"release": "1"}, base_url="http://127.0.0.1:9").hash)'
-    )
-    emulator.reset_stats()
-    assert "1 updated" in workspace.up().out
-    assert emulator.stats()["total"] == 0
-    assert workspace.outputs()["hash"] == outputs["hash"]
-    run = workspace.refresh(fails=True)
-    assert "TokenError: The connection was refused. Nothing was changed." in run.text
-    assert workspace.tokens()["app"]["id"] == outputs["hash"]
-    run = workspace.destroy()
-    assert f"{outputs['hash']} leaves the stack and stays valid, with a balance that could not" in run.text
+    hash_ = workspace.outputs()["hash"]
+    emulator.stop()
+    try:
+        run = workspace.refresh(fails=True)
+        assert "TokenError: The connection was refused. Nothing was changed." in run.text
+        assert workspace.tokens()["app"]["id"] == hash_
+        run = workspace.pulumi("destroy", "--run-program", "--yes", "--skip-preview")
+    finally:
+        emulator.start()
+    assert "warning: The program goes on without what it asked about a token. The connection" in run.text
+    assert f"{hash_} leaves the stack and stays valid, with a balance that could not" in run.text
     assert workspace.tokens() == {}
+
+
+def test_a_token_that_is_dead(workspace: Workspace, emulator: Emulator) -> None:
+    workspace.program(ONE + 'pulumi.export("credits", echovalue.get_wallet(token).wallet)')
+    workspace.up()
+    emulator.forget(workspace.outputs()["hash"])
+    run = workspace.up(fails=True)
+    assert "`pulumi refresh` lets it go, and the next `pulumi up` mints another" in run.text
+    workspace.refresh()
+    workspace.up()
+    assert emulator.stats()["mints"] == 2
 
 
 def test_the_stacks_config_names_the_service(workspace: Workspace, emulator: Emulator) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +18,7 @@ from pulumi_echovalue.connection import client_of
 from tests.emulator.client import Emulator
 
 GIVEN = "feedfacefeedfacefeedfacefeedface"
+GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
 
 
 class Mocks(pulumi.runtime.Mocks):
@@ -24,10 +26,11 @@ class Mocks(pulumi.runtime.Mocks):
 
     def __init__(self) -> None:
         self.seen: list[pulumi.runtime.MockResourceArgs] = []
+        self.outputs: dict[str, str] = {}
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         self.seen.append(args)
-        return "the-hash", {**args.inputs, "token": GIVEN, "hash": "the-hash"}
+        return "the-hash", {**args.inputs, "token": GIVEN, "hash": "the-hash", **self.outputs}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
         return {}
@@ -106,6 +109,39 @@ def test_what_the_service_refuses_ends_the_program(mocks: Mocks, emulator: Emula
     with pytest.raises(pulumi.RunError, match="HTTP 401") as caught:
         value(lambda: echovalue.get_recharge_link(GIVEN))
     assert GIVEN not in str(caught.value)
+
+
+def test_a_token_is_asked_about_at_its_own_service(mocks: Mocks, emulator: Emulator) -> None:
+    emulator.register(GIVEN, wallet=42)
+    mocks.outputs = {"service": emulator.url}
+    pulumi.runtime.set_config("echovalue:baseUrl", "https://elsewhere.example")
+    wallet, _, secret = value(lambda: echovalue.get_wallet(echovalue.Token("app"), details=False))
+    assert (wallet.wallet, secret) == (42, True)
+    assert value(lambda: echovalue.get_recharge_link(echovalue.Token("app")))[0].startswith("https://buy")
+    # A stack of version 0.1.0 does not know its service: what the program gave counts.
+    mocks.outputs = {}
+    wallet, *_ = value(
+        lambda: echovalue.get_wallet(echovalue.Token("app", base_url=emulator.url), details=False)
+    )
+    assert wallet.wallet == 42
+    with pytest.raises(InvalidInputError, match="at its own service"):
+        value(lambda: echovalue.get_wallet(echovalue.Token("app"), base_url=emulator.url))
+
+
+def test_what_is_not_required_lets_the_program_go_on(
+    mocks: Mocks, emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    emulator.fault("GET /recharge", "status", status=401, body=GIVEN, times=2)
+    wallet, *_ = value(lambda: echovalue.get_wallet(GIVEN, details=False, required=False))
+    assert wallet == echovalue.Wallet(None, None, GIVEN_HASH, None)
+    assert value(lambda: echovalue.get_recharge_link(GIVEN, required=False)) == (None, True, True)
+    assert caplog.text.count("The program goes on without what it asked about a token") == 2
+    assert "`pulumi refresh` lets it go" in caplog.text
+    assert GIVEN not in caplog.text
+    with pytest.raises(
+        pulumi.RunError, match="That is not a token"
+    ):  # is a mistake whatever the service says
+        value(lambda: echovalue.get_wallet("short", required=False))
 
 
 def test_the_base_url_of_the_functions(mocks: Mocks, emulator: Emulator) -> None:

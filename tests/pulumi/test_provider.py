@@ -14,13 +14,14 @@ from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.output import UNKNOWN
 
-from pulumi_echovalue import provider
+from pulumi_echovalue import lifecycle
 from pulumi_echovalue.provider import TokenError, TokenProvider
 from tests.emulator.client import Emulator
 
 GIVEN = "feedfacefeedfacefeedfacefeedface"
 GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
-KEPT = {"token": GIVEN, "hash": GIVEN_HASH, "keepers": {"a": "1"}}
+KEPT = {"token": GIVEN, "hash": GIVEN_HASH, "keepers": {"a": "1"}}  # as version 0.1.0 wrote it
+ELSEWHERE = "https://elsewhere.example"
 
 # What the state of version 0.1.0 holds. It never changes: see the provider's module.
 PICKLE = "gASVMgAAAAAAAACMGXB1bHVtaV9lY2hvdmFsdWUucHJvdmlkZXKUjA1Ub2tlblByb3ZpZGVylJOUKYGULg=="
@@ -33,6 +34,13 @@ def token_provider(emulator: Emulator) -> TokenProvider:
     made = TokenProvider()
     made.configure(ConfigureRequest(Config({}, "shop")))
     return made
+
+
+def value(output: dict[str, Any]) -> str:
+    """Return the value that carries the engine's mark of a secret."""
+    assert output.keys() == {"4dabf18193072939515e22adb298388d", "value"}
+    assert output["4dabf18193072939515e22adb298388d"] == "1b47061264138c4ac30d75fd1eb44270"
+    return output["value"]
 
 
 def failure(call: Any, *arguments: Any) -> str:
@@ -53,8 +61,9 @@ def test_the_state_refers_to_the_provider_by_name_alone() -> None:
 def test_create_mints(token_provider: TokenProvider, emulator: Emulator) -> None:
     result = token_provider.create({"keepers": {"a": "1"}})
     assert result.outs
-    assert result.id == result.outs["hash"] == hashlib.sha256(result.outs["token"].encode()).hexdigest()
-    assert result.outs["keepers"] == {"a": "1"}
+    token = value(result.outs["token"])
+    assert result.id == result.outs["hash"] == hashlib.sha256(token.encode()).hexdigest()
+    assert (result.outs["keepers"], result.outs["service"]) == ({"a": "1"}, emulator.url)
     assert emulator.stats()["requests"] == {"POST /token": 1}
 
 
@@ -70,10 +79,9 @@ def test_nothing_follows_a_mint_that_can_fail(token_provider: TokenProvider, emu
 def test_create_adopts_what_is_proven(token_provider: TokenProvider, emulator: Emulator, wallet: int) -> None:
     emulator.register(GIVEN, wallet)
     result = token_provider.create({"existing_token": GIVEN})
-    assert (result.id, result.outs) == (
-        GIVEN_HASH,
-        {"existing_token": GIVEN, "token": GIVEN, "hash": GIVEN_HASH},
-    )
+    assert result.outs
+    assert value(result.outs.pop("token")) == GIVEN
+    assert (result.id, result.outs) == (GIVEN_HASH, {"hash": GIVEN_HASH, "service": emulator.url})
     assert emulator.stats()["requests"] == {"GET /recharge": 1}
 
 
@@ -93,14 +101,17 @@ def test_a_mint_in_doubt_is_not_repeated(token_provider: TokenProvider, emulator
 
 def test_read(token_provider: TokenProvider, emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     emulator.register(GIVEN, wallet=0)
-    result = token_provider.read(GIVEN_HASH, KEPT)
-    assert (result.id, result.outs) == (GIVEN_HASH, KEPT)
+    kept = {**KEPT, "service": emulator.url}
+    result = token_provider.read(GIVEN_HASH, kept)
+    assert result.outs
+    assert value(result.outs["token"]) == GIVEN
+    assert (result.id, {**result.outs, "token": GIVEN}) == (GIVEN_HASH, kept)
     for status in (400, 403, 404):
         emulator.fault("GET /recharge", "status", status=status)
-        assert f"HTTP {status}" in failure(token_provider.read, GIVEN_HASH, KEPT)
+        assert f"HTTP {status}" in failure(token_provider.read, GIVEN_HASH, kept)
     assert capsys.readouterr().err == ""
     emulator.forget(GIVEN_HASH)
-    result = token_provider.read(GIVEN_HASH, KEPT)
+    result = token_provider.read(GIVEN_HASH, kept)
     assert (result.id, result.outs) == ("", {})
     warning = capsys.readouterr().err
     assert warning.startswith("warning: ")
@@ -108,33 +119,43 @@ def test_read(token_provider: TokenProvider, emulator: Emulator, capsys: pytest.
     assert GIVEN not in warning
 
 
+def test_a_hint_is_of_pulumi(token_provider: TokenProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECHOVALUE_BASE_URL", "http://127.0.0.1:9")
+    text = failure(token_provider.read, GIVEN_HASH, KEPT)
+    assert "the stack's config echovalue:baseUrl, else from ECHOVALUE_BASE_URL" in text
+
+
 @pytest.mark.parametrize(
     ("change", "changes", "replaces"),
     [
         ({}, False, []),
         ({"__provider": "another"}, False, []),
-        ({"token": None, "hash": None}, False, []),
+        ({"token": None, "hash": None, "service": None}, False, []),
         ({"keepers": {"a": "2"}}, True, ["keepers"]),
         ({"keepers": {"a": UNKNOWN}}, True, ["keepers"]),
         ({"keepers": UNKNOWN}, True, ["keepers"]),
         ({"keepers": None}, True, ["keepers"]),
+        ({"existing_token": GIVEN}, False, []),
+        ({"existing_token": GIVEN, "keepers": {"a": "2"}}, True, []),
         ({"existing_token": "another-token"}, True, ["existing_token"]),
         ({"existing_token": UNKNOWN}, True, ["existing_token"]),
-        ({"keepers": {}, "existing_token": GIVEN}, True, ["existing_token", "keepers"]),
-        ({"base_url": "https://example.com"}, True, []),
+        ({"keepers": {}, "existing_token": "another-token"}, True, ["existing_token", "keepers"]),
+        ({"base_url": ELSEWHERE}, True, []),
         ({"base_url": UNKNOWN}, True, []),
         ({"base_url": ""}, False, []),
     ],
 )
+@pytest.mark.parametrize("remembered", [True, False], ids=["of-now", "of-0.1.0"])
 def test_diff(
     token_provider: TokenProvider,
     emulator: Emulator,
     change: dict[str, Any],
     changes: bool,
     replaces: list[str],
+    remembered: bool,
 ) -> None:
-    news = {"keepers": {"a": "1"}, **change}
-    result = token_provider.diff(GIVEN_HASH, KEPT, news)
+    kept = {**KEPT, "service": emulator.url} if remembered else KEPT
+    result = token_provider.diff(GIVEN_HASH, kept, {"keepers": {"a": "1"}, **change})
     assert (result.changes, result.replaces, result.delete_before_replace) == (changes, replaces, False)
     assert emulator.stats()["total"] == 0
 
@@ -145,9 +166,17 @@ def test_no_keepers_are_as_empty_ones(token_provider: TokenProvider) -> None:
     assert token_provider.diff(GIVEN_HASH, {**kept, "keepers": {}}, {}).changes is False
 
 
+def test_an_adopted_token_stays_without_the_argument(token_provider: TokenProvider) -> None:
+    kept = {**KEPT, "existing_token": GIVEN}
+    assert token_provider.diff(GIVEN_HASH, kept, {"keepers": {"a": "1"}}).changes is False
+
+
 def test_update_keeps_the_token(token_provider: TokenProvider, emulator: Emulator) -> None:
-    news = {"keepers": {"a": "1"}, "base_url": "https://example.com"}
-    assert token_provider.update(GIVEN_HASH, KEPT, news).outs == {**KEPT, **news}
+    news = {"keepers": {"a": "2"}, "existing_token": GIVEN}
+    outs = token_provider.update(GIVEN_HASH, {**KEPT, "service": ELSEWHERE}, news).outs
+    assert outs
+    assert value(outs.pop("token")) == GIVEN
+    assert outs == {"keepers": {"a": "2"}, "hash": GIVEN_HASH, "service": ELSEWHERE}
     assert emulator.stats()["total"] == 0
 
 
@@ -169,7 +198,7 @@ def test_delete_warns_and_succeeds(
     fault: dict[str, Any] | None,
     told: str,
 ) -> None:
-    monkeypatch.setattr(provider, "_DELETE_TIMEOUT", 0.3)
+    monkeypatch.setattr(lifecycle, "_DELETE_TIMEOUT", 0.3)
     emulator.register(GIVEN, wallet=42)
     if fault:
         emulator.fault("*", times=0, **fault)
@@ -188,10 +217,10 @@ def test_delete_succeeds_with_any_state(token_provider: TokenProvider, props: di
 @pytest.mark.parametrize(
     ("news", "told"),
     [
-        ({"existing_token": "short"}, "existing_token: What was given as a token is none"),
-        ({"existing_token": GIVEN + "\n"}, "existing_token: What was given as a token is none"),
-        ({"existing_token": ""}, "existing_token: What was given as a token is none"),
-        ({"existing_token": 12345678901.0}, "existing_token: What was given as a token is none"),
+        ({"existing_token": "short"}, "existing_token: That is not a token"),
+        ({"existing_token": GIVEN + "\n" + GIVEN}, "existing_token: That is not a token"),
+        ({"existing_token": ""}, "existing_token: That is not a token"),
+        ({"existing_token": 12345678901.0}, "existing_token: That is not a token"),
         ({"base_url": "http://example.com"}, "base_url: base_url is refused: plain http"),
         ({"keepers": {"a": 1.0}}, "keepers: keepers must map strings to strings"),
         ({"keepers": {"a": None}}, "keepers: keepers must map strings to strings"),
@@ -211,7 +240,7 @@ def test_check_refuses(token_provider: TokenProvider, news: dict[str, Any], told
     "news",
     [
         {},
-        {"existing_token": GIVEN, "keepers": {"a": "1"}, "base_url": "https://example.com"},
+        {"keepers": {"a": "1"}, "base_url": "https://example.com"},
         {"existing_token": UNKNOWN, "keepers": UNKNOWN, "base_url": UNKNOWN},
         {"keepers": {"a": UNKNOWN}},
     ],
@@ -222,18 +251,10 @@ def test_check_lets_pass(token_provider: TokenProvider, emulator: Emulator, news
     assert emulator.stats()["total"] == 0
 
 
-def test_where_the_base_url_comes_from(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    def url(given: str | None, configured: str | None) -> str:
-        made = TokenProvider()
-        config = {} if configured is None else {"echovalue:baseUrl": configured}
-        made.configure(ConfigureRequest(Config(config, "shop")))
-        return made._client({"base_url": given}).base_url
-
-    assert url("https://given.example", "https://config.example") == "https://given.example"
-    assert url(None, "https://config.example") == "https://config.example"
-    assert url(None, None) == emulator.url
-    monkeypatch.delenv("ECHOVALUE_BASE_URL")
-    assert url(None, None) == "https://api.echovalue.dev"
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_check_marks_what_is_adopted_as_a_secret(token_provider: TokenProvider, end: str) -> None:
+    inputs = token_provider.check({}, {"existing_token": GIVEN + end}).inputs
+    assert value(inputs["existing_token"]) == GIVEN
 
 
 def test_a_fault_of_ours_shows_nothing_of_its_text(
@@ -242,5 +263,5 @@ def test_a_fault_of_ours_shows_nothing_of_its_text(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError(GIVEN)
 
-    monkeypatch.setattr(provider, "provision", broken)
+    monkeypatch.setattr(lifecycle, "provision", broken)
     assert "RuntimeError in create: a fault of pulumi-echovalue" in failure(token_provider.create, {})

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.engine import tool_path
+from tests.workspace import ROOT
 
 PASSPHRASE = "correct horse"
 PROJECT = "shop"
@@ -79,10 +80,12 @@ class Workspace:
             "ECHOVALUE_BASE_URL": self.base_url,
             "PULUMI_BACKEND_URL": self.state_folder.as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_HOME": str(self.folder / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_STACK": self.stack,
+            # The language host looks for pulumi-plugin.json beside a package's metadata: of a checkout
+            # that is installed as editable, they are here.
+            **({"PYTHONPATH": str(ROOT)} if self.python == sys.executable else {}),
         }
 
     def program(self, text: str) -> None:

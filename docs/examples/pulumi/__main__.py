@@ -6,9 +6,9 @@ import pulumi
 import pulumi_echovalue as echovalue
 
 token = echovalue.Token("app")
-wallet = echovalue.get_wallet(token.token, details=False)  # the free reading
+wallet = echovalue.get_wallet(token, details=False)  # the free reading
 
 pulumi.export("token", token.token)  # secret
 pulumi.export("hash", token.hash)
 pulumi.export("credits", pulumi.Output.unsecret(wallet.wallet))  # a balance is no secret
-pulumi.export("recharge", echovalue.get_recharge_link(token.token))  # secret
+pulumi.export("recharge", echovalue.get_recharge_link(token))  # secret

@@ -9,13 +9,16 @@ import pulumi_echovalue as echovalue
 
 release: pulumi.Output[str] = pulumi.Config().require_secret("release")
 token = echovalue.Token("app", existing_token=release, keepers={"a": "1", "b": release}, base_url=None)
-wallet = echovalue.get_wallet(token.token, details=False)
+wallet = echovalue.get_wallet(token, details=False)
 
 assert_type(token.token, pulumi.Output[str])
 assert_type(token.hash, pulumi.Output[str])
+assert_type(token.service, pulumi.Output[str])
 assert_type(wallet, pulumi.Output[echovalue.Wallet])
 assert_type(wallet.apply(lambda found: found.wallet), pulumi.Output[int | None])
+assert_type(echovalue.get_wallet(token.token, required=False), pulumi.Output[echovalue.Wallet])
 assert_type(echovalue.get_recharge_link("some-token", 3), pulumi.Output[str])
+assert_type(echovalue.get_recharge_link(token, required=False), pulumi.Output[str | None])
 assert_type(echovalue.__version__, str)
 
 # A check that finds nothing wrong here would complain of the comments.

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A token is a secret by its provider: no option of a program or a transformation uncovers it.
+
+That none stands in clear is checked at the end of each, by the fixture.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.emulator.client import Emulator
+from tests.pulumi.workspace import Workspace
+
+GIVEN = "feedfacefeedfacefeedfacefeedface"
+# Options of its own, and the input that was a secret as plain text.
+TRANSFORMATION = f"""
+def transformed(args):
+    given = {{"existing_token": "{GIVEN}"}} if args.props["existing_token"] else {{}}
+    return pulumi.ResourceTransformationResult({{**args.props, **given}}, pulumi.ResourceOptions(protect=False))
+
+pulumi.runtime.register_stack_transformation(transformed)
+"""
+PROGRAM = f"""
+pulumi.export("minted", echovalue.Token("minted", keepers={{"a": "1"}}).token)
+pulumi.export("adopted", echovalue.Token("adopted", existing_token="{GIVEN}").token)
+"""
+
+
+def test_a_transformation_does_not_uncover_a_token(workspace: Workspace, emulator: Emulator) -> None:
+    emulator.register(GIVEN)
+    workspace.program(TRANSFORMATION + PROGRAM)
+    workspace.pulumi("preview", "--diff")
+    workspace.up("--diff")
+    workspace.refresh("--diff")
+    workspace.program(TRANSFORMATION + PROGRAM.replace('"1"', '"2"'))
+    workspace.up("--json")
+    workspace.pulumi("stack", "export")
+    shown = json.loads(workspace.pulumi("stack", "output", "--json").out)
+    assert set(shown.values()) == {"[secret]"}
+
+
+@pytest.mark.parametrize("by", ["up", "refresh"])
+def test_a_state_in_clear_is_mended(workspace: Workspace, emulator: Emulator, by: str) -> None:
+    workspace.program(PROGRAM)
+    emulator.register(GIVEN)
+    workspace.up()
+    hash_ = workspace.tokens()["minted"]["id"]
+    uncover(workspace)
+    assert isinstance(workspace.tokens()["minted"]["outputs"]["token"], str)
+    if by == "refresh":
+        workspace.program(TRANSFORMATION + PROGRAM)
+        assert (
+            "The token of 'minted' stands in clear in the stack's state: run `pulumi refresh`"
+            in workspace.up().text
+        )
+        workspace.refresh()
+    else:
+        workspace.up()
+    assert isinstance(workspace.tokens()["minted"]["outputs"]["token"], dict)
+    assert "in clear" not in workspace.up().text
+    emulator.forget(hash_)  # it stands in the history in clear, as the warning says
+
+
+def uncover(workspace: Workspace) -> None:
+    """Make the state what version 0.1.0 wrote under a transformation: the minted token in clear."""
+    exported = json.loads(workspace.pulumi("stack", "export", "--show-secrets").out)
+    for resource in exported["deployment"]["resources"]:
+        if resource["urn"].endswith("::minted"):
+            resource["outputs"]["token"] = json.loads(resource["outputs"]["token"]["plaintext"])
+            del resource["outputs"]["service"], resource["additionalSecretOutputs"]
+    file = workspace.root / "exported.json"
+    file.write_text(json.dumps(exported))
+    workspace.pulumi("stack", "import", "--file", str(file))
+    file.unlink()

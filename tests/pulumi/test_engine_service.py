@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Two services, and a stack whose token is of the first: another one never drops, mints or gets a token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.emulator.client import Emulator
+from tests.pulumi.workspace import Workspace
+
+ONE = """
+token = echovalue.Token("app", keepers={"release": "1"})
+pulumi.export("token", token.token)
+pulumi.export("wallet", echovalue.get_wallet(token, details=False))
+"""
+
+
+@pytest.fixture
+def other(emulator: Emulator) -> Iterator[Emulator]:
+    """Another service, that knows no token of the first."""
+    with Emulator() as other:
+        yield other
+
+
+@pytest.fixture
+def hash_(workspace: Workspace, emulator: Emulator) -> str:
+    """The token of the stack, minted at the first service, which the environment said."""
+    workspace.program(ONE)
+    workspace.up()
+    emulator.reset_stats()
+    kept = workspace.tokens()["app"]
+    assert kept["outputs"]["service"] == emulator.url
+    assert "service" not in kept["inputs"]
+    return kept["id"]
+
+
+def test_another_service_of_the_environment(
+    workspace: Workspace, emulator: Emulator, other: Emulator, hash_: str
+) -> None:
+    workspace.base_url = other.url
+    workspace.pulumi("preview", "--expect-no-changes")
+    workspace.up("--expect-no-changes")
+    workspace.up("--refresh", "--expect-no-changes")
+    workspace.refresh("--expect-no-changes")
+    assert workspace.outputs()["wallet"]["wallet"] == 100  # of the first
+    workspace.program(ONE.replace('"1"', '"2"'))
+    for command in (workspace.up, lambda **options: workspace.pulumi("preview", **options)):
+        run = command(fails=True)
+        assert f"The token with hash {hash_} is of {emulator.url}, and would be replaced" in run.text
+    assert workspace.tokens()["app"]["id"] == hash_
+    assert f"{hash_} leaves the stack and stays valid, with 100 credits" in workspace.destroy().text
+    assert other.stats()["total"] == 0
+    assert emulator.stats()["mints"] == 0
+
+
+@pytest.mark.parametrize("by", ["config", "argument"])
+def test_another_service_that_is_named(
+    workspace: Workspace, emulator: Emulator, other: Emulator, hash_: str, by: str
+) -> None:
+    if by == "config":
+        workspace.pulumi("config", "set", "echovalue:baseUrl", other.url)
+    else:
+        workspace.program(ONE.replace('"app", ', f'"app", base_url="{other.url}", '))
+    told = f"EchoValue at {other.url} does not know the token with hash {hash_} (HTTP 401)"
+    for arguments in ([], ["--refresh"]):
+        assert told in workspace.up(*arguments, fails=True).text
+    kept = workspace.tokens()["app"]
+    assert (kept["id"], kept["outputs"]["service"]) == (hash_, emulator.url)
+    # Once it knows the token, it is the token's own.
+    other.register(workspace.outputs()["token"], wallet=7)
+    workspace.up()
+    kept = workspace.tokens()["app"]
+    assert (kept["id"], kept["outputs"]["service"]) == (hash_, other.url)
+    assert workspace.outputs()["wallet"]["wallet"] == 7
+    workspace.up("--expect-no-changes")
+    assert (emulator.stats()["mints"], other.stats()["mints"]) == (0, 0)
+
+
+def test_a_rotation_at_another_service(workspace: Workspace, other: Emulator, hash_: str) -> None:
+    workspace.pulumi("config", "set", "echovalue:baseUrl", other.url)
+    workspace.program(ONE.replace('"1"', '"2"'))
+    run = workspace.up()
+    kept = workspace.tokens()["app"]
+    assert kept["outputs"]["service"] == other.url
+    assert f"{hash_} leaves the stack and stays valid, with 100 credits" in run.text  # said by the first
+    assert other.stats()["mints"] == 1
+
+
+def test_a_token_that_its_own_service_lost(
+    workspace: Workspace, emulator: Emulator, other: Emulator, hash_: str
+) -> None:
+    workspace.base_url = other.url
+    emulator.forget(hash_)
+    assert f"EchoValue at {emulator.url} does not know" in workspace.refresh().text
+    assert workspace.tokens() == {}
+    assert other.stats()["total"] == 0

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The decisions that both providers share, about two services: the token's own and another."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import pytest
+
+from pulumi_echovalue import lifecycle
+from pulumi_echovalue._core.errors import InvalidInputError, StoredTokenUnknownError
+from pulumi_echovalue.connection import Service, find_service
+from pulumi_echovalue.lifecycle import Changes, Kept
+from tests.emulator.client import Emulator
+
+GIVEN = "feedfacefeedfacefeedfacefeedface"
+GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
+ELSEWHERE = "https://elsewhere.example"
+ASKED = {"GET /recharge": 1}
+
+
+@pytest.fixture
+def known(emulator: Emulator) -> Iterator[None]:
+    """Let the emulator know the token."""
+    emulator.register(GIVEN)
+    yield
+    emulator.forget(GIVEN_HASH)
+
+
+def test_where_the_service_comes_from(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find_service("https://given.example/", ELSEWHERE) == Service("https://given.example", named=True)
+    assert find_service(None, ELSEWHERE) == Service(ELSEWHERE, named=True)
+    assert find_service(None, None) == Service(emulator.url, named=False)
+    monkeypatch.delenv("ECHOVALUE_BASE_URL")
+    assert find_service(None, None) == Service("https://api.echovalue.dev", named=False)
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.usefixtures("known")
+def test_its_own_service_is_asked(emulator: Emulator, named: bool) -> None:
+    meant = Service(emulator.url, named)
+    kept = Kept(GIVEN, emulator.url)
+    assert lifecycle.refresh(kept, meant) == kept
+    assert lifecycle.refresh(Kept(GIVEN, None), meant) == kept  # which is written down
+    assert lifecycle.refresh(kept, Service(ELSEWHERE, named=False)) == kept
+    assert emulator.stats()["requests"] == {"GET /recharge": 3}
+
+
+@pytest.mark.parametrize(
+    ("remembered", "named", "gone"),
+    [(True, True, True), (True, False, True), (False, True, True), (False, False, False)],
+)
+def test_who_may_let_a_token_go(emulator: Emulator, remembered: bool, named: bool, gone: bool) -> None:
+    kept = Kept(GIVEN, emulator.url if remembered else None)
+    meant = Service(emulator.url, named)
+    if gone:
+        assert lifecycle.refresh(kept, meant) is None
+        assert GIVEN not in lifecycle.gone(kept, meant)
+    else:
+        with pytest.raises(StoredTokenUnknownError, match="left as it is") as caught:
+            lifecycle.refresh(kept, meant)
+        assert f"pulumi config set echovalue:baseUrl {emulator.url}" in str(caught.value)
+    assert emulator.stats()["requests"] == ASKED
+
+
+@pytest.mark.parametrize("service", [ELSEWHERE, None])
+@pytest.mark.usefixtures("known")
+def test_a_named_service_that_knows_the_token_becomes_its_own(
+    emulator: Emulator, service: str | None
+) -> None:
+    meant = Service(emulator.url, named=True)
+    for become in (lifecycle.move, lifecycle.refresh):
+        assert become(Kept(GIVEN, service), meant) == Kept(GIVEN, emulator.url)
+
+
+def test_a_named_service_that_does_not_know_the_token_is_an_error(emulator: Emulator) -> None:
+    for become in (lifecycle.move, lifecycle.refresh):
+        with pytest.raises(StoredTokenUnknownError, match="left as it is") as caught:
+            become(Kept(GIVEN, ELSEWHERE), Service(emulator.url, named=True))
+        assert ELSEWHERE in str(caught.value)
+        assert GIVEN not in str(caught.value)
+    assert emulator.stats()["mints"] == 0
+
+
+def test_an_unnamed_service_is_not_asked(emulator: Emulator) -> None:
+    kept = Kept(GIVEN, ELSEWHERE)
+    assert lifecycle.move(kept, Service(emulator.url, named=False)) == kept
+    assert emulator.stats()["total"] == 0
+
+
+def test_a_replacement_needs_a_service_that_is_named() -> None:
+    kept = Kept(GIVEN, "https://own.example")
+    rotates = ({"a": "1"}, {"a": "2"})
+    for existing_token in (None, "another-token"):
+        with pytest.raises(InvalidInputError, match=r"is of https://own\.example, and would be") as caught:
+            lifecycle.compare(kept, Service(ELSEWHERE, named=False), existing_token, rotates)
+        assert "Nothing was changed" in str(caught.value)
+    named = Service(ELSEWHERE, named=True)
+    assert lifecycle.compare(kept, named, None, rotates) == Changes(("keepers",), update=True)
+    own = Service("https://own.example", named=False)
+    assert lifecycle.compare(kept, own, None, rotates) == Changes(("keepers",), update=False)
+
+
+def test_a_named_service_is_a_change_and_an_unnamed_one_is_not() -> None:
+    kept = Kept(GIVEN, "https://own.example")
+    for existing_token in (None, GIVEN):
+        for named in (True, False):
+            changes = lifecycle.compare(kept, Service(ELSEWHERE, named), existing_token, (None, {}))
+            assert changes == Changes(update=named)
+
+
+def test_the_farewell_asks_the_tokens_own_service(emulator: Emulator) -> None:
+    assert "is unknown to" in lifecycle.farewell(GIVEN_HASH, GIVEN, lambda: emulator.url)
+    assert emulator.stats()["requests"] == ASKED
