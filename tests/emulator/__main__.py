@@ -34,6 +34,13 @@ def main() -> None:
     )
     parser.add_argument("--no-balance-headers", action="store_true", help="send neither x-balance nor x-cost")
     parser.add_argument("--latency", type=float, default=0, help="seconds before each call")
+    parser.add_argument(
+        "--put",
+        choices=("replace", "merge"),
+        default="replace",
+        help="whether a setting that a PUT leaves out is cleared or kept (%(default)s)",
+    )
+    parser.add_argument("--webhook-ca", default="", help="CA certificates that alerts trust (the usual ones)")
     parser.add_argument("--exit-with-parent", action="store_true", help="stop at the end of standard input")
     parser.add_argument("--openapi", action="store_true", help="print the document and exit")
     options = parser.parse_args()
@@ -60,7 +67,13 @@ def main() -> None:
             database = os.path.join(stack.enter_context(scratch), "emulator.sqlite")
         with closing(Ledger(database)) as ledger:
             ledger.create()
-            ledger.set_options(options.links, not options.no_balance_headers, options.latency)
+            ledger.set_options(
+                options.links,
+                not options.no_balance_headers,
+                options.latency,
+                options.put,
+                options.webhook_ca,
+            )
         parent = sys.stdin.fileno() if options.exit_with_parent else None
         serve(listeners, database, ready, parent)
 

@@ -39,6 +39,8 @@ class Emulator:
         links: str = "hash",
         balance_headers: bool = True,
         latency: float = 0.0,
+        put: str = "replace",
+        webhook_ca: str | os.PathLike[str] = "",
         workers: int = 1,
         port: int = 0,
         python: str = sys.executable,
@@ -49,6 +51,7 @@ class Emulator:
             *(python, "-m", "tests.emulator", "--exit-with-parent"),
             *("--database", os.fspath(database or Path(scratch, "emulator.sqlite"))),
             *("--links", links, "--latency", str(latency), "--workers", str(workers)),
+            *("--put", put, "--webhook-ca", os.fspath(webhook_ca)),
             *(() if balance_headers else ("--no-balance-headers",)),
         ]
         self._process: subprocess.Popen[str] | None = None
@@ -135,6 +138,12 @@ class Emulator:
         """Return the service requests, in order; `status` is None where none was sent."""
         return self._control("GET", "/requests")
 
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return the low-balance alerts, in order: `token_hash`, `wallet`, `threshold`, `email`,
+        `webhook_host`; and the `status` that the webhook answered, or the `error`.
+        """
+        return self._control("GET", "/alerts")
+
     def tokens(self) -> list[dict[str, Any]]:
         """Return `hash`, `wallet` and `created` of every token."""
         return self._control("GET", "/tokens")
@@ -144,7 +153,7 @@ class Emulator:
     def reset(self) -> None:
         """Make it as new but for its tokens: no faults, default options, counters at zero."""
         self.clear_faults()
-        self.options(links="hash", balance_headers=True, latency=0)
+        self.options(links="hash", balance_headers=True, latency=0, put="replace", webhook_ca="")
         self.reset_stats()
 
     def fault(self, call: str, kind: str, **options: Any) -> None:
@@ -172,7 +181,7 @@ class Emulator:
         return answer["hash"]
 
     def options(self, **options: Any) -> None:
-        """Change `links`, `balance_headers` or `latency` until the next start."""
+        """Change `links`, `balance_headers`, `latency`, `put` or `webhook_ca` until the next start."""
         self._control("PUT", "/options", options)
 
     def _control(self, method: str, path: str, data: Any = None) -> Any:

@@ -26,6 +26,7 @@ def routes(ledger: Ledger) -> list[Route]:
         ("GET", "/stats", lambda *_: ledger.stats()),
         ("DELETE", "/stats", lambda *_: ledger.reset_stats()),
         ("GET", "/requests", lambda *_: ledger.requests()),
+        ("GET", "/alerts", lambda *_: ledger.alerts()),
         ("POST", "/faults", _add_faults),
         ("DELETE", "/faults", lambda *_: ledger.clear_faults()),
         ("GET", "/tokens", lambda *_: ledger.tokens()),

@@ -97,9 +97,15 @@ class Fault:
             )
         if self.kind in _REPLACING or real is None:
             status = self.status or (200 if self.kind == "body" else 503)
-            body = phrases.get(status, "") if self.body is None else self.body
-            return Response(body, status, self.headers, self.content_type)
+            return Response(self._content(status, real), status, self.headers, self.content_type)
         return real
+
+    def _content(self, status: int, real: Response | None) -> bytes:
+        if self.body is not None:
+            return self.body.encode("utf-8", "surrogateescape")  # "\udcff" is a byte that is no text
+        if real and status < 300:
+            return bytes(real.body)
+        return phrases.get(status, "").encode()
 
     async def deliver(self, response: Response, request: Request, send: Send) -> None:
         """Send `response` as far as the fault lets it through."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the emulator remembers, in SQLite: tokens, wallets, settings, requests, faults, options.
+"""What the emulator remembers, in SQLite: tokens, wallets, settings, alerts, requests, faults, options.
 
 A token is kept as its hash alone. The table of requests is both the service's log and the source
 of every statistic, so they cannot disagree; it is kept whole, which suits tests and benchmarks.
@@ -23,8 +23,19 @@ CREATE TABLE IF NOT EXISTS tokens (
     hash TEXT PRIMARY KEY,
     wallet INTEGER NOT NULL CHECK (typeof(wallet) = 'integer' AND wallet >= 0),
     created TEXT NOT NULL,
-    settings TEXT NOT NULL DEFAULT '{}'
+    settings TEXT NOT NULL DEFAULT '{}',
+    alerted INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS alerts (
+    id INTEGER PRIMARY KEY,
+    token_hash TEXT NOT NULL,
+    wallet INTEGER NOT NULL,
+    threshold INTEGER NOT NULL,
+    email TEXT,
+    webhook_host TEXT,
+    status INTEGER,
+    error TEXT
+);
 CREATE TABLE IF NOT EXISTS requests (
     id INTEGER PRIMARY KEY,
     timestamp TEXT NOT NULL,
@@ -36,8 +47,10 @@ CREATE TABLE IF NOT EXISTS requests (
     token_hash TEXT,
     connection INTEGER NOT NULL,
     status INTEGER,
+    endpoint TEXT,
+    status_code INTEGER,
     error TEXT,
-    milliseconds REAL NOT NULL,
+    milliseconds INTEGER NOT NULL,
     minted INTEGER NOT NULL,
     cost INTEGER NOT NULL,
     balance INTEGER
@@ -54,6 +67,8 @@ CREATE TABLE IF NOT EXISTS options (
     links TEXT NOT NULL DEFAULT 'hash' CHECK (links IN ('hash', 'token')),
     balance_headers INTEGER NOT NULL DEFAULT 1 CHECK (balance_headers IN (0, 1)),
     latency REAL NOT NULL DEFAULT 0 CHECK (typeof(latency) = 'real' AND latency >= 0),
+    put TEXT NOT NULL DEFAULT 'replace' CHECK (put IN ('replace', 'merge')),
+    webhook_ca TEXT NOT NULL DEFAULT '',
     counted_after INTEGER NOT NULL DEFAULT 0
 );
 INSERT INTO options DEFAULT VALUES;
@@ -62,9 +77,11 @@ DELETE FROM options WHERE rowid > 1;
 
 _RECORD = """
 INSERT INTO requests (timestamp, method, path, query, header_names, user_agent, token_hash,
-                      connection, status, error, milliseconds, minted, cost, balance)
+                      connection, status, endpoint, status_code, error, milliseconds, minted, cost,
+                      balance)
 VALUES (:timestamp, :method, :path, :query, :header_names, :user_agent, :token_hash,
-        :connection, :status, :error, :milliseconds, :minted, :cost, :balance)
+        :connection, :status, :endpoint, :status_code, :error, :milliseconds, :minted, :cost,
+        :balance)
 """
 
 
@@ -77,11 +94,18 @@ class Account(NamedTuple):
 
 
 class Options(NamedTuple):
-    """How the service behaves now; `faulty` says whether any fault waits."""
+    """How the service behaves now.
+
+    `put` is what becomes of a setting that a PUT leaves out: `replace` clears it, `merge` keeps it.
+    `webhook_ca` is a file of CA certificates that alerts trust, empty for the usual ones. `faulty`
+    says whether any fault waits.
+    """
 
     links: str
     balance_headers: bool
     latency: float
+    put: str
+    webhook_ca: str
     faulty: bool
 
 
@@ -100,6 +124,7 @@ class Ledger:
     """One connection to the database at `path`; each worker has its own."""
 
     def __init__(self, path: str) -> None:
+        self.path = path
         self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
         self._db.execute("PRAGMA synchronous = NORMAL")
 
@@ -167,21 +192,64 @@ class Ledger:
         """Return hash, wallet and created of every token."""
         return self._rows("SELECT hash, wallet, created FROM tokens ORDER BY created, hash")
 
+    # Alerts
+
+    def fell_low(self, digest: str, cost: int) -> Account | None:
+        """Return the account if a call of `cost` took it under its threshold and nobody was told.
+
+        From then on somebody is, until the balance is back.
+        """
+        *columns, told = self._db.execute(
+            "SELECT wallet, created, settings, alerted FROM tokens WHERE hash = ?", (digest,)
+        ).fetchone()
+        account = Account(*columns)
+        threshold = json.loads(account.settings).get("low_balance_threshold", 0)
+        low, was_low = account.wallet < threshold, account.wallet + cost < threshold
+        if low != told:
+            self._db.execute("UPDATE tokens SET alerted = ? WHERE hash = ?", (low, digest))
+        return account if low and not (told and was_low) else None
+
+    def add_alert(self, alert: dict[str, Any]) -> int:
+        """Write down an alert, a value for each column but the last two; return its id."""
+        added = self._db.execute(
+            "INSERT INTO alerts (token_hash, wallet, threshold, email, webhook_host)"
+            " VALUES (:token_hash, :wallet, :threshold, :email, :webhook_host)",
+            alert,
+        )
+        assert added.lastrowid
+        return added.lastrowid
+
+    def end_alert(self, number: int, status: int | None, error: str | None) -> None:
+        """Write down how the webhook answered, or why it did not."""
+        self._db.execute("UPDATE alerts SET status = ?, error = ? WHERE id = ?", (status, error, number))
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return the alerts since the last reset; status and error are None while one is under way."""
+        return self._rows(
+            "SELECT token_hash, wallet, threshold, email, webhook_host, status, error FROM alerts ORDER BY id"
+        )
+
     # Requests
 
     def record(self, entry: dict[str, Any]) -> None:
         """Write down one request; `entry` has a value for each column but the id."""
         self._db.execute(_RECORD, entry)
 
-    def logs(self, digest: str, n: int) -> list[dict[str, Any]]:
-        """Return the newest `n` answered requests of a token, newest first."""
-        return self._rows(
-            "SELECT id, method, path, method || ' ' || path AS endpoint, status AS status_code,"
-            " milliseconds AS response_time_ms, error, timestamp,"
-            " strftime('%Y-%m-%dT%H:%M:%fZ', timestamp, '+30 days') AS expiration, cost, balance"
-            " FROM requests WHERE token_hash = ? AND status IS NOT NULL ORDER BY id DESC LIMIT ?",
-            (digest, n),
+    def logs(self, digest: str, n: int, endpoint: str | None) -> list[dict[str, Any]]:
+        """Return the newest `n` requests that the service did for a token, newest first.
+
+        `endpoint` is the one category to show. What a fault did to the answer is not in them: the
+        service would not know.
+        """
+        rows = self._rows(
+            "SELECT CAST(id AS TEXT) AS id, method, path || iif(query = '', '', '?' || query) AS path,"
+            " endpoint, status_code, milliseconds AS response_time_ms, error, timestamp,"
+            " strftime('%Y-%m-%dT%H:%M:%fZ', timestamp, '+7 days') AS expiration, cost, balance"
+            " FROM requests WHERE token_hash = ?1 AND balance IS NOT NULL AND NOT minted"
+            " AND endpoint = ifnull(?2, endpoint) ORDER BY requests.id DESC LIMIT ?3",
+            (digest, endpoint, n),
         )
+        return [{name: value for name, value in row.items() if value is not None} for row in rows]
 
     def requests(self) -> list[dict[str, Any]]:
         """Return the recent requests since the last reset, in the order they were worked on."""
@@ -214,6 +282,7 @@ class Ledger:
 
     def reset_stats(self) -> None:
         """Count from here; the service's own logs stay."""
+        self._db.execute("DELETE FROM alerts")
         self._db.execute("UPDATE options SET counted_after = (SELECT ifnull(max(id), 0) FROM requests)")
 
     # Faults and options
@@ -249,7 +318,8 @@ class Ledger:
         """Return the options; every request asks, so each worker sees a change at once."""
         return Options(
             *self._db.execute(
-                "SELECT links, balance_headers, latency, EXISTS (SELECT 1 FROM faults) FROM options"
+                "SELECT links, balance_headers, latency, put, webhook_ca,"
+                " EXISTS (SELECT 1 FROM faults) FROM options"
             ).fetchone()
         )
 
@@ -258,12 +328,15 @@ class Ledger:
         links: str | None = None,
         balance_headers: bool | None = None,
         latency: float | None = None,
+        put: str | None = None,
+        webhook_ca: str | None = None,
     ) -> None:
         """Change the options that are given."""
         self._db.execute(
             "UPDATE options SET links = ifnull(?, links),"
-            " balance_headers = ifnull(?, balance_headers), latency = ifnull(?, latency)",
-            (links, balance_headers, latency),
+            " balance_headers = ifnull(?, balance_headers), latency = ifnull(?, latency),"
+            " put = ifnull(?, put), webhook_ca = ifnull(?, webhook_ca)",
+            (links, balance_headers, latency, put, webhook_ca),
         )
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[dict[str, Any]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .alerts import FORMATS
+
 
 def _text(description: str, **schema: Any) -> dict[str, Any]:
     return {
@@ -18,19 +20,27 @@ def _json(description: str, schema: str) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": content}}
 
 
-def _integer_query(name: str, default: int, description: str, **schema: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "query",
-        "required": False,
-        "description": description,
-        "schema": {"type": "integer", "default": default, **schema},
-    }
+def _query(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
 
 
 _BAD_REQUEST = _text("A parameter is missing or wrong.", enum=["Bad Request"])
+_NOT_ALLOWED = _text("The method is not supported here.", enum=["Method Not Allowed"])
 _UNAUTHORIZED = _text("`x-token` is missing, shorter than 10 characters, or unknown.", enum=["Unauthorized"])
 _INSUFFICIENT = _text("The wallet is empty; the token is valid.", enum=["Insufficient credits"])
+_CATEGORIES = [
+    *(
+        "kv",
+        "token",
+        "settings",
+        "webhook",
+        "webhook-delivery",
+        "url-to-metadata",
+        "myip",
+        "service",
+        "manage",
+    )
+]
 _WITH_TOKEN: dict[str, Any] = {"security": [{"token": []}]}
 
 DOCUMENT: dict[str, Any] = {
@@ -71,11 +81,14 @@ DOCUMENT: dict[str, Any] = {
             "get": {
                 **_WITH_TOKEN,
                 "summary": "Get a payment link. Free.",
-                "parameters": [_integer_query("amount", 1, "Million operations.", enum=[1, 3])],
+                "parameters": [
+                    _query("amount", "Million operations.", type="integer", default=1, enum=[1, 3])
+                ],
                 "responses": {
                     "200": _text("The link.", pattern="^https://buy.stripe.com/"),
-                    "400": _BAD_REQUEST,
+                    "400": _BAD_REQUEST,  # the service documents nothing for another amount
                     "401": _UNAUTHORIZED,
+                    "405": _NOT_ALLOWED,
                 },
             }
         },
@@ -83,10 +96,13 @@ DOCUMENT: dict[str, Any] = {
             "get": {
                 **_WITH_TOKEN,
                 "summary": "List the newest requests made with the token. Free.",
-                "parameters": [_integer_query("n", 5, "How many at most.", minimum=1, maximum=100)],
+                "parameters": [
+                    _query("n", "How many at most.", type="integer", default=5, minimum=1, maximum=100),
+                    _query("type", "Only those of this category.", type="string"),
+                ],
                 "responses": {
                     "200": _json("The requests, newest first.", "Logs"),
-                    "400": _BAD_REQUEST,
+                    "400": _BAD_REQUEST,  # the service documents nothing for another number
                     "401": _UNAUTHORIZED,
                 },
             }
@@ -96,20 +112,21 @@ DOCUMENT: dict[str, Any] = {
                 **_WITH_TOKEN,
                 "summary": "Read the low-balance alerts. Costs 1 credit.",
                 "responses": {
-                    "200": _json("The settings.", "Settings"),
+                    "200": _json("The settings that are set.", "Settings"),
                     "401": _UNAUTHORIZED,
                     "402": _INSUFFICIENT,
                 },
             },
             "put": {
                 **_WITH_TOKEN,
-                "summary": "Replace the low-balance alerts. Costs 1 credit, also when refused.",
+                "summary": "Set the low-balance alerts. Costs 1 credit, also when refused.",
+                "description": "Whether a field that is left out is cleared or kept is not documented.",
                 "requestBody": {
                     "required": True,
                     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Settings"}}},
                 },
                 "responses": {
-                    "200": _json("The new settings.", "Settings"),
+                    "200": _text("They are set.", enum=["OK"]),
                     "400": _BAD_REQUEST,
                     "401": _UNAUTHORIZED,
                     "402": _INSUFFICIENT,
@@ -141,28 +158,31 @@ DOCUMENT: dict[str, Any] = {
             },
             "Log": {
                 "type": "object",
-                "required": ["id", "method", "path", "status_code", "timestamp", "cost"],
+                "required": [
+                    *("id", "method", "path", "endpoint", "status_code", "response_time_ms"),
+                    *("timestamp", "expiration", "cost", "balance"),
+                ],
                 "additionalProperties": False,
                 "properties": {
-                    "id": {"type": "integer"},
+                    "id": {"type": "string"},
                     "method": {"type": "string"},
-                    "path": {"type": "string"},
-                    "endpoint": {"type": "string"},
+                    "path": {"type": "string", "description": "With its query."},
+                    "endpoint": {"type": "string", "enum": _CATEGORIES},
                     "status_code": {"type": "integer"},
-                    "response_time_ms": {"type": "number"},
-                    "error": {"type": "string", "nullable": True},
+                    "response_time_ms": {"type": "integer", "minimum": 0},
+                    "error": {"type": "string", "description": "Left out on success."},
                     "timestamp": {"type": "string", "format": "date-time"},
                     "expiration": {"type": "string", "format": "date-time"},
                     "cost": {"type": "integer", "minimum": 0},
-                    "balance": {"type": "integer", "minimum": 0, "nullable": True},
+                    "balance": {"type": "integer", "minimum": 0},
                 },
             },
             "Settings": {
                 "type": "object",
                 "additionalProperties": False,
                 "properties": {
-                    "low_balance_threshold": {"type": "integer", "minimum": 0},
-                    "low_balance_email": {"type": "string", "pattern": "@"},
+                    "low_balance_threshold": {"type": "integer", "minimum": 0, "description": "0 is off."},
+                    "low_balance_email": {"type": "string", "description": "An empty one is cleared."},
                     "low_balance_webhook": {
                         "type": "object",
                         "required": ["url"],
@@ -173,8 +193,11 @@ DOCUMENT: dict[str, Any] = {
                                 "type": "object",
                                 "additionalProperties": {"type": "string"},
                             },
-                            "format": {"type": "string"},
-                            "template": {"type": "string"},
+                            "format": {"type": "string", "enum": list(FORMATS)},
+                            "template": {
+                                "type": "object",
+                                "description": "For `custom`: {{wallet}}, {{threshold}}, {{token_hash}}.",
+                            },
                             "options": {"type": "object"},
                         },
                     },

@@ -19,14 +19,21 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from . import alerts
 from .faults import Fault
 from .ledger import FREE_CREDITS, Account, Ledger, Options, hash_of, timestamp
 
 MINIMUM_TOKEN = 10
 LOG_SIZES = {str(n) for n in range(1, 101)}
 PRODUCTS = {"1": "emulator1million", "3": "emulator3million"}
+CATEGORIES = {
+    "/token": "token",
+    "/token/logs": "token",
+    "/token/settings": "settings",
+    "/recharge": "service",
+}
 SETTINGS = {"low_balance_threshold": int, "low_balance_email": str, "low_balance_webhook": dict}
-WEBHOOK = {"url": str, "headers": dict, "format": str, "template": str, "options": dict}
+WEBHOOK = {"url": str, "headers": dict, "format": str, "template": dict, "options": dict}
 
 
 @dataclass(frozen=True)
@@ -100,14 +107,19 @@ class Service:
 
     def respond(self, visit: Visit, fault: Fault | None) -> Response:
         """Do the call and write it down, in one transaction; return what to tell the client."""
+        alert = None
         with self.ledger.transaction():
             answer = self.work(visit) if fault is None or fault.works else None
+            if answer and answer.cost:
+                alert = alerts.due(self.ledger, visit.token_hash, answer.cost)
             response = _response(answer, visit.options) if answer else None
             if fault:
                 response = fault.replace(response)
             assert response is not None
             told = response.status_code if fault is None or fault.answers else None
             self.ledger.record(_entry(visit, answer or Answer(""), told))
+        if alert:
+            alerts.send(self.ledger.path, alert, visit.options.webhook_ca)
         return response
 
     def work(self, visit: Visit) -> Answer:
@@ -155,12 +167,13 @@ class Service:
         )
 
     def get_logs(self, visit: Visit) -> Answer:
-        """GET /token/logs: the newest requests made with the token."""
+        """GET /token/logs: the newest requests made with the token, of one category or of all."""
         account = self.holder(visit)
         asked = visit.request.query_params.get("n", "5")
         if asked not in LOG_SIZES:
             raise RefusedError(400, "Bad Request", balance=account.wallet)
-        logs = self.ledger.logs(visit.token_hash, int(asked))
+        category = visit.request.query_params.get("type") or None
+        logs = self.ledger.logs(visit.token_hash, int(asked), category)
         return _json({"logs": logs, "n": len(logs)}, 0, account.wallet)
 
     def get_settings(self, visit: Visit) -> Answer:
@@ -177,8 +190,12 @@ class Service:
             settings = None
         if not _valid(settings):
             raise RefusedError(400, "Bad Request", 1, account.wallet)
+        if visit.options.put == "merge":
+            settings = {**json.loads(account.settings), **settings}
+        if settings.get("low_balance_email") == "":
+            del settings["low_balance_email"]
         self.ledger.set_settings(visit.token_hash, json.dumps(settings))
-        return _paid(account, settings)
+        return Answer("OK", cost=1, balance=account.wallet)
 
     # Who calls
 
@@ -228,8 +245,10 @@ def _entry(visit: Visit, answer: Answer, told: int | None) -> dict[str, Any]:
         "token_hash": visit.token_hash if visit.token else None,
         "connection": scope["extensions"]["connection"].number,
         "status": told,
+        "endpoint": CATEGORIES.get(scope["path"]),
+        "status_code": answer.status,
         "error": answer.body if answer.status >= 400 else None,
-        "milliseconds": round((time.perf_counter() - visit.began) * 1000, 2),
+        "milliseconds": round((time.perf_counter() - visit.began) * 1000),
         "minted": answer.minted,
         "cost": answer.cost,
         "balance": answer.balance,
@@ -245,8 +264,8 @@ def _valid(settings: Any) -> bool:
     webhook = settings.get("low_balance_webhook", {"url": "https://"})
     return (
         settings.get("low_balance_threshold", 0) >= 0
-        and "@" in settings.get("low_balance_email", "@")
         and all(type(value) is WEBHOOK.get(name) for name, value in webhook.items())
         and webhook.get("url", "").startswith("https://")
+        and webhook.get("format", "slack") in alerts.FORMATS
         and all(type(value) is str for value in webhook.get("headers", {}).values())
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 import pytest
@@ -103,22 +104,57 @@ def test_wrong_amount(emulator, call, token, target):
 
 
 def test_logs(emulator, call, token):
-    for target in ("/token", "/recharge?amount=2", "/recharge"):
+    for target in ("/token", "/recharge?amount=2", "/recharge?amount=3"):
         call(emulator, f"GET {target}", token)
     answer = json.loads(call(emulator, "GET /token/logs?n=2", token).text)
     assert answer["n"] == 2
     newest, older = answer["logs"]
-    assert (newest["endpoint"], newest["status_code"], newest["error"]) == (
-        "GET /recharge",
-        200,
-        None,
-    )
+    assert set(newest) == set(DOCUMENT["components"]["schemas"]["Log"]["required"])
+    assert {
+        name: newest[name] for name in ("method", "path", "endpoint", "status_code", "cost", "balance")
+    } == {
+        "method": "GET",
+        "path": "/recharge?amount=3",
+        "endpoint": "service",
+        "status_code": 200,
+        "cost": 0,
+        "balance": 99,
+    }
+    assert int(older["id"]) < int(newest["id"])
     assert (older["status_code"], older["error"]) == (400, "Bad Request")
-    assert set(newest) == set(DOCUMENT["components"]["schemas"]["Log"]["properties"])
+    began, ends = (datetime.fromisoformat(newest[name]) for name in ("timestamp", "expiration"))
+    assert ends - began == timedelta(days=7)
     assert token not in json.dumps(answer)
     for _ in range(5):
         call(emulator, "GET /recharge", token)
     assert json.loads(call(emulator, "GET /token/logs", token).text)["n"] == 5
+
+
+def test_logs_of_a_category(emulator, call, token):
+    for operation in ("GET /token", "GET /recharge", "PUT /token/settings", "DELETE /token", "POST /token"):
+        call(emulator, operation, token, body=None if operation == "POST /token" else "{}")
+
+    def paths(category):
+        answer = json.loads(call(emulator, f"GET /token/logs?n=100&type={category}", token).text)
+        assert answer["n"] == len(answer["logs"])
+        return [entry["path"] for entry in answer["logs"]]
+
+    assert paths("kv") == paths("unknown") == []
+    assert paths("service") == ["/recharge"]
+    assert paths("settings") == ["/token/settings"]
+    assert paths("")[-3:] == ["/token/settings", "/recharge", "/token"]
+
+
+def test_logs_tell_what_the_service_did(emulator, call, token):
+    emulator.fault("GET /token", "status", status=503)
+    emulator.fault("GET /token", "status", status=520, after_work=True)
+    emulator.fault("GET /token", "drop", after_work=True)
+    for _ in range(2):
+        call(emulator, "GET /token", token)
+    with pytest.raises(ConnectionError):
+        call(emulator, "GET /token", token)
+    logs = json.loads(call(emulator, "GET /token/logs", token).text)["logs"]
+    assert [(entry["status_code"], entry["cost"]) for entry in logs] == [(200, 1), (200, 1)]
 
 
 @pytest.mark.parametrize("n", ["", "0", "101", "-1", "1.5", "x"])
@@ -130,13 +166,34 @@ def test_settings(emulator, call, token):
     settings = {
         "low_balance_threshold": 10,
         "low_balance_email": "ops@example.com",
-        "low_balance_webhook": {"url": "https://example.com/hook", "headers": {"a": "b"}},
+        "low_balance_webhook": {
+            "url": "https://example.com/hook",
+            "headers": {"a": "b"},
+            "format": "custom",
+            "template": {"left": "{{wallet}}"},
+            "options": {"priority": 1},
+        },
     }
     assert json.loads(call(emulator, "GET /token/settings", token).text) == {}
     reply = call(emulator, "PUT /token/settings", token, body=json.dumps(settings))
-    assert (reply.status, json.loads(reply.text)) == (200, settings)
+    assert (reply.status, reply.text, reply.headers["x-cost"]) == (200, "OK", "1")
+    assert reply.headers["content-type"].startswith("text/plain")
     assert json.loads(call(emulator, "GET /token/settings", token).text) == settings
     assert emulator.stats()["credits_spent"] == 3
+
+
+@pytest.mark.parametrize("put", ["replace", "merge"])
+def test_what_a_put_leaves_out(emulator, call, token, put):
+    def settings(**given):
+        if given:
+            assert call(emulator, "PUT /token/settings", token, body=json.dumps(given)).text == "OK"
+        return json.loads(call(emulator, "GET /token/settings", token).text)
+
+    emulator.options(put=put)
+    settings(low_balance_threshold=10, low_balance_email="ops@example.com")
+    kept = {"low_balance_email": "ops@example.com"} if put == "merge" else {}
+    assert settings(low_balance_threshold=5) == {"low_balance_threshold": 5, **kept}
+    assert settings(low_balance_threshold=5, low_balance_email="") == {"low_balance_threshold": 5}
 
 
 @pytest.mark.parametrize(
@@ -147,10 +204,12 @@ def test_settings(emulator, call, token):
         {"other": 1},
         {"low_balance_threshold": -1},
         {"low_balance_threshold": True},
-        {"low_balance_email": "nobody"},
+        {"low_balance_email": None},
         {"low_balance_webhook": {}},
         {"low_balance_webhook": {"url": "http://example.com"}},
         {"low_balance_webhook": {"url": "https://example.com", "headers": {"a": 1}}},
+        {"low_balance_webhook": {"url": "https://example.com", "format": "smoke"}},
+        {"low_balance_webhook": {"url": "https://example.com", "template": "{}"}},
         {"low_balance_webhook": {"url": "https://example.com", "other": 1}},
     ],
     ids=json.dumps,

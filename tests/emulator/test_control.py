@@ -105,6 +105,7 @@ def test_options(emulator, call, token):
         lambda emulator: emulator.fault("*", "status", times=-1),
         lambda emulator: emulator.options(links="unknown"),
         lambda emulator: emulator.options(latency="unknown"),
+        lambda emulator: emulator.options(put="unknown"),
         lambda emulator: emulator.options(unknown=1),
     ],
 )

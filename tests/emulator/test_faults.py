@@ -37,6 +37,20 @@ def test_status_after_work(emulator, call, token):
     assert emulator.stats()["credits_spent"] == 1
 
 
+def test_a_success_that_is_not_200(emulator, call):
+    emulator.fault("POST /token", "status", status=201, after_work=True)
+    minted = call(emulator, "POST /token")
+    assert (minted.status, len(minted.text)) == (201, 32)
+    assert call(emulator, "GET /recharge", minted.text).status == 200
+
+
+@pytest.mark.parametrize("status", [408, 418, 520, 522, 524, 599])
+def test_any_status(emulator, call, status):
+    emulator.fault("POST /token", "status", status=status)
+    assert call(emulator, "POST /token").status == status
+    assert emulator.stats()["mints"] == 0
+
+
 def test_faults_wait_for_their_call(emulator, call, token):
     emulator.fault("POST /token", "status", status=500)
     emulator.fault("*", "status", status=502, times=0)
@@ -122,6 +136,17 @@ def test_body(emulator, call, token):
     assert (reply.status, reply.text) == (200, "{")
     assert reply.headers["content-type"] == "application/json"
     assert emulator.stats()["credits_spent"] == 0
+
+
+@pytest.mark.parametrize("body", ["", "two\nlines", "\udcff"])
+def test_a_mint_whose_answer_is_of_no_use(emulator, body):
+    emulator.fault("POST /token", "body", body=body, after_work=True)
+    connection = http.client.HTTPConnection("127.0.0.1", emulator.port)
+    connection.request("POST", "/token", "token=new", {"content-type": "application/x-www-form-urlencoded"})
+    response = connection.getresponse()
+    assert (response.status, response.read()) == (200, body.encode("utf-8", "surrogateescape"))
+    connection.close()
+    assert emulator.stats()["mints"] == 1
 
 
 def test_workers_share_the_faults(call):
