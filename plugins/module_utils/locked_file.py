@@ -210,7 +210,8 @@ class LockedFile:
     def _not_put(self, source: str, why: str) -> StoreError:
         return StoreError(
             f"The new token could not be put at {self.path} ({why}).",
-            f"It is kept in {source}, and the next run goes on from there; what stood at the path is untouched.",
+            f"It is kept in {source}, and the next run goes on from there; what stood at the path is "
+            "untouched.",
         )
 
     def _error(self, what: str) -> StoreError:

@@ -40,7 +40,7 @@ class _Outage:
 
 
 def perform_many(
-    asked: Sequence[tuple[Wanted, Place | None | EchoValueError]],
+    asked: Sequence[tuple[Wanted, Place | EchoValueError | None]],
     client: EchoValueClient,
     concurrency: int,
     *,
@@ -55,7 +55,7 @@ def perform_many(
     warnings: set[str] = set()
     outage = _Outage()
 
-    def one(wanted: Wanted, place: Place | None | EchoValueError) -> dict[str, Any]:
+    def one(wanted: Wanted, place: Place | EchoValueError | None) -> dict[str, Any]:
         if isinstance(place, EchoValueError):
             return failed_entry(None, place)
         try:

@@ -131,12 +131,11 @@ def wanted(params: Mapping[str, Any]) -> list[Wanted]:
         for number, item in enumerate(params["tokens"], 1)
     ]
     if any(one.place is None for one in found):
-        raise InvalidInputError("Each item of tokens must name its place.", "No request was sent.")
+        raise InvalidInputError("Each item of tokens must name its place.")
     if len({one.place == "path" for one in found}) > 1:
         raise InvalidInputError(
             "Items of tokens with path are of the target, all others of the controller: they exclude "
-            "each other in one task.",
-            "No request was sent.",
+            "each other in one task."
         )
     return found
 
@@ -177,17 +176,17 @@ def _given(options: Mapping[str, Any]) -> dict[str, Any]:
 def _wanted(given: Mapping[str, Any], params: Mapping[str, Any], who: str) -> Wanted:
     places = [name for name in _PLACES if given[name] is not None]
     if len(places) > 1:
-        raise InvalidInputError(f"{who} names two places: {' and '.join(places)}.", "No request was sent.")
+        raise InvalidInputError(f"{who} names two places: {' and '.join(places)}.")
     place = places[0] if places else None
     strangers: list[str] = [] if place == "vault_file" else ["variable", "vault_id"]
     strangers += _ATTRIBUTES if place in CONTROLLER_PLACES else []
     for name in strangers:
         if given[name] is not None:
-            raise InvalidInputError(f"{who} has {name}, which does not go with {place}.", "No request was sent.")
+            raise InvalidInputError(f"{who} has {name}, which does not go with {place}.")
     if place in _REQUIRED:
         options = {**_DEFAULTS[place], **_given(given[place])}
         if not options.get(_REQUIRED[place]):
-            raise InvalidInputError(f"{who} must say {place}.{_REQUIRED[place]}.", "No request was sent.")
+            raise InvalidInputError(f"{who} must say {place}.{_REQUIRED[place]}.")
     elif place == "vault_file":
         variable = given["variable"] or "echovalue_token"
         options = {"vault_file": given[place], "variable": variable, "vault_id": given["vault_id"]}

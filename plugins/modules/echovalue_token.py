@@ -322,7 +322,7 @@ def work(module: AnsibleModule, client: EchoValueClient) -> None:
         exit_with_secrets(module, [result["token"]], **result)
     files = {os.path.realpath(one.options["path"]) for one in asked}
     if len(files) < len(asked):
-        raise InvalidInputError("Two items of tokens name the same file.", "No request was sent.")
+        raise InvalidInputError("Two items of tokens name the same file.")
     pairs = [(one, place_of(module, one, directories)) for one in asked]
     with ExitStack() as locks:
         for path in sorted(directories):  # in one order, so that two runs cannot wait for each other

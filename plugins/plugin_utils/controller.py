@@ -181,7 +181,7 @@ class _Places:
         driver: Driver = import_module(f"{_STORES}.{kind}").open_place(asked.options, self._controller)
         identity = (*driver.secret, driver.key)
         if identity in self._seen:
-            raise InvalidInputError(f"Two items of tokens name {driver.words}.", "No request was sent.")
+            raise InvalidInputError(f"Two items of tokens name {driver.words}.")
         self._seen.add(identity)
         store = SpooledStore(
             driver,
@@ -203,7 +203,7 @@ class _Places:
         path = self._controller.find_path(given)
         identity = (path, variable)
         if identity in self._seen:
-            raise InvalidInputError(f"Two items of tokens name {variable} of {given}.", "No request was sent.")
+            raise InvalidInputError(f"Two items of tokens name {variable} of {given}.")
         self._seen.add(identity)
         if path not in self._vault_files:
             file = VaultFile(

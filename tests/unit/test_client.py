@@ -8,9 +8,9 @@ import json
 import pytest
 
 from plugins.module_utils.core import errors
+from plugins.module_utils.core.messages import Answer
 from plugins.module_utils.core.models import Probe, Wallet, token_hash
 from plugins.module_utils.core.service_url import ServiceUrl
-from plugins.module_utils.core.messages import Answer
 from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
 
 NOT_SENT = errors.NetworkError("refused", sent=False)

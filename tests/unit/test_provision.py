@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from plugins.module_utils.core import errors
+from plugins.module_utils.core.messages import Answer
 from plugins.module_utils.core.models import fingerprint
 from plugins.module_utils.core.provision import Outcome, Waiting, provision, remove
-from plugins.module_utils.core.messages import Answer
 from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
 
 THIRD = "third-token-of-the-tests-0123456"
@@ -24,9 +24,7 @@ MINTED = text(OTHER)
 class Memory:
     """A store in memory; `events` tells what was called, in order."""
 
-    def __init__(
-        self, token: str | None = None, writable: bool = True, left: Waiting | None = None
-    ) -> None:
+    def __init__(self, token: str | None = None, writable: bool = True, left: Waiting | None = None) -> None:
         self.token = token
         self.writable = writable
         self.left = left
@@ -175,9 +173,23 @@ def test_removing(dry_run: bool) -> None:
     [
         # An interrupted mint, and an interrupted rotation, are finished.
         (None, Waiting(OTHER, ""), [VALID], {}, Outcome("minted", OTHER, None, 50, True), OTHER),
-        (TOKEN, Waiting(OTHER, fingerprint(TOKEN)), [VALID], {}, Outcome("minted", OTHER, TOKEN, 50, True), OTHER),
+        (
+            TOKEN,
+            Waiting(OTHER, fingerprint(TOKEN)),
+            [VALID],
+            {},
+            Outcome("minted", OTHER, TOKEN, 50, True),
+            OTHER,
+        ),
         (None, Waiting(OTHER, ""), [], {"verify": False}, Outcome("minted", OTHER, None, None, True), OTHER),
-        (None, Waiting(OTHER, ""), [VALID], {"regenerate": "always"}, Outcome("minted", OTHER, None, 50, True), OTHER),
+        (
+            None,
+            Waiting(OTHER, ""),
+            [VALID],
+            {"regenerate": "always"},
+            Outcome("minted", OTHER, None, 50, True),
+            OTHER,
+        ),
         # What somebody put there meanwhile stays.
         (TOKEN, Waiting(OTHER, ""), [VALID], {}, Outcome("kept", TOKEN, TOKEN, 50), TOKEN),
         # One that the service does not know is as good as none.

@@ -43,7 +43,7 @@ _LONGEST_DELAY = 30.0  # seconds; caps the doubling and what Retry-After asks fo
 def check_amount(amount: object) -> None:
     """Raise InvalidInputError where a recharge link cannot be for `amount` million operations."""
     if type(amount) is not int or amount not in AMOUNTS:
-        raise InvalidInputError("amount must be 1 or 3 (million operations).", "No request was sent.")
+        raise InvalidInputError("amount must be 1 or 3 (million operations).")
 
 
 class EchoValueClient:
@@ -71,13 +71,11 @@ class EchoValueClient:
     ) -> None:
         self._url = ServiceUrl.parse(base_url)
         if not 0 < timeout < float("inf"):
-            raise InvalidInputError("timeout must be a number of seconds above 0.", "No request was sent.")
+            raise InvalidInputError("timeout must be a number of seconds above 0.")
         if retries < 0:
-            raise InvalidInputError("retries must be 0 or more.", "No request was sent.")
+            raise InvalidInputError("retries must be 0 or more.")
         if connections < 1:
-            raise InvalidInputError(
-                "There must be 1 or more connections at a time.", "No request was sent."
-            )
+            raise InvalidInputError("There must be 1 or more connections at a time.")
         self._timeout = timeout
         self._retries = retries
         self._transport_options: dict[str, Any] = {

@@ -49,6 +49,7 @@ class InvalidInputError(EchoValueError):
     """A value that was given is refused; no request was sent."""
 
     reason = "invalid_input"
+    advice = "No request was sent."
 
 
 class StoreError(EchoValueError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from .errors import InvalidInputError
 
 MAX_TOKEN_LENGTH = 512
-TOKEN_FORM = "a token is one line of 10 to 512 visible ASCII characters without spaces"
+TOKEN_FORM = "a token is one line of 10 to 512 visible ASCII characters without spaces"  # noqa: S105 - a rule in words
 # The format is opaque; this much keeps it one safe HTTP header value and one line of a file.
 # Under 10 characters the service itself answers 401.
 _TOKEN = re.compile(rf"[!-~]{{10,{MAX_TOKEN_LENGTH}}}")

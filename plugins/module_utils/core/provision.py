@@ -108,14 +108,13 @@ def provision(
     Raises errors of errors.py; until the write, whatever fails leaves the store as it was.
     """
     if regenerate not in REGENERATE:
-        raise InvalidInputError(f"regenerate must be one of {', '.join(REGENERATE)}.", "No request was sent.")
+        raise InvalidInputError(f"regenerate must be one of {', '.join(REGENERATE)}.")
     if token is not None:
         token = check_token(token)
         if regenerate == "always":
             raise InvalidInputError(
                 "A token to adopt is the one to keep, and regenerate asks for a new one: they exclude "
-                "each other.",
-                "No request was sent.",
+                "each other."
             )
     if store is None:
         if token is not None:

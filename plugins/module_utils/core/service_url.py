@@ -35,7 +35,7 @@ class ServiceUrl:
         """
 
         def refuse(why: str) -> InvalidInputError:
-            return InvalidInputError(f"base_url is refused: {why}.", "No request was sent.")
+            return InvalidInputError(f"base_url is refused: {why}.")
 
         given = str(text)
         if not given.isascii() or not given.isprintable() or any(c in given for c in ' \\"<>'):

@@ -50,7 +50,7 @@ class HttpTransport:
         if verify is True:
             verify = _ca_bundle_of_environment() or True
         elif isinstance(verify, str) and not os.path.exists(verify):
-            raise InvalidInputError(f"The CA bundle {verify} does not exist.", "No request was sent.")
+            raise InvalidInputError(f"The CA bundle {verify} does not exist.")
         if service.plain:
             proxies = {}  # plain HTTP goes to this machine alone, never to a proxy
         elif proxies is None:

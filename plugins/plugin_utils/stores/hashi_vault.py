@@ -138,8 +138,7 @@ def _client(controller: Controller, connection: Mapping[str, Any]) -> Any:
     unknown = sorted(set(connection) - set(lookup.option_definitions))
     if unknown:
         raise InvalidInputError(
-            f"hashi_vault.connection has options that {_LOGIN} does not know: {', '.join(unknown)}.",
-            "No request was sent.",
+            f"hashi_vault.connection has options that {_LOGIN} does not know: {', '.join(unknown)}."
         )
     try:
         lookup.set_options(direct=dict(connection), var_options=controller.variables)
