@@ -192,6 +192,8 @@ def _wanted(given: Mapping[str, Any], params: Mapping[str, Any], who: str) -> Wa
         options = {"vault_file": given[place], "variable": variable, "vault_id": given["vault_id"]}
     else:
         options = {name: given[name] for name in ("path", *_ATTRIBUTES)}
+    if place in ("path", "vault_file") and not given[place]:
+        raise InvalidInputError(f"{who} must say {place}: it is empty.")
     return Wanted(
         place,
         options,

@@ -24,51 +24,180 @@ attributes:
     details:
       - Nothing is minted and nothing is written. A stored or a given token is proven all the same, which is free.
       - A token that would be new is null in the result, and so is its hash.
+      - The write is rehearsed with O(sops), O(hashi_vault) and O(kubernetes). With O(aws_secretsmanager) and O(command)
+        the read is the rehearsal.
   diff_mode:
     description: Returns what changed, or would change.
     support: full
     details:
-      - The difference shows hashes, never a token. On screen it shows in check mode and with O(state=absent);
-        elsewhere it is hidden with the censored result.
+      - The difference shows hashes, never a token. Before ansible-core 2.22 it shows on screen in check mode and with
+        O(state=absent); elsewhere it is hidden with the censored result.
 options:
   path:
     description:
       - The file on the target that keeps the token, as one line. Its directory must exist.
-      - Symbolic links are followed.
-      - With neither O(path), O(vault_file) nor O(token), a token is minted at each run and returned, for handing it
-        to a secret manager behind a C(when).
+      - Symbolic links are followed. A file that cannot be replaced, such as a mount point of its own, is
+        refused.
+      - With no place at all, and no O(token), a token is minted at each run and returned, for handing it on
+        behind a C(when).
     type: path
+  owner:
+    description:
+      - Name of the user that is to own the file, as for M(ansible.builtin.file).
+    type: str
+  group:
+    description:
+      - Name of the group that is to own the file, as for M(ansible.builtin.file).
+    type: str
+  mode:
+    description:
+      - Permissions of the file, as for M(ansible.builtin.file). By default a new file is V(0600), and an
+        existing one keeps its own.
+    type: raw
   vault_file:
     description:
-      - A YAML file on the controller that keeps the token, encrypted with the vault secrets of the run. A relative
-        path starts from the playbook's directory, which must exist.
-      - A new file, or one in plain YAML, gets an inline V(!vault) value. A wholly encrypted file stays that. Only
-        O(variable) changes; all other bytes stay, comments and order included.
-      - The task then runs on the controller, which needs C(requests) for it, and sends nothing to the target.
+      - A YAML file on the controller that keeps the token, encrypted with the vault secrets of the run. A
+        relative path starts from the playbook's directory; the file's directory must exist.
+      - A new file, or one in plain YAML, gets an inline V(!vault) value. A wholly encrypted file stays that.
+        Only O(variable) changes; all other bytes stay, comments and order included.
+      - All places but O(path) are worked on by the controller, which needs C(requests) for it; nothing is sent
+        to the target.
       - An existing file keeps its permissions; a new one is V(0600).
     type: path
   variable:
-    description: The variable in O(vault_file) that holds the token.
+    description:
+      - The variable in O(vault_file) that holds the token; by default C(echovalue_token).
     type: str
-    default: echovalue_token
   vault_id:
     description:
       - Which of the vault ids of the run encrypts.
-      - By default a wholly encrypted file keeps its own; else it is Ansible's own choice, which is
+      - By default a file or a value that is encrypted keeps its own; else it is Ansible's own choice, which is
         C(DEFAULT_VAULT_ENCRYPT_IDENTITY), or the first of the run.
     type: str
+  sops:
+    description:
+      - A key of a SOPS file on the controller.
+      - Needs the program C(sops) 3.11 or newer. The file's keys come from the environment, such as
+        E(SOPS_AGE_KEY_FILE), which the task's C(environment) may set.
+    type: dict
+    suboptions:
+      file:
+        description:
+          - The file. A relative path starts from the playbook's directory. A new file follows the creation
+            rules of C(.sops.yaml).
+        type: path
+      key:
+        description:
+          - The key that holds the token; by default C(echovalue_token). Dots lead into mappings, as
+            C(stringData.token) does. SOPS's own form C(["a.b"]["c"]) is taken too.
+        type: str
+  hashi_vault:
+    description:
+      - A key of a KV version 2 secret of OpenBao or HashiCorp Vault.
+      - Needs the collection community.hashi_vault and C(hvac).
+    type: dict
+    suboptions:
+      path:
+        description:
+          - The path of the secret under its mount.
+        type: str
+      mount:
+        description:
+          - Where the secrets engine is mounted; by default C(secret).
+        type: str
+      key:
+        description:
+          - The key that holds the token; by default C(token). Other keys stay.
+        type: str
+      connection:
+        description:
+          - Options of the lookups of community.hashi_vault, such as C(url), C(auth_method), C(token),
+            C(namespace), by their names there. What it leaves out comes from where those take it, such as
+            E(VAULT_ADDR). What is secret in it is never shown.
+        type: dict
+  kubernetes:
+    description:
+      - A key of a Secret of Kubernetes.
+      - Needs the collection kubernetes.core and C(kubernetes).
+    type: dict
+    suboptions:
+      name:
+        description:
+          - The name of the Secret.
+        type: str
+      namespace:
+        description:
+          - The namespace, which must exist; by default C(default).
+        type: str
+      key:
+        description:
+          - The key that holds the token; by default C(token). Other keys, labels and the type stay.
+        type: str
+      connection:
+        description:
+          - Options of the modules of kubernetes.core, such as C(kubeconfig), C(context), C(host), C(api_key),
+            by their names there. What it leaves out comes from where those take it, such as
+            E(K8S_AUTH_KUBECONFIG). What is secret in it is never shown.
+        type: dict
+  aws_secretsmanager:
+    description:
+      - A key of the JSON object in a secret of AWS Secrets Manager.
+      - Needs C(boto3).
+    type: dict
+    suboptions:
+      name:
+        description:
+          - The name of the secret.
+        type: str
+      key:
+        description:
+          - The key that holds the token; by default C(token). Other keys stay.
+        type: str
+      connection:
+        description:
+          - C(region), C(profile), C(endpoint_url), C(access_key), C(secret_key) and C(session_token), as in
+            amazon.aws. What it leaves out comes from where boto3 takes it. What is secret in it is never shown.
+        type: dict
+  command:
+    description:
+      - A program that keeps the token. C(argv) with C(get) behind it prints the token, or nothing; with
+        C(store) it reads the token on standard input, as a line.
+      - Any exit but 0 is a failure. There is no shell, and no token in an argument.
+    type: dict
+    suboptions:
+      argv:
+        description:
+          - The program and its arguments.
+        type: list
+        elements: str
+      timeout:
+        description:
+          - Seconds that the program may take; by default 30.
+        type: float
+      id:
+        description:
+          - What tells this place from another one with the same C(argv).
+        type: str
   token:
     description:
-      - A token to adopt. It is proven, then stored where O(path) or O(vault_file) says; with neither it is only
-        proven and returned.
+      - A token to adopt. It is proven, then stored in the place that is named; with none it is only proven and
+        returned.
       - Another token that is kept there is replaced by it, and stays as a backup.
       - Excludes O(regenerate=always).
     type: str
+  spool:
+    description:
+      - A private directory on the controller, where a token waits, with mode V(0600), from its mint until the place has
+        it. The next run takes up what waits there. All places but O(path) and O(vault_file) use it.
+      - On a runner whose home is thrown away, name a directory that stays, and that is no artifact and no cache.
+    type: path
+    default: ~/.echovalue/spool
   state:
     description:
       - With V(present) a token is kept.
-      - With V(absent) the file goes, or the variable in O(vault_file). The token itself stays valid, since the
-        service cannot revoke it; a warning says so. No request is sent.
+      - With V(absent) the entry goes, and other entries stay. Where it was the only one, the key goes, and the file or the
+        secret stays, but for the file of O(path) itself. The token itself stays valid, since the service cannot revoke
+        it; a warning says so. No request is sent. Not with O(command).
     type: str
     choices: [present, absent]
     default: present
@@ -90,52 +219,156 @@ options:
     default: never
   backup:
     description:
-      - Whether a file whose token is replaced or removed is kept in a copy beside it, with mode V(0600).
-      - The copy of a vaulted file is as encrypted as the file.
+      - Whether a token that is replaced or removed is kept.
+      - A file is copied beside itself, with mode V(0600), as encrypted as it is. Secret managers with versions keep their
+        own. Where there is neither, with O(kubernetes) and O(command), the old token stays in O(spool).
     type: bool
     default: true
   tokens:
     description:
-      - Many tokens in one run, with O(concurrency) requests at a time. All other options hold for each of them.
+      - Many tokens in one run, O(concurrency) at a time. All other options hold for each of them.
       - A failure of one stops no other; the task fails at its end, and lists each. What was minted is kept.
       - Where the service has been away for a minute, what was not tried yet is not tried any more.
-      - With O(vault_file) each item names its O(tokens[].variable), and the file is decrypted and written once.
+      - A place that stands beside it gives the items their defaults, so that C(hashi_vault.connection) is said once.
+      - Items with O(tokens[].path), on the target, and items of the controller exclude each other.
       - Excludes O(path) and O(token).
     type: list
     elements: dict
     suboptions:
       path:
-        description: The file on the target that keeps the token.
+        description:
+          - The file on the target that keeps the token.
         type: path
-      variable:
-        description: The variable in O(vault_file) that holds the token.
-        type: str
-      token:
-        description: A token to adopt.
-        type: str
       owner:
-        description: Name of the user that is to own the file; by default O(owner).
+        description:
+          - Name of the user that is to own the file.
         type: str
       group:
-        description: Name of the group that is to own the file; by default O(group).
+        description:
+          - Name of the group that is to own the file.
         type: str
       mode:
-        description: Permissions of the file; by default O(mode).
+        description:
+          - Permissions of the file.
         type: raw
+      vault_file:
+        description:
+          - A YAML file on the controller, encrypted by Ansible Vault.
+        type: path
+      variable:
+        description:
+          - The variable in the vaulted file.
+        type: str
+      vault_id:
+        description:
+          - Which of the vault ids of the run encrypts.
+        type: str
+      sops:
+        description:
+          - A key of a SOPS file on the controller.
+        type: dict
+        suboptions:
+          file:
+            description:
+              - The file. A relative path starts from the playbook's directory. A new file follows the creation
+                rules of C(.sops.yaml).
+            type: path
+          key:
+            description:
+              - The key that holds the token; by default C(echovalue_token). Dots lead into mappings, as
+                C(stringData.token) does. SOPS's own form C(["a.b"]["c"]) is taken too.
+            type: str
+      hashi_vault:
+        description:
+          - A key of a KV version 2 secret of OpenBao or HashiCorp Vault.
+        type: dict
+        suboptions:
+          path:
+            description:
+              - The path of the secret under its mount.
+            type: str
+          mount:
+            description:
+              - Where the secrets engine is mounted; by default C(secret).
+            type: str
+          key:
+            description:
+              - The key that holds the token; by default C(token). Other keys stay.
+            type: str
+          connection:
+            description:
+              - Options of the lookups of community.hashi_vault, such as C(url), C(auth_method), C(token),
+                C(namespace), by their names there. What it leaves out comes from where those take it, such as
+                E(VAULT_ADDR). What is secret in it is never shown.
+            type: dict
+      kubernetes:
+        description:
+          - A key of a Secret of Kubernetes.
+        type: dict
+        suboptions:
+          name:
+            description:
+              - The name of the Secret.
+            type: str
+          namespace:
+            description:
+              - The namespace, which must exist; by default C(default).
+            type: str
+          key:
+            description:
+              - The key that holds the token; by default C(token). Other keys, labels and the type stay.
+            type: str
+          connection:
+            description:
+              - Options of the modules of kubernetes.core, such as C(kubeconfig), C(context), C(host),
+                C(api_key), by their names there. What it leaves out comes from where those take it, such as
+                E(K8S_AUTH_KUBECONFIG). What is secret in it is never shown.
+            type: dict
+      aws_secretsmanager:
+        description:
+          - A key of the JSON object in a secret of AWS Secrets Manager.
+        type: dict
+        suboptions:
+          name:
+            description:
+              - The name of the secret.
+            type: str
+          key:
+            description:
+              - The key that holds the token; by default C(token). Other keys stay.
+            type: str
+          connection:
+            description:
+              - C(region), C(profile), C(endpoint_url), C(access_key), C(secret_key) and C(session_token), as in
+                amazon.aws. What it leaves out comes from where boto3 takes it. What is secret in it is never
+                shown.
+            type: dict
+      command:
+        description:
+          - A program that keeps the token.
+        type: dict
+        suboptions:
+          argv:
+            description:
+              - The program and its arguments.
+            type: list
+            elements: str
+          timeout:
+            description:
+              - Seconds that the program may take; by default 30.
+            type: float
+          id:
+            description:
+              - What tells this place from another one with the same C(argv).
+            type: str
+      token:
+        description:
+          - A token to adopt.
+        type: str
   concurrency:
-    description: How many requests, and connections, there are at a time with O(tokens).
+    description: How many tokens are worked on, and how many connections there are, at a time with O(tokens).
     type: int
     default: 8
-  owner:
-    description: Name of the user that is to own the file, as for M(ansible.builtin.file).
-    type: str
-  group:
-    description: Name of the group that is to own the file, as for M(ansible.builtin.file).
-    type: str
-  mode:
-    description: Permissions of the file, as for M(ansible.builtin.file).
-    type: raw
-    default: "0600"
 seealso:
   - module: echovalue.cloud.echovalue_wallet_info
   - module: echovalue.cloud.echovalue_recharge_link
@@ -179,10 +412,45 @@ EXAMPLES = r"""
       - path: /etc/search/echovalue.token
         owner: search
 
-- name: Mint one for a secret manager that holds none yet
+- name: Keep it in OpenBao or HashiCorp Vault
   echovalue.cloud.echovalue_token:
-  register: minted
-  when: stored_token is not defined
+    hashi_vault:
+      path: apps/shop/echovalue
+      connection:
+        url: https://vault.example.com:8200
+        auth_method: approle
+        role_id: "{{ shop_role_id }}"
+        secret_id: "{{ shop_secret_id }}"
+
+- name: Keep one for each team in a Secret of its namespace
+  echovalue.cloud.echovalue_token:
+    kubernetes:
+      name: echovalue
+      connection:
+        context: production
+    tokens:
+      - kubernetes:
+          namespace: billing
+      - kubernetes:
+          namespace: search
+
+- name: Keep it in the manifest of a Secret that Flux decrypts
+  echovalue.cloud.echovalue_token:
+    sops:
+      file: clusters/production/echovalue.yaml
+      key: stringData.token
+
+- name: Go on where the service does not know the stored token, and fail for all other reasons
+  block:
+    - name: Provision it
+      echovalue.cloud.echovalue_token:
+        path: /etc/myapp/echovalue.token
+      register: provisioned
+  rescue:
+    - name: Fail unless the token is unknown
+      ansible.builtin.fail:
+        msg: "{{ provisioned.msg }}"
+      when: provisioned.reason != 'unauthorized'
 
 - name: Forget the token, and keep no backup
   echovalue.cloud.echovalue_token:
@@ -213,8 +481,20 @@ balance:
   returned: success
   type: int
   sample: 100
+store:
+  description:
+    - The kind of place, one of V(file), V(ansible_vault), V(sops), V(hashi_vault), V(kubernetes),
+      V(aws_secretsmanager), V(command); null where the token is only handed on.
+  returned: success
+  type: str
+  sample: hashi_vault
+place:
+  description: The place in words, else null.
+  returned: success
+  type: str
+  sample: key token of secret/apps/shop at https://vault.example.com:8200
 path:
-  description: The file that keeps the token, O(path) or O(vault_file) as it was given; null without one.
+  description: The file that keeps the token as it was given, of O(path), O(vault_file) or O(sops); else null.
   returned: success
   type: str
   sample: /etc/myapp/echovalue.token
@@ -226,7 +506,8 @@ variable:
 tokens:
   description:
     - With O(tokens), instead of the above, one entry with the same fields for each, in the order given.
-    - If one fails, so does the task. Then an entry that failed has C(failed) and C(msg), and no entry holds its token.
+    - All entries have the same keys, C(failed), C(msg) and C(reason) among them. If one fails, so does the task, and
+      then no entry holds its token.
   returned: with O(tokens)
   type: list
   elements: dict
@@ -237,10 +518,24 @@ tokens:
       status: kept
       balance: 100
       path: /etc/billing/echovalue.token
+      store: file
+      place: the file /etc/billing/echovalue.token
       variable: null
       backup_file: null
+      failed: false
+      msg: null
+      reason: null
+reason:
+  description:
+    - Why it failed, one of V(invalid_input), V(store) (the place cannot be read or written), V(conflict) (somebody else
+      changed it at the same time), V(network), V(timeout), V(unauthorized) (the service answered 401),
+      V(payment_required), V(rate_limited), V(unavailable), V(unexpected_answer), V(ambiguous_mint) (a token may have
+      been minted and lost).
+  returned: failure
+  type: str
+  sample: unavailable
 backup_file:
-  description: The copy of the file whose token was replaced or removed, else null.
+  description: The file with the token that was replaced or removed, else null.
   returned: success
   type: str
   sample: /etc/myapp/echovalue.token.4711.2026-11-24@10:00:00~
