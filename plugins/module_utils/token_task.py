@@ -41,6 +41,7 @@ _PLACES: dict[str, dict[str, Any]] = {
     },
     "aws_secretsmanager": {
         "type": "dict",
+        "no_log": False,  # its name alone looks like a secret
         "options": {
             "name": {"type": "str"},
             "key": {"type": "str", "no_log": False},
