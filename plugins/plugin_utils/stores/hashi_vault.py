@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import requests
@@ -28,6 +27,12 @@ from ansible_collections.echovalue.cloud.plugins.plugin_utils.controller import 
     missing_library,
     without_secrets,
 )
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import (
+    REHEARSAL,
+    Driver,
+    overtaken,
+    refused,
+)
 
 try:
     import hvac
@@ -40,11 +45,11 @@ _READ = "community.hashi_vault.vault_read"
 
 def open_place(options: Mapping[str, Any], controller: Controller) -> HashiVaultKey:
     """Return the key that the options name, over a client that the connection is logged in with."""
-    client = controller.share(partial(_client, controller), options["connection"])
+    client = controller.share(_client, options["connection"])
     return HashiVaultKey(client, options["mount"].strip("/"), options["path"].strip("/"), options["key"])
 
 
-class HashiVaultKey:
+class HashiVaultKey(Driver):
     """A `Driver`: check-and-set decides between two who write at once."""
 
     keeps_versions = True
