@@ -39,7 +39,7 @@ def run_child(
     all that it started.
     """
     until = time.monotonic() + timeout
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 - what the task or its place names
         argv,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -61,7 +61,7 @@ def run_child(
 
 def _exchange(process: subprocess.Popen[bytes], given: bytes, until: float, most: int) -> tuple[bytes, bytes]:
     """Write what is given, and read until both outputs end."""
-    assert process.stdin and process.stdout and process.stderr
+    assert process.stdin and process.stdout and process.stderr  # noqa: PT018 - they are pipes
     left = memoryview(given)
     read = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
     with selectors.DefaultSelector() as selector:

@@ -74,7 +74,9 @@ class JsonKey(Driver):
     def check_writable(self) -> None:
         """Do nothing but refuse to make a secret by an ARN: Secrets Manager has no way to rehearse."""
         if not self._exists and self._secret.startswith("arn:"):
-            raise StoreError(f"There is no secret {self._secret}.", f"{NOTHING_MINTED} Give a new one by its name.")
+            raise StoreError(
+                f"There is no secret {self._secret}.", f"{NOTHING_MINTED} Give a new one by its name."
+            )
 
     def write(self, token: str) -> None:
         """Set the key, if the current version is still the one that was read."""

@@ -41,7 +41,7 @@ def open_place(options: Mapping[str, Any], controller: Controller) -> Command:
 
 
 class Command(Driver):
-    """A `Driver`: what stands there is read again, under a lock of this machine, right before it is replaced."""
+    """A `Driver`: what is there is read again right before it is replaced, under a lock of this machine."""
 
     key = ""
     keeps_versions = False
@@ -87,7 +87,7 @@ class Command(Driver):
         return text or None
 
     def _run(self, verb: str, given: bytes = b"") -> bytes:
-        """Return what the program prints. What it writes to standard error may hold anything: it is not told."""
+        """Return what the program prints; its standard error may hold anything, and is not told."""
         try:
             ended = run_child([*self._argv, verb], given, timeout=self._timeout, most=_MOST)
         except TimeoutError:
@@ -104,7 +104,7 @@ class Command(Driver):
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        """Keep other runs on this machine from writing by this program; one that cannot be opened has no lock."""
+        """Keep other runs on this machine from writing by this program, if it can be opened."""
         path = shutil.which(self._argv[0]) or self._argv[0]
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -7,6 +7,7 @@ kubernetes.core resolves the connection; the client of Kubernetes does the rest.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import threading
 from base64 import b64decode, b64encode
@@ -181,13 +182,23 @@ def _in_time(make: Callable[[], Any]) -> Any:
 def _reason(error: Exception) -> str:
     """Return in a few words why something failed; a parser's own words may quote a secret."""
     if isinstance(error, kubernetes.client.ApiException):
-        return f"HTTP {error.status} {error.reason}"
+        return f"HTTP {error.status} {error.reason}{_told_by_server(error)}"
     if isinstance(error, urllib3.exceptions.HTTPError):
         return f"no answer: {type(getattr(error, 'reason', None) or error).__name__}"
     if isinstance(error, (kubernetes.config.ConfigException, OSError)):
         return str(error)
     cause = error.__cause__
     return _reason(cause) if isinstance(cause, Exception) else type(error).__name__
+
+
+def _told_by_server(error: Any) -> str:
+    """Return what the server says of who may not do what, or which field is wrong; nothing else."""
+    if error.status not in (403, 404, 422):
+        return ""
+    try:
+        return f": {json.loads(error.body)['message']}"
+    except (KeyError, TypeError, ValueError):
+        return ""
 
 
 def _not_taken(kind: type[EchoValueError], why: str) -> EchoValueError:

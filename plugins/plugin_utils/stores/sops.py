@@ -59,14 +59,14 @@ _VARIABLES = {
 
 def _ini(text: str) -> Any:
     parser = configparser.RawConfigParser(strict=False, delimiters=("=",))
-    parser.optionxform = str  # type: ignore[assignment,method-assign] - a name keeps its case
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read_string(text)
     return parser
 
 
 # How a format's text is read with its values as they stand there, encrypted; by the end of the file's name.
 _FORMATS: dict[str, Callable[[str], Any]] = {
-    ".yaml": lambda text: next(yaml.load_all(text, yaml.BaseLoader), None),  # noqa: S506 - it makes but text
+    ".yaml": lambda text: next(yaml.load_all(text, yaml.BaseLoader), None),
     ".json": json.loads,
     ".env": lambda text: dict(line.split("=", 1) for line in text.splitlines() if "=" in line),
     ".ini": _ini,
@@ -94,7 +94,11 @@ def open_place(options: Mapping[str, Any], controller: Controller) -> SopsKey:
             "No request was sent.",
         )
     file = LockedFile(
-        controller.find_path(given), _MOST, backup=controller.backup, dry_run=controller.check_mode, suffix=".tmp"
+        controller.find_path(given),
+        _MOST,
+        backup=controller.backup,
+        dry_run=controller.check_mode,
+        suffix=".tmp",
     )
     return SopsKey(controller.share(Sops, {}), file, given, controller.find_path(given), names)
 
@@ -260,8 +264,8 @@ class SopsKey(Driver):
         if not str(value).startswith("ENC["):
             raise StoreError(
                 f"{self.words} stands, or would stand, in clear.",
-                f"{NOTHING_MINTED} See encrypted_regex, encrypted_suffix and their like, in .sops.yaml and in the "
-                "file itself.",
+                f"{NOTHING_MINTED} See encrypted_regex, encrypted_suffix and their like, in .sops.yaml and in "
+                "the file itself.",
             )
 
     def _value_in(self, value: Any) -> Any:

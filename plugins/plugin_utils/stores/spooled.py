@@ -77,8 +77,8 @@ def overtaken(driver: Driver) -> ConflictError:
 
 
 def refused(driver: Driver, done: str, why: str) -> StoreError:
-    """Return the error for a secret that could not be `done`: read, written."""
-    return StoreError(f"{driver.words} could not be {done} ({why}).", "What is there is as it was.")
+    """Return the error for a secret that could not be `done`, which is read or written; see also `write`."""
+    return StoreError(f"{driver.words} could not be {done} ({why}).", NOTHING_MINTED)
 
 
 class SpooledStore:
