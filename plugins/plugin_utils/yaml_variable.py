@@ -120,7 +120,9 @@ class _Document:
             events = list(_events(AnsibleLoader(text)))
         except yaml.MarkedYAMLError as error:
             mark: Any = error.problem_mark or error.context_mark
-            raise self.error(" ".join(filter(None, (error.context, error.problem))), mark.index) from None
+            why = " ".join(filter(None, (error.context, error.problem)))
+            # The parser without libyaml quotes the text, and that may be a secret.
+            raise self.error(re.sub(r" (['\"]).*?\1", "", why), mark.index) from None
         if not (root is None or isinstance(root, yaml.MappingNode) or root.tag == _NULL):
             raise self.error("it is no mapping of variables", root.start_mark.index)
         self.values = {_name(key): value for key, value in pairs}  # the last of a name counts
