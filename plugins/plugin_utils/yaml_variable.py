@@ -30,7 +30,7 @@ _LINE = r"[^\r\n]*"
 _END = r"(?:\r\n|\r|\n)?"
 _BLANK_LINES = r"(?:[ \t]*(?:\r\n|\r|\n))*"
 _COMMENTS = r"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\r|\n))*(?:[ \t]*#[^\r\n]*)?"
-_COMMENTS_FROM_COLUMN = r"(?: {%d,}#[^\r\n]*(?:\r\n|\r|\n|$))*"
+_COMMENTS_FROM_COLUMN = rf"(?:{_BLANK_LINES} {{%d,}}#[^\r\n]*(?:\r\n|\r|\n|$))*"
 
 Edit = tuple[int, int, str]  # what stands between two places gives way to this
 

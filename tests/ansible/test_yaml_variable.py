@@ -172,7 +172,7 @@ def test_a_name_that_yaml_reads_as_something_else_is_quoted() -> None:
         ("a: 1\ntoken: x", "a: 1\n"),
         ("token: x\na: 1\ntoken: y\n", "a: 1\n"),
         ("a: |+\n  kept\ntoken: x\n\n# more\n", "a: |+\n  kept\n# more\n"),
-        ("a: |\n  kept\ntoken: x\n    # its own\nb: 1\n", "a: |\n  kept\nb: 1\n"),
+        ("a: |\n  kept\ntoken: x\n    # its own\n\n  # too\nb: 1\n", "a: |\n  kept\nb: 1\n"),
         ("a: &x 1\ntoken: *x\n", "a: &x 1\n"),
         ("{token: x}", "{}"),
         ("{a: 1, token: x}", "{a: 1}"),
