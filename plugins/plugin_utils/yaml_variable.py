@@ -18,7 +18,7 @@ from ansible.parsing.yaml.loader import AnsibleLoader
 
 VAULT_TAGS = ("!vault", "!vault-encrypted")
 _JSON_VAULT = "__ansible_vault"  # JSON has a mapping with this key instead of the tag
-_STRING = "tag:yaml.org,2002:str"
+STRING = "tag:yaml.org,2002:str"
 _NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
 _INDENT = 10  # columns, as `ansible-vault encrypt_string` has it
@@ -44,29 +44,7 @@ class Value:
     """The text that is a variable's value, with its tag."""
 
     text: str
-    tag: str = _STRING
-
-
-def find(text: str, names: Iterable[str]) -> dict[str, Value]:
-    """Return the values of those of the top-level variables `names` that have one; null and "" are none.
-
-    Raises YamlFormError.
-    """
-    return _Document(text.removeprefix(_BOM)).find(names)
-
-
-def edit(text: str, values: Mapping[str, Value | None]) -> str:
-    """Return the text with each variable set to its value, or without it where that is None.
-
-    Raises YamlFormError where others would change.
-    """
-    before = _Document(text.removeprefix(_BOM))
-    before.find(values)  # refuses what is no single value
-    changed = _edit(before, values)
-    with suppress(YamlFormError):
-        if _only_these_changed(before, _Document(changed), values):
-            return _BOM + changed if text.startswith(_BOM) else changed
-    raise YamlFormError(f"{', '.join(values)} cannot be changed without changing other variables")
+    tag: str = STRING
 
 
 @dataclass(frozen=True)
@@ -100,24 +78,28 @@ class _Entry:
         return last if _is_block(last) else None
 
 
-class _Document:
-    """A text that is one document: what its variables are, and where they stand."""
+class Document:
+    """A text that is one document: what its variables are, and where they stand.
+
+    Raises YamlFormError where Ansible does not load it as a mapping of variables.
+    """
 
     def __init__(self, text: str) -> None:
-        self.text = text
-        self.line_end = (_LINE_END.search(text) or ["\n"])[0]
-        if unprintable := yaml.reader.Reader.NON_PRINTABLE.search(text):
+        self.text = text.removeprefix(_BOM)
+        self._bom = _BOM if text.startswith(_BOM) else ""
+        self.line_end = (_LINE_END.search(self.text) or ["\n"])[0]
+        if unprintable := yaml.reader.Reader.NON_PRINTABLE.search(self.text):
             raise self.error("it has a control character", unprintable.start())
         own: list[tuple[yaml.Node, yaml.Node]] = []
         pairs: list[tuple[yaml.Node, yaml.Node]] = []
         try:
-            loader = AnsibleLoader(text)
+            loader = AnsibleLoader(self.text)
             root = loader.get_single_node()
             if isinstance(root, yaml.MappingNode):
                 own = list(root.value)
                 loader.flatten_mapping(root)  # puts what `<<` merges first
                 pairs = root.value
-            events = list(_events(AnsibleLoader(text)))
+            events = list(_events(AnsibleLoader(self.text)))
         except yaml.MarkedYAMLError as error:
             mark: Any = error.problem_mark or error.context_mark
             why = " ".join(filter(None, (error.context, error.problem)))
@@ -129,9 +111,9 @@ class _Document:
         merged = len(pairs) - sum(key.tag != _MERGE for key, _value in own)
         self.merged = {_name(key): key.start_mark.index for key, _value in pairs[:merged]}
         self.content = events[2:-2]  # within the stream and its document
-        self.end = events[-2].start_mark.index if self.content else len(text)
+        self.end = events[-2].start_mark.index if self.content else len(self.text)
         self.is_flow = bool(own) and root.flow_style
-        self.is_json = self.is_flow and _is_json(text)
+        self.is_json = self.is_flow and _is_json(self.text)
         nodes = list(_nodes(self.content[1:-1]))
         self.entries = [
             _Entry(_name(node), key, value)
@@ -142,21 +124,35 @@ class _Document:
         """Return the error that something stands in the way in the line of `index`."""
         return YamlFormError(f"{why} (line {len(_LINE_END.findall(self.text, 0, index)) + 1})")
 
-    def find(self, names: Iterable[str]) -> dict[str, Value]:
-        """Return the values of those variables that have one."""
-        found = {}
-        for name in self.values.keys() & set(names):
-            node = self.values[name]
-            tag = node.tag
-            if self.is_json and isinstance(node, yaml.MappingNode) and len(node.value) == 1:
-                key, vaulted = node.value[0]
-                if key.value == _JSON_VAULT:
-                    node, tag = vaulted, VAULT_TAGS[0]
-            if not isinstance(node, yaml.ScalarNode):
-                raise self.error(f"the variable {name} is no single value", node.start_mark.index)
-            if node.tag != _NULL and node.value:
-                found[name] = Value(node.value, tag)
-        return found
+    def value(self, name: str) -> Value | None:
+        """Return the value of a variable; None where there is none, or an empty one: a place to fill.
+
+        Raises YamlFormError where it is no single value.
+        """
+        node = self.values.get(name)
+        if node is None:
+            return None
+        tag = node.tag
+        if self.is_json and isinstance(node, yaml.MappingNode) and len(node.value) == 1:
+            key, vaulted = node.value[0]
+            if key.value == _JSON_VAULT:
+                node, tag = vaulted, VAULT_TAGS[0]
+        if not isinstance(node, yaml.ScalarNode):
+            raise self.error(f"the variable {name} is no single value", node.start_mark.index)
+        return Value(node.value, tag) if node.value and node.tag != _NULL else None
+
+    def edited(self, values: Mapping[str, Value | None]) -> str:
+        """Return the text with each variable set to its value, or without it where that is None.
+
+        Raises YamlFormError where others would change.
+        """
+        for name in values:
+            self.value(name)  # refuses what is no single value
+        changed = _edit(self, values)
+        with suppress(YamlFormError):
+            if _only_these_changed(self, Document(changed), values):
+                return self._bom + changed
+        raise YamlFormError(f"{', '.join(values)} cannot be changed without changing other variables")
 
     def behind(self, pattern: str, index: int) -> int:
         """Return the place behind what matches at `index`."""
@@ -174,11 +170,11 @@ class _Document:
         return start, start + len(self.text[start:end].rstrip())  # a block's end is behind blank lines
 
 
-def _edit(document: _Document, values: Mapping[str, Value | None]) -> str:
+def _edit(document: Document, values: Mapping[str, Value | None]) -> str:
     """Return the text with its variables changed."""
     added = {name: value for name, value in values.items() if value is not None}
     if added and not document.entries and (emptied := _without_content(document)) != document.text:
-        return _edit(_Document(emptied), values)
+        return _edit(Document(emptied), values)
     for name in document.merged.keys() & values.keys() - added.keys():
         raise document.error(f"a merge (<<) brings the variable {name} in", document.merged[name])
     latest = {entry.name: entry for entry in document.entries}
@@ -202,7 +198,7 @@ def _edit(document: _Document, values: Mapping[str, Value | None]) -> str:
     return text
 
 
-def _check_anchors(document: _Document, entry: _Entry, values: Mapping[str, Value | None]) -> None:
+def _check_anchors(document: Document, entry: _Entry, values: Mapping[str, Value | None]) -> None:
     """Refuse to change a variable that others refer to."""
     anchors = {getattr(event, "anchor", None) for event in entry.key + entry.value} - {None}
     others = [other for other in document.entries if other.name not in values]
@@ -213,7 +209,7 @@ def _check_anchors(document: _Document, entry: _Entry, values: Mapping[str, Valu
             )
 
 
-def _without_content(document: _Document) -> str:
+def _without_content(document: Document) -> str:
     """Return the text without its `~` or `{}`, which gives way to variables."""
     if not document.content:
         return document.text
@@ -224,7 +220,7 @@ def _without_content(document: _Document) -> str:
     return head + tail.removeprefix(document.line_end)
 
 
-def _added(document: _Document, values: Mapping[str, Value]) -> Edit:
+def _added(document: Document, values: Mapping[str, Value]) -> Edit:
     """Return the edit that adds variables behind the last one."""
     text, line_end, place = document.text, document.line_end, document.end
     last = document.entries[-1] if document.entries else None
@@ -251,7 +247,7 @@ def _added(document: _Document, values: Mapping[str, Value]) -> Edit:
     return place, place, (head if text else f"---{line_end}") + lines
 
 
-def _replaced(document: _Document, entry: _Entry, value: Value) -> Edit:
+def _replaced(document: Document, entry: _Entry, value: Value) -> Edit:
     """Return the edit that gives a variable another value; a comment behind it stays."""
     text, line_end = document.text, document.line_end
     start, end = document.span(entry)
@@ -277,7 +273,7 @@ def _replaced(document: _Document, entry: _Entry, value: Value) -> Edit:
     return start, end, f"{space}{first}{rest}{line_end}{below}".removesuffix(line_end)
 
 
-def _removed(document: _Document, index: int) -> Edit:
+def _removed(document: Document, index: int) -> Edit:
     """Return the edit that takes a variable away, with its lines."""
     text, entry = document.text, document.entries[index]
     start, end = entry.start, document.span(entry)[1]
@@ -302,38 +298,39 @@ def _in_block(value: Value, indent: str, line_end: str) -> tuple[str, str]:
     return _in_one_line(value), ""
 
 
-def _in_flow(document: _Document, value: Value) -> str:
+def _in_flow(document: Document, value: Value) -> str:
     if document.is_json and value.tag in VAULT_TAGS:
         return json.dumps({_JSON_VAULT: value.text})
     return _in_one_line(value)
 
 
 def _in_one_line(value: Value) -> str:
-    tag = "" if value.tag == _STRING else f"{value.tag} "
+    tag = "" if value.tag == STRING else f"{value.tag} "
     return tag + json.dumps(value.text)
 
 
 def _key(name: str) -> str:
     """Return a name as a key: quoted where YAML reads it as something else, as `yes`."""
     plain = AnsibleLoader("").resolve(yaml.ScalarNode, name, (True, False))
-    return name if plain == _STRING else json.dumps(name)
+    return name if plain == STRING else json.dumps(name)
 
 
-def _only_these_changed(before: _Document, after: _Document, values: Mapping[str, Value | None]) -> bool:
+def _only_these_changed(before: Document, after: Document, values: Mapping[str, Value | None]) -> bool:
     """Tell whether the variables have these values, and all else is as it was."""
 
-    def others(document: _Document) -> list[list[tuple[Any, ...]]]:
+    def others(document: Document) -> list[list[tuple[Any, ...]]]:
         return [entry.meaning for entry in document.entries if entry.name not in values]
 
-    def stripped(found: Mapping[str, Value]) -> dict[str, Value]:
-        return {name: Value(value.text.rstrip(), value.tag) for name, value in found.items()}
+    def has(name: str, wanted: Value | None) -> bool:
+        found = after.value(name)
+        if found is None or wanted is None:
+            return found is wanted and name not in after.values
+        return (found.text.rstrip(), found.tag) == (wanted.text.rstrip(), wanted.tag)
 
-    wanted = {name: value for name, value in values.items() if value is not None}
     return (
         others(before) == others(after)
         and before.is_json == after.is_json
-        and after.values.keys() & values.keys() == wanted.keys()
-        and stripped(after.find(values)) == stripped(wanted)
+        and all(has(name, wanted) for name, wanted in values.items())
     )
 
 
@@ -349,7 +346,7 @@ def _is_block(event: Any) -> bool:
 
 
 def _name(key: yaml.Node) -> str:
-    return key.value if isinstance(key, yaml.ScalarNode) and key.tag == _STRING else ""
+    return key.value if isinstance(key, yaml.ScalarNode) and key.tag == STRING else ""
 
 
 def _events(parser: Any) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from ansible.parsing.vault import VaultSecret
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from plugins.plugin_utils.yaml_variable import Value, YamlFormError, edit, find
+from plugins.plugin_utils.yaml_variable import Document, Value, YamlFormError
 
 CIPHERTEXT = "$ANSIBLE_VAULT;1.1;AES256\n6162\n"
 VAULTED = Value(CIPHERTEXT, "!vault")
@@ -20,6 +20,14 @@ PLAIN = Value("0123456789abcdef")
 BLOCK = "!vault |\n          $ANSIBLE_VAULT;1.1;AES256\n          6162\n"
 OLD = "!vault |\n          $ANSIBLE_VAULT;1.1;AES256\n          0000\n          1111\n"
 CHANGES = {"vaulted": VAULTED, "plain": PLAIN, "removed": None}
+
+
+def find(text: str, name: str = "token") -> Value | None:
+    return Document(text).value(name)
+
+
+def edit(text: str, values: dict[str, Value | None]) -> str:
+    return Document(text).edited(values)
 
 
 def loaded(text: str) -> Any:
@@ -47,7 +55,7 @@ def check(text: str, value: Value | None) -> str:
     before.pop("token", None)
     assert now == before
     assert (found or "").rstrip("\n") == ("" if value is None else value.text.rstrip("\n"))
-    assert find(after, ["token"]).keys() == (set() if value is None else {"token"})
+    assert (find(after) is None) == (value is None)
     assert edit(after, {"token": None} if value is None else {}) == after
     return after
 
@@ -112,7 +120,7 @@ def test_a_comment_below_stays_one() -> None:
 
 def test_a_tag_stays() -> None:
     text = "token: !unsafe 'x'\n"
-    assert find(text, ["token"]) == {"token": Value("x", "!unsafe")}
+    assert find(text) == Value("x", "!unsafe")
     assert edit(text, {"token": Value("y", "!unsafe")}) == 'token: !unsafe "y"\n'
     assert check(
         f"token: {OLD}".replace("!vault", "!vault-encrypted"), Value(CIPHERTEXT, "!vault-encrypted")
@@ -210,7 +218,7 @@ def test_what_cannot_be_told_apart_is_refused_with_its_line(text: str, why: str)
 
 def test_a_merged_variable_is_overridden_and_cannot_be_removed() -> None:
     text = "a: &a\n  token: x\n<<: *a\n"
-    assert find(text, ["token"]) == {"token": Value("x")}
+    assert find(text) == Value("x")
     assert check(text, VAULTED) == text + f"token: {BLOCK}"
     with pytest.raises(YamlFormError, match=r"a merge \(<<\) brings the variable token in \(line 2\)"):
         edit(text, {"token": None})
@@ -218,10 +226,10 @@ def test_a_merged_variable_is_overridden_and_cannot_be_removed() -> None:
 
 def test_a_value_in_any_style_is_found() -> None:
     for value in ('"a\\tb"', "'a\tb'", "!unsafe 'a\tb'", "|-\n  a\tb", ">-\n  a\tb", "&x a\tb"):
-        assert find(f"x: y\ntoken: {value}\n", ["token"])["token"].text == "a\tb"
-    assert find("x: &x a\ntoken: *x\n", ["token"]) == {"token": Value("a")}
-    assert find("token: x\ntoken: y\n", ["token"]) == {"token": Value("y")}
-    assert find('{"token": {"__ansible_vault": "x"}}', ["token"]) == {"token": Value("x", "!vault")}
+        assert getattr(find(f"x: y\ntoken: {value}\n"), "text", None) == "a\tb"
+    assert find("x: &x a\ntoken: *x\n") == Value("a")
+    assert find("token: x\ntoken: y\n") == Value("y")
+    assert find('{"token": {"__ansible_vault": "x"}}') == Value("x", "!vault")
 
 
 def test_a_long_file() -> None:
