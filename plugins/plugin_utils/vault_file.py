@@ -108,6 +108,8 @@ class VaultFile:
     def lock(self) -> Iterator[None]:
         """Lock the file; at the end, all that its variables were given is written."""
         with self._file.lock():
+            for leftover in [] if self.dry_run else self._file.leftovers():
+                self._file.drop(leftover)  # what it was to hold waits in files of its own
             try:
                 yield
             finally:
@@ -147,8 +149,6 @@ class VaultFile:
             if self.dry_run:
                 self._file.check_writable()
             elif not self._staged:
-                for leftover in self._file.leftovers():
-                    self._file.drop(leftover)  # its tokens wait in files of their own
                 self._file.stage(self._room())
                 self._staged = True
 
