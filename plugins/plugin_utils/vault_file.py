@@ -27,6 +27,7 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import
     read_token,
 )
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import Waiting
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.signals import signals_held
 from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import (
     NOTHING_MINTED,
     LockedDirectory,
@@ -110,14 +111,15 @@ class VaultFile:
         with self._file.lock():
             for leftover in [] if self.dry_run else self._file.leftovers():
                 self._file.drop(leftover)  # what it was to hold waits in files of its own
-            try:
-                yield
-            finally:
+            with signals_held():
                 try:
-                    self._write()
+                    yield
                 finally:
-                    for variable in self._variables:
-                        variable.close()
+                    try:
+                        self._write()
+                    finally:
+                        for variable in self._variables:
+                            variable.close()
 
     def content(self) -> _Content:
         """Return what the file holds. Raises StoreError."""
