@@ -189,7 +189,7 @@ class _Places:
 
     def lock_files(self, until_done: ExitStack) -> None:
         """Lock the vaulted files, in one order, so that no two runs wait for each other."""
-        for path in sorted(self._vault_files):
+        for path in sorted(self._vault_files, key=os.path.dirname):
             until_done.enter_context(self._vault_files[path].lock())
 
     def _vault_variable(self, asked: Wanted) -> Place:

@@ -233,8 +233,7 @@ class VaultVariable:
         if not isidentifier(name):
             raise InvalidInputError(
                 f"{name!r} is not a name that Ansible takes for a variable: letters, digits and underscores, "
-                "no digit first, and no keyword of Python.",
-                "No request was sent.",
+                "no digit first, and no keyword of Python."
             )
         self.name = name
         self.words = f"The variable {name} of {file.path}"
@@ -252,8 +251,8 @@ class VaultVariable:
 
     @property
     def backup_file(self) -> str | None:
-        """Where the former file is kept."""
-        return self._file.backup_file
+        """Where the former file is kept, None where it did not lose this variable's token."""
+        return self._file.backup_file if self.is_changed and self._stored is not None else None
 
     @property
     def is_plain(self) -> bool:
