@@ -117,10 +117,19 @@ class LockedFile:
                 f"{NOTHING_MINTED} Correct the path or its permissions, then run again.",
             ) from None
 
-    def fill(self, content: bytes) -> str:
-        """Put the new content into the staged file, durably; return where that is."""
+    def fill(self, content: bytes, *, rescue: bool = True) -> str:
+        """Put the new content into the staged file, durably; return where that is.
+
+        What the disk refuses is kept elsewhere, unless `rescue` says that it is safe already.
+        """
         assert self._staged is not None, "stage comes before fill"
-        fill_or_rescue(self._staged, content, self.path)
+        if rescue:
+            fill_or_rescue(self._staged, content, self.path)
+        else:
+            try:
+                self._staged.fill(content)
+            except OSError as error:
+                raise self._error(f"could not be written ({reason_of(error)})") from None
         return self._staged.path
 
     def replace(self, content: bytes, *, keep_former: bool) -> None:
@@ -154,6 +163,14 @@ class LockedFile:
         except StoreError as error:
             raise self._not_put(source, str(error.args[0]).rstrip(".")) from None
         self._sync(f"The new token is at {self.path}")
+
+    def keep_former(self) -> None:
+        """Keep a backup of what was read, unless there is one already."""
+        if self.backup_file is None:
+            try:
+                self._make_backup()
+            except OSError as error:
+                raise self._error(f"could not be backed up ({reason_of(error)})") from None
 
     def remove(self) -> None:
         """Take the file away, keeping a backup."""

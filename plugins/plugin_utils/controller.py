@@ -20,8 +20,10 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import
     InvalidInputError,
     StoreError,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.signals import signals_held
-from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import NOTHING_MINTED
+from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import (
+    NOTHING_MINTED,
+    LockedDirectory,
+)
 from ansible_collections.echovalue.cloud.plugins.module_utils.many_tokens import perform_many
 from ansible_collections.echovalue.cloud.plugins.module_utils.module import CONNECTION_SPEC, make_client
 from ansible_collections.echovalue.cloud.plugins.module_utils.token_task import (
@@ -33,11 +35,8 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.token_task import 
     wanted,
 )
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import Driver, SpooledStore
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.vault_file import (
-    Tokens,
-    VaultFile,
-    VaultVariable,
-)
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.vault import Vault
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.vault_file import VaultFile
 
 # What the options are checked by, as ActionBase.validate_argument_spec takes it.
 OPTIONS: dict[str, Any] = {"argument_spec": {**ARGUMENT_SPEC, **CONNECTION_SPEC}, **CONSTRAINTS}
@@ -77,6 +76,12 @@ class Controller:
             if isinstance(self._shared[key], EchoValueError):
                 raise self._shared[key]
             return self._shared[key]
+
+    def directory(self, path: str) -> LockedDirectory:
+        """Return the directory of a file; files in it share its lock."""
+        where = os.path.dirname(os.path.realpath(path))
+        with self._guard:
+            return self._shared.setdefault(where, LockedDirectory(where))
 
     def lookup(self, name: str) -> Any:
         """Return a new lookup plugin; raise StoreError where its collection is not installed."""
@@ -148,49 +153,39 @@ def provision_on_controller(
     doing: dict[str, Any] = {"check_mode": controller.check_mode, "warn": warn}
     with ExitStack() as until_done:
         until_done.callback(client.close)
-        places = _Places(controller, client.base_url, asked, until_done)
+        places = _Places(controller, client.base_url)
         if not many:
-            return perform(asked[0], client, places.open(asked[0], at_once=True), **doing)
+            place = places.open(asked[0])
+            places.lock_files(until_done)
+            return perform(asked[0], client, place, **doing)
         pairs = [(one, places.try_open(one)) for one in asked]
-        # Held until the files are written: tokens minted together are in memory alone before that.
-        with signals_held():
-            try:
-                result = perform_many(pairs, client, params["concurrency"], **doing)
-            finally:
-                places.write_vault_files()
-    for entry, (_asked, place) in zip(result["tokens"], pairs):
-        if isinstance(place, Place):
-            entry["backup_file"] = place.store.backup_file
-    return result
+        places.lock_files(until_done)
+        return perform_many(pairs, client, params["concurrency"], **doing)
 
 
 class _Places:
     """Opens the places of one task, each once."""
 
-    def __init__(
-        self, controller: Controller, service: str, asked: list[Wanted], until_done: ExitStack
-    ) -> None:
+    def __init__(self, controller: Controller, service: str) -> None:
         self._controller = controller
-        self._asked = asked
         self._service = service
-        self._until_done = until_done
         self._seen: set[tuple[str, ...]] = set()
-        self._vault_files: dict[str, tuple[VaultFile, Tokens, Tokens]] = {}  # before, and now
+        self._vault_files: dict[str, VaultFile] = {}
 
     def try_open(self, asked: Wanted) -> Place | EchoValueError:
         """Return the place, or the error that says why it cannot be opened."""
         try:
-            return self.open(asked, at_once=False)
+            return self.open(asked)
         except InvalidInputError:
             raise
         except EchoValueError as error:
             return error
 
-    def open(self, asked: Wanted, *, at_once: bool) -> Place:
+    def open(self, asked: Wanted) -> Place:
         """Return the place that is asked for. Raises InvalidInputError and StoreError."""
         kind = str(asked.place)
         if kind == "vault_file":
-            return self._vault_variable(asked, at_once)
+            return self._vault_variable(asked)
         if kind == "command" and asked.state == "absent":
             raise InvalidInputError(
                 "state: absent is not for command: there is no way to take a token away.",
@@ -210,34 +205,28 @@ class _Places:
         )
         return Place(store, kind, driver.words, path=driver.path)
 
-    def write_vault_files(self) -> None:
-        """Write each vaulted file once for all its variables."""
-        for file, before, tokens in self._vault_files.values():
-            if tokens != before:
-                file.write(tokens)
+    def lock_files(self, until_done: ExitStack) -> None:
+        """Lock the vaulted files, in one order, so that no two runs wait for each other."""
+        for path in sorted(self._vault_files, key=os.path.dirname):
+            until_done.enter_context(self._vault_files[path].lock())
 
-    def _vault_variable(self, asked: Wanted, at_once: bool) -> Place:
+    def _vault_variable(self, asked: Wanted) -> Place:
         given, variable = asked.options["vault_file"], asked.options["variable"]
-        path = self._controller.find_path(given)
+        path = os.path.realpath(self._controller.find_path(given))
         identity = (path, variable)
         if identity in self._seen:
             raise InvalidInputError(f"Two items of tokens name {variable} of {given}.")
         self._seen.add(identity)
         if path not in self._vault_files:
-            file = VaultFile(
+            self._vault_files[path] = VaultFile(
                 path,
-                [one.options["variable"] for one in self._asked if one.options.get("vault_file") == given],
-                self._controller.vault,
-                vault_id=asked.options["vault_id"],
+                Vault(self._controller.vault),
                 backup=asked.backup,
                 dry_run=self._controller.check_mode,
+                directory=self._controller.directory(path),
             )
-            self._until_done.enter_context(file.lock())
-            before = file.read()
-            self._vault_files[path] = file, before, dict(before)
-        file, _before, tokens = self._vault_files[path]
         return Place(
-            VaultVariable(file, variable, tokens, at_once=at_once),
+            self._vault_files[path].variable(variable, asked.options["vault_id"]),
             "ansible_vault",
             f"variable {variable} of {given}",
             path=given,

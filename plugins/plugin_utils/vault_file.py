@@ -1,199 +1,222 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A `Store` that keeps a token in a variable of a YAML file, encrypted by Ansible Vault.
+"""`Store`s that keep tokens in variables of a YAML file, encrypted by Ansible Vault.
 
-The plaintext is in memory alone: what is written, pending and backup files included, is encrypted.
+The plaintext is in memory alone. A new token is encrypted at once into a private file of its own
+beside the vaulted file, made before the mint, and waits there until the vaulted file is written, once
+for all variables. A run that dies before that loses none: the next one takes them up.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import threading
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 
-from ansible import constants as C  # noqa: N812 - as everywhere in Ansible
-from ansible.errors import AnsibleError
-from ansible.parsing.vault import VaultLib, is_encrypted, match_encrypt_secret
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import InvalidInputError, StoreError
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import MAX_TOKEN_LENGTH, read_token
-from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import NOTHING_MINTED
+from ansible.parsing.vault import is_encrypted
+from ansible.utils.vars import isidentifier
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import (
+    ConflictError,
+    InvalidInputError,
+    StoreError,
+)
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import (
+    TOKEN_FORM,
+    fingerprint,
+    read_token,
+)
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import Waiting
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.signals import signals_held
+from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import (
+    NOTHING_MINTED,
+    LockedDirectory,
+    reason_of,
+)
 from ansible_collections.echovalue.cloud.plugins.module_utils.locked_file import LockedFile
-from ansible_collections.echovalue.cloud.plugins.plugin_utils import yaml_variable
+from ansible_collections.echovalue.cloud.plugins.module_utils.staged_file import (
+    Leftover,
+    StagedFile,
+    StagedNames,
+    fill_or_rescue,
+)
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.vault import Seal, Vault
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.yaml_variable import (
+    STRING,
+    VAULT_TAGS,
+    Document,
+    Value,
+    YamlFormError,
+)
 
-LONGEST = "x" * MAX_TOKEN_LENGTH  # stands for a token that is not minted yet
-Tokens = dict[str, str]  # by the name of the variable
-_INDENT = " " * 10  # as `ansible-vault encrypt_string` writes it
+_MOST = 16 * 1024 * 1024  # bytes of a file
+_MOST_ENCRYPTED = 4096  # bytes of a token
+_ATTEMPTS = 3  # to write a file that is edited meanwhile
+_TRIAL = Value("$ANSIBLE_VAULT\n", VAULT_TAGS[0])  # stands for a token that is not minted yet
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What a file holds, and its seal where it is wholly encrypted."""
+
+    document: Document
+    seal: Seal | None
 
 
 class VaultFile:
-    """Keeps tokens in the variables `variables` of the file at `path`; see LockedFile.
+    """The file at `path`, in which `vault` decrypts and encrypts.
 
-    `vault` holds the run's vault secrets; `vault_id` names the one that encrypts, None leaves the
-    choice to the file and to Ansible.
+    `backup` and `dry_run` are those of LockedFile. Files of one directory share a `directory`.
     """
-
-    max_size = 16 * 1024 * 1024
 
     def __init__(
         self,
         path: str,
-        variables: list[str],
-        vault: VaultLib,
+        vault: Vault,
         *,
-        vault_id: str | None = None,
         backup: bool = True,
         dry_run: bool = False,
+        directory: LockedDirectory | None = None,
     ) -> None:
-        for name in variables:
-            if not name.isidentifier():
-                raise InvalidInputError(f"{name!r} is no valid name of a variable.")
-        self._file = LockedFile(path, self.max_size, backup=backup, dry_run=dry_run, suffix=".tmp")
-        self.path = self._file.path
-        self.variables = variables
-        self._dry_run = dry_run
-        self._vault = vault
-        self._vault_id = vault_id
-        self._placeholder = ""
-        self._decrypted: dict[bytes, tuple[str, str | None]] = {}
-        self._checking = threading.Lock()
-        self._checked = False
-        self._content: bytes | None = None
+        self.path = os.path.realpath(path)
+        self.vault = vault
+        self.dry_run = dry_run
+        self.directory = directory or LockedDirectory(os.path.dirname(self.path))
+        self._file = LockedFile(
+            self.path, _MOST, backup=backup, dry_run=dry_run, suffix=".tmp", directory=self.directory
+        )
+        self._variables: list[VaultVariable] = []
+        self._guard = threading.RLock()
+        self._found: _Content | None = None
+        self._tried = False
+        self._staged = False
 
     @property
     def backup_file(self) -> str | None:
         """Where the former file is kept, if one is."""
         return self._file.backup_file
 
-    def lock(self) -> AbstractContextManager[None]:
-        """Lock the file's directory."""
-        return self._file.lock()
+    def variable(self, name: str, vault_id: str | None = None) -> VaultVariable:
+        """Return the store of one variable; `vault_id` overrides the choice of what encrypts it.
 
-    def read(self) -> Tokens:
-        """Return the tokens of those variables that the file has."""
-        self._content = self._file.read()
-        return self.parse(self._content)
+        Raises InvalidInputError.
+        """
+        variable = VaultVariable(self, name, vault_id)
+        self._variables.append(variable)
+        return variable
 
-    def check_writable(self) -> None:
-        """Make sure once for all variables that the file can take their tokens."""
-        with self._checking:
-            if self._checked:
-                return
-            content = self.render(self._content, dict.fromkeys(self.variables, LONGEST))
-            if self._dry_run:
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Lock the file; at the end, all that its variables were given is written."""
+        with self._file.lock():
+            for leftover in [] if self.dry_run else self._file.leftovers():
+                self._file.drop(leftover)  # what it was to hold waits in files of its own
+            with signals_held():
+                try:
+                    yield
+                finally:
+                    try:
+                        self._write()
+                    finally:
+                        for variable in self._variables:
+                            variable.close()
+
+    def content(self) -> _Content:
+        """Return what the file holds. Raises StoreError."""
+        with self._guard:
+            if self._found is None:
+                self._found = self._parse(self._file.read() or b"")
+            return self._found
+
+    def value(self, name: str) -> Value | None:
+        """Return what stands in a variable, None where nothing does. Raises StoreError."""
+        try:
+            return self.content().document.value(name)
+        except YamlFormError as error:
+            raise self._refuse(error) from None
+
+    def check_writable(self, name: str, trial: Value | None) -> None:
+        """Make sure that the variable can be set like `trial`, and make the file that replaces this one."""
+        document = self.content().document
+        with self._guard:
+            if not self._tried:
+                with suppress(YamlFormError):  # another variable may stand in the way
+                    document.edited(dict.fromkeys((each.name for each in self._variables), trial))
+                    self._tried = True
+            try:
+                if not self._tried:
+                    document.edited({name: trial})
+            except YamlFormError as error:
+                raise self._refuse(error) from None
+            if self.dry_run:
                 self._file.check_writable()
-            else:
-                self._file.stage(len(content))
-            self._checked = True
+            elif not self._staged:
+                self._file.stage(self._room())
+                self._staged = True
 
-    def write(self, tokens: Tokens) -> None:
-        """Put the tokens in place, durably; the former file is kept as a backup where it loses one."""
-        before = self.parse(self._content)
-        path = self._file.fill(self.render(self._content, tokens))
-        loses = any(tokens.get(name) != token for name, token in before.items())
-        self._file.put_in_place(path, keep_former=loses)
+    def keep_former(self, *, is_new: bool) -> None:
+        """Keep the file as it was, once for all tokens that it loses; `is_new` where one waits for it."""
+        with self._guard:
+            try:
+                self._file.keep_former()
+            except StoreError as error:
+                raise _stopped(error, is_new=is_new) from None
 
-    def parse(self, content: bytes | None) -> Tokens:
-        """Return the decrypted tokens of those variables that the file has."""
-        if content is None:
-            return {}
-        text, whole, _vault_id = self._open(content)
+    def _room(self) -> int:
+        content = self.content()
+        room = len(content.document.text.encode()) + len(self._variables) * _MOST_ENCRYPTED
+        return room * 5 if content.seal else room  # hexadecimal twice, and line ends
+
+    def _write(self) -> None:
+        changed = [variable for variable in self._variables if variable.is_changed]
         try:
-            found = yaml_variable.find(text, self.variables)
-        except yaml_variable.YamlFormError as error:
-            raise self._refuse(str(error)) from None
-        return {name: self._token(name, variable, whole) for name, variable in found.items()}
+            for attempt in range(_ATTEMPTS if changed else 0):
+                try:
+                    path = self._file.fill(self._render(changed).encode(), rescue=False)
+                    self._file.put_in_place(path, keep_former=False)
+                    break
+                except ConflictError:
+                    if attempt == _ATTEMPTS - 1:
+                        raise
+                    self._read_again(changed)
+        except StoreError as error:
+            raise _stopped(error, is_new=any(variable.value for variable in changed)) from None
+        for variable in changed:
+            variable.drop_waiting()
 
-    def render(self, content: bytes | None, value: Tokens) -> bytes:
-        """Return the file with these tokens in its variables, and without those that have none."""
-        text, whole, vault_id = self._open(content or b"")
+    def _render(self, changed: list[VaultVariable]) -> str:
+        """Return the file with its new values."""
+        content = self.content()
         try:
-            kept = yaml_variable.find(text, self.variables)
-            values: dict[str, str | None] = {}
-            for name in self.variables:
-                token = value.get(name)
-                # An equal token stays as it is: encrypting it again would be a change.
-                if token is None or name not in kept or self._token(name, kept[name], whole) != token:
-                    values[name] = None if token is None else self._yaml(token, whole)
-            text = yaml_variable.edit(text, values)
-        except yaml_variable.YamlFormError as error:
-            raise self._refuse(str(error)) from None
-        return (self._encrypt(text, self._vault_id or vault_id) if whole else text).encode()
+            text = content.document.edited({variable.name: variable.value for variable in changed})
+        except YamlFormError as error:
+            raise self._refuse(error) from None
+        if content.seal is None:
+            return text
+        plain = [variable.seal for variable in changed if variable.is_plain]
+        return self.vault.encrypt(text, plain[0] if plain else content.seal)
 
-    def _token(self, name: str, variable: yaml_variable.Variable, whole: bool) -> str:
-        """Return the token that a variable holds; raise StoreError where it holds none."""
-        if variable.tag == "!vault":
-            token = self._decrypt(variable.value.encode())[0].rstrip("\r\n")
-        elif whole:
-            token = variable.value
-        else:
-            raise StoreError(
-                f"The variable {name} in {self.path} stands there in clear text.",
-                f"{NOTHING_MINTED} Encrypt it with ansible-vault encrypt_string, or remove it.",
-            )
-        found = read_token(token)
-        if found is None:
-            raise self._refuse(f"what the variable {name} holds is no token")
-        return found
+    def _read_again(self, changed: list[VaultVariable]) -> None:
+        """Read a file that was edited; raise ConflictError where that changed one of these variables."""
+        before, self._found = self.content(), None
+        for variable in changed:
+            if self.value(variable.name) != before.document.value(variable.name):
+                raise ConflictError(f"{variable.words} was changed by somebody else meanwhile.")
 
-    def _yaml(self, token: str, whole: bool) -> str:
-        """Return a token as YAML: in a wholly encrypted file as it is, else encrypted."""
-        if whole:
-            return json.dumps(token)
-        if token != LONGEST:
-            return self._inline(token)
-        if not self._placeholder:  # encrypting is slow on purpose: once is enough for a trial
-            self._placeholder = self._inline(token)
-        return self._placeholder
-
-    def _inline(self, token: str) -> str:
-        lines = self._encrypt(token, self._vault_id).splitlines()
-        return "\n".join(["!vault |", *(_INDENT + line for line in lines)])
-
-    def _open(self, content: bytes) -> tuple[str, bool, str | None]:
-        """Return a file's text, whether it was wholly encrypted, and with which vault id."""
-        if is_encrypted(content):
-            text, vault_id = self._decrypt(content)
-            return text, True, vault_id
-        if len(content) > self.max_size:
-            raise self._refuse(f"it is over {self.max_size // 1024 // 1024} MiB")
+    def _parse(self, content: bytes) -> _Content:
+        if len(content) > _MOST:
+            raise self._refuse(f"it is over {_MOST // 1024 // 1024} MiB")
         try:
-            return content.decode("utf-8"), False, None
+            text, seal = content.decode("utf-8"), None
+            if is_encrypted(content):
+                text, seal = self.vault.decrypt(text, self.path)
+            return _Content(Document(text), seal)
         except UnicodeDecodeError:
-            raise self._refuse("it is no UTF-8 text") from None
+            raise self._refuse("it is not UTF-8 text") from None
+        except YamlFormError as error:
+            raise self._refuse(error) from None
 
-    def _decrypt(self, vaulttext: bytes) -> tuple[str, str | None]:
-        self._check_secrets()
-        try:
-            if vaulttext not in self._decrypted:  # decrypting is slow on purpose
-                plaintext, vault_id, _secret = self._vault.decrypt_and_get_vault_id(vaulttext)
-                self._decrypted[vaulttext] = plaintext.decode("utf-8"), vault_id
-            return self._decrypted[vaulttext]
-        except (AnsibleError, UnicodeDecodeError):
-            raise StoreError(
-                f"{self.path} cannot be decrypted with the vault secrets of this run.",
-                f"{NOTHING_MINTED} Give the password or vault id that it was encrypted with.",
-            ) from None
-
-    def _encrypt(self, plaintext: str, vault_id: str | None) -> str:
-        self._check_secrets()
-        wanted = vault_id or C.config.get_config_value("DEFAULT_VAULT_ENCRYPT_IDENTITY")
-        try:
-            used, secret = match_encrypt_secret(self._vault.secrets, encrypt_vault_id=wanted)
-            vaulttext: bytes = self._vault.encrypt(plaintext, secret, vault_id=used)
-        except AnsibleError:
-            raise StoreError(
-                f"This run has no vault secret for the vault id {wanted}.",
-                f"{NOTHING_MINTED} Give it with --vault-id, or correct vault_id.",
-            ) from None
-        return vaulttext.decode("ascii")
-
-    def _check_secrets(self) -> None:
-        if not self._vault.secrets:
-            raise StoreError(
-                f"This run has no vault secret, so {self.path} can be neither read nor written.",
-                f"{NOTHING_MINTED} Run with --vault-id, --vault-password-file or --ask-vault-pass.",
-            )
-
-    def _refuse(self, why: str) -> StoreError:
+    def _refuse(self, why: object) -> StoreError:
         return StoreError(
             f"{self.path} cannot keep the token: {why}.",
             f"{NOTHING_MINTED} Correct the file, or name another.",
@@ -203,48 +226,154 @@ class VaultFile:
 class VaultVariable:
     """A `Store`: one variable of a VaultFile, within the file's lock.
 
-    `tokens` is what the file kept when it was read, and what is written since. With `at_once` a new
-    token is in the file when `write` returns; without, the caller writes the file once for all.
+    `value` is what the file is to have, None where nothing, once `is_changed`; `seal` is its own.
     """
 
-    def __init__(self, file: VaultFile, name: str, tokens: Tokens, *, at_once: bool) -> None:
+    def __init__(self, file: VaultFile, name: str, vault_id: str | None) -> None:
+        if not isidentifier(name):
+            raise InvalidInputError(
+                f"{name!r} is not a name that Ansible takes for a variable: letters, digits and underscores, "
+                "no digit first, and no keyword of Python."
+            )
+        self.name = name
+        self.words = f"The variable {name} of {file.path}"
+        self.value: Value | None = None
+        self.is_changed = False
         self._file = file
-        self._name = name
-        self._tokens = tokens
-        self._at_once = at_once
+        self._vault_id = vault_id
+        where, base = os.path.split(file.path)
+        self._names = StagedNames(where, f".{base}.{name}", ".vault")
+        self._found: Value | None = None
+        self._stored: str | None = None
+        self._stored_seal: Seal | None = None
+        self._waiting: Leftover | None = None
+        self._staged: StagedFile | None = None
 
     @property
     def backup_file(self) -> str | None:
-        """Where the former file is kept."""
-        return self._file.backup_file
+        """Where the former file is kept, None where it did not lose this variable's token."""
+        return self._file.backup_file if self.is_changed and self._stored is not None else None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the token is in clear, within a file that is encrypted as a whole."""
+        return self._stored_seal is None and self._file.content().seal is not None
+
+    @property
+    def seal(self) -> Seal:
+        """What the token is encrypted with: as before, unless `vault_id` names another."""
+        former = self._stored_seal or self._file.content().seal
+        if former is None or self._vault_id not in (None, former.label):
+            return self._file.vault.seal(self._vault_id, self.words)
+        return former
 
     def lock(self) -> AbstractContextManager[None]:
         """Do nothing: the file is locked for all its variables."""
         return nullcontext()
 
     def read(self) -> str | None:
-        """Return the token in the variable."""
-        return self._tokens.get(self._name)
+        """Return the token in the variable; raise StoreError where something else is there."""
+        self._stored = self._stored_seal = None
+        self._found = self._file.value(self.name)
+        if self._found is not None:
+            text = self._text(self._found)
+            self._stored = read_token(text)
+            if self._stored is None:
+                raise StoreError(
+                    f"{self.words} exists and holds no token: {TOKEN_FORM}.",
+                    f"{NOTHING_MINTED} Take it away, or put the right token there.",
+                )
+        return self._stored
 
-    def waiting(self) -> None:
-        """Return None: no token waits."""
-
-    def drop_waiting(self) -> None:
-        """Do nothing: no token waits."""
+    def waiting(self) -> Waiting | None:
+        """Return the token of an interrupted run; what these vault secrets do not open stays."""
+        for leftover in self._leftovers():
+            with suppress(StoreError):
+                ciphertext = (leftover.content or b"").decode("latin-1")
+                token = read_token(self._file.vault.decrypt(ciphertext, leftover.path)[0])
+                if token is not None:
+                    self._waiting = leftover
+                    return Waiting(token, leftover.replaces)
+        return None
 
     def check_writable(self) -> None:
-        """Make sure that the file can take a token."""
-        self._file.check_writable()
+        """Make sure that the file can take a token; make the file that a new one waits in."""
+        self._file.check_writable(self.name, _TRIAL)
+        _seal = self.seal  # there must be one
+        if self._file.dry_run or self._waiting is not None or self._staged is not None:
+            return
+        try:
+            for leftover in self._leftovers():
+                if leftover.content is None:  # of a run that died before its mint
+                    os.unlink(leftover.path)
+            self._staged = self._names.stage(_MOST_ENCRYPTED, fingerprint(self._stored))
+        except OSError as error:
+            raise StoreError(
+                f"No token can wait beside {self._file.path} ({reason_of(error)}).",
+                f"{NOTHING_MINTED} Correct what stands in the way, then run again.",
+            ) from None
 
     def write(self, token: str) -> None:
-        """Keep the token."""
-        self._tokens[self._name] = token
-        if self._at_once:
-            self._file.write(self._tokens)
+        """Let the token wait, encrypted; the file is written when its lock ends."""
+        if self._waiting is not None:
+            ciphertext = (self._waiting.content or b"").decode("ascii")
+        else:
+            assert self._staged is not None, "check_writable comes before write"
+            ciphertext = self._file.vault.encrypt(token, self.seal)
+            fill_or_rescue(self._staged, ciphertext.encode("ascii"), self._staged.path)
+        tag = self._found and self._found.tag
+        if self.is_plain:
+            self._change(Value(token, tag or STRING))
+        else:
+            self._change(Value(ciphertext, tag or VAULT_TAGS[0]))
 
     def remove(self) -> None:
-        """Keep no token."""
-        self._file.check_writable()
-        del self._tokens[self._name]
-        if self._at_once:
-            self._file.write(self._tokens)
+        """Take the variable away when the file's lock ends."""
+        self._file.check_writable(self.name, None)
+        self._change(None)
+
+    def drop_waiting(self) -> None:
+        """Delete the token that waits."""
+        if self._waiting is not None:
+            with suppress(OSError):
+                os.unlink(self._waiting.path)
+            self._waiting = None
+        if self._staged is not None:
+            self._staged.discard()
+            self._staged = None
+
+    def close(self) -> None:
+        """Let go of the file that was made for a new token; one that holds it stays."""
+        if self._staged is not None:
+            self._staged.close()
+            self._staged = None
+
+    def _change(self, value: Value | None) -> None:
+        if self._stored is not None:
+            self._file.keep_former(is_new=value is not None)
+        self.value, self.is_changed = value, True
+
+    def _leftovers(self) -> Iterator[Leftover]:
+        return self._names.leftovers(self._file.directory.names, _MOST_ENCRYPTED)
+
+    def _text(self, found: Value) -> str:
+        """Return the text of a value as Ansible hands it over; note the seal of one that is encrypted."""
+        if found.tag in VAULT_TAGS:
+            text, self._stored_seal = self._file.vault.decrypt(found.text, self.words)
+            return text
+        if self._file.content().seal is None:
+            raise StoreError(
+                f"{self.words} stands there in clear text.",
+                f"{NOTHING_MINTED} Encrypt it with ansible-vault encrypt_string, or remove it.",
+            )
+        if found.tag not in (STRING, "!unsafe"):
+            raise StoreError(f"{self.words} is not text.", f"{NOTHING_MINTED} Put it in quotes.")
+        return found.text
+
+
+def _stopped(error: StoreError, *, is_new: bool) -> StoreError:
+    """Return what stopped a write: the new token waits, since it was kept before."""
+    waits = (
+        "The new token waits beside it, encrypted, and the next run goes on from there. " if is_new else ""
+    )
+    return type(error)(error.args[0], f"{waits}Correct what stands in the way, then run again.")

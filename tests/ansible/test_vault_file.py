@@ -197,6 +197,19 @@ def test_many_hosts_and_runs_at_once_end_with_one_token(vault: Vault, emulator: 
     assert emulator.stats()["mints"] == 1
 
 
+def test_an_interrupted_run_is_finished_over_what_was_edited_since(vault: Vault, emulator: Emulator) -> None:
+    emulator.register(GIVEN)
+    waiting = vault.directory / ".all.yml.echovalue_token.vault"
+    identity = f"default@{vault.ansible.directory}/default.password"
+    vault.command("encrypt", "--vault-id", identity, "--output", str(waiting), text=GIVEN)
+    vault.file.write_text("edited: 2\n")
+    result = vault.run(vault.task())["result"]
+    assert (result["changed"], result["status"], result["token"]) == (True, "minted", GIVEN)
+    assert vault.file.read_text().startswith("edited: 2\nechovalue_token: !vault |\n")
+    assert [entry.name for entry in vault.directory.iterdir()] == ["all.yml"]
+    assert emulator.stats()["mints"] == 0
+
+
 def test_no_plaintext_reaches_the_disk(vault: Vault, emulator: Emulator) -> None:
     emulator.register(GIVEN)
     vault.run(vault.task(token=GIVEN), vault.task(regenerate="always"), vault.task(state="absent"))
