@@ -264,8 +264,8 @@ class SopsKey(Driver):
         if not str(value).startswith("ENC["):
             raise StoreError(
                 f"{self.words} stands, or would stand, in clear.",
-                f"{NOTHING_MINTED} See encrypted_regex, encrypted_suffix and their like, in .sops.yaml and in "
-                "the file itself.",
+                f"{NOTHING_MINTED} See encrypted_regex, encrypted_suffix and their like, in .sops.yaml and "
+                "in the file itself.",
             )
 
     def _value_in(self, value: Any) -> Any:
