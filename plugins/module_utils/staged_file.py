@@ -68,10 +68,9 @@ class StagedFile:
                 os.unlink(self.path)
 
     def _write(self, content: bytes) -> None:
-        os.lseek(self.descriptor, 0, os.SEEK_SET)
-        left = memoryview(content)
-        while left:
-            left = left[os.write(self.descriptor, left) :]
+        done = 0
+        while done < len(content):
+            done += os.pwrite(self.descriptor, content[done:], done)
         os.fsync(self.descriptor)
 
 

@@ -35,6 +35,7 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import
 from ansible_collections.echovalue.cloud.plugins.modules import echovalue_token  # noqa: E402
 
 _CALL = re.compile(r"(\w+)\((.*)")
+_WRITTEN = re.compile(r"\b[0-9a-f]{32}\\n|ANSIBLE_VAULT")  # a token, whole or encrypted, goes into a file
 _OUTPUT = ("1, ", "2, ")  # what is printed is Ansible's to deliver
 _PATIENCE = 30  # seconds for one run
 
@@ -46,6 +47,7 @@ class Call:
     name: str
     number: int
     arguments: str
+    may_lose: bool  # a mint is on its way, and the token not in a file yet
 
     @property
     def words(self) -> str:
@@ -70,30 +72,52 @@ class Ended:
             return {}
 
 
-def run(work: Callable[[], None], inject: str | None = None, *, trace: bool = False, pool: bool = False) -> Ended:
+@dataclass
+class Started:
+    """A run under way."""
+
+    child: int
+    scratch: tempfile.TemporaryDirectory[str]
+    tracer: subprocess.Popen[bytes] | None
+    trace: bool
+
+    def end(self) -> Ended:
+        """Wait for its end."""
+        code, stuck = _wait(self.child)
+        if self.tracer is not None:
+            self.tracer.wait(_PATIENCE)
+        text = Path(self.scratch.name, "output").read_text()
+        calls = list(_calls(Path(self.scratch.name, "trace"))) if self.trace else []
+        self.scratch.cleanup()
+        return Ended(code, text, calls, stuck)
+
+
+def start(
+    work: Callable[[], None], inject: str | None = None, *, trace: bool = False, pool: bool = False
+) -> Started:
     """Call `work` in a child; strace injects what `inject` says, or records with `trace`.
 
     With `pool` strace is at the one thread that works on many tokens, else at the main thread.
     """
-    with tempfile.TemporaryDirectory(prefix="echovalue-proof-") as scratch:
-        output, record = Path(scratch, "output"), Path(scratch, "trace")
-        reader, writer = os.pipe()
-        child = os.fork()
-        if child == 0:
-            _be_the_child(work, output, writer, attach=bool(inject or trace), pool=pool)
-        os.close(writer)
-        with open(reader) as pipe:
-            thread = pipe.readline().strip()
-        tracer = None
-        if thread:  # it waits to be attached to
-            os.waitpid(child, os.WUNTRACED)
-            tracer = _attach(thread, record, inject)
-            os.kill(child, signal.SIGCONT)
-        code, stuck = _wait(child)
-        if tracer is not None:
-            tracer.wait(_PATIENCE)
-        text = output.read_text() if output.exists() else ""
-        return Ended(code, text, list(_calls(record)) if trace else [], stuck)
+    scratch = tempfile.TemporaryDirectory(prefix="echovalue-proof-")
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _be_the_child(work, Path(scratch.name, "output"), writer, attach=bool(inject or trace), pool=pool)
+    os.close(writer)
+    with open(reader) as pipe:
+        thread = pipe.readline().strip()
+    tracer = None
+    if thread:  # it waits to be attached to
+        os.waitpid(child, os.WUNTRACED)
+        tracer = _attach(thread, Path(scratch.name, "trace"), inject)
+        os.kill(child, signal.SIGCONT)
+    return Started(child, scratch, tracer, trace)
+
+
+def run(work: Callable[[], None], inject: str | None = None, *, trace: bool = False, pool: bool = False) -> Ended:
+    """Start a run, and wait for its end."""
+    return start(work, inject, trace=trace, pool=pool).end()
 
 
 def _be_the_child(work: Callable[[], None], output: Path, writer: int, *, attach: bool, pool: bool) -> None:
@@ -152,11 +176,15 @@ def _wait(child: int) -> tuple[int, bool]:
 
 def _calls(record: Path) -> Iterator[Call]:
     seen: Counter[str] = Counter()
+    minting = False
     for line in record.read_text(errors="replace").splitlines():
         match = _CALL.match(line)
         if match:
             seen[match[1]] += 1
-            yield Call(match[1], seen[match[1]], match[2])
+            yield Call(match[1], seen[match[1]], match[2], minting)
+            minting = (minting or "token=new" in match[2]) and not (
+                "write" in match[1] and _WRITTEN.search(match[2])
+            )
 
 
 def from_first_touch(calls: list[Call], place: Path) -> list[Call]:

@@ -192,14 +192,14 @@ def test_a_disk_that_fills_up_after_the_mint_loses_nothing(
     (tmp_path / "rescue").mkdir()
     (tmp_path / "place").mkdir()
     monkeypatch.setattr(staged_file.tempfile, "tempdir", str(tmp_path / "rescue"))
-    real = os.write
+    real = os.pwrite
 
-    def write(descriptor: int, content: bytes) -> int:
-        if bytes(content).startswith(TOKEN.encode()):
+    def pwrite(descriptor: int, content: bytes, offset: int) -> int:
+        if content.startswith(TOKEN.encode()):
             raise OSError(errno.ENOSPC, "")
-        return real(descriptor, content)
+        return real(descriptor, content, offset)
 
-    monkeypatch.setattr(os, "write", write)
+    monkeypatch.setattr(os, "pwrite", pwrite)
     with pytest.raises(StoreError, match="It is kept in"):
         mint(tmp_path / "place" / "token")
     (rescued,) = (tmp_path / "rescue").iterdir()
