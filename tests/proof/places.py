@@ -206,7 +206,7 @@ class SopsPlace(SpooledPlace):
         if b"ENC[" not in path.read_bytes():
             return super()._tokens_in(path)
         content = json.loads(_sops(["decrypt", "--input-type=yaml", "--output-type=json", str(path)], self.base))
-        return [content["echovalue_token"]] if "echovalue_token" in content else []
+        return [found.decode() for found in _TOKEN.findall(content.get("echovalue_token", "").encode())]
 
     def current(self) -> list[str | None]:
         content = json.loads(_sops(["decrypt", "--output-type=json", "secrets.yaml"], self.base))

@@ -42,6 +42,7 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import
 from ansible_collections.echovalue.cloud.plugins.module_utils.failure import failure  # noqa: E402
 from ansible_collections.echovalue.cloud.plugins.modules import echovalue_token  # noqa: E402
 from ansible_collections.echovalue.cloud.plugins.plugin_utils import controller as controllers  # noqa: E402
+from ansible_collections.echovalue.cloud.plugins.plugin_utils import yaml_variable  # noqa: E402, F401
 
 VAULT = VaultLib([("default", VaultSecret(b"the password of the experiments"))])
 

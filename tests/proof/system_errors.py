@@ -56,7 +56,7 @@ def run(short: bool) -> Report:
     with stage() as (emulator, tried):
         for scenario in tried:
             if "concurrency" not in scenario.options:
-                _play(scenario, emulator, report, outcomes, _SAMPLE if short else 1)
+                _play(scenario, emulator, report, outcomes, _SAMPLE if short else scenario.step)
     for (scenario_name, error), counted in sorted(outcomes.items()):
         columns = ("points", "done all the same", "refused", "of these kept elsewhere")
         report.rows.append({"what": scenario_name, "error": error, **{name: counted[name] for name in columns}})
