@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The checks, each in an environment of its own: `make lint`, `make test` and `make test-all` run them by tag."""
+"""The checks, each in an environment of its own; `make lint`, `test` and `test-all` run them by tag."""
 
 from __future__ import annotations
 

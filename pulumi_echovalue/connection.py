@@ -26,6 +26,12 @@ class Service:
 
     url: str
     named: bool
+    timeout: float = DEFAULT_TIMEOUT
+    retries: int = DEFAULT_RETRIES
+
+    def client(self, url: str | None = None) -> EchoValueClient:
+        """Return the client of this service, or of the one at `url` with the same settings."""
+        return client_of(url or self.url, timeout=self.timeout, retries=self.retries)
 
 
 def find_service(given: str | None, configured: str | None) -> Service:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a user of Pulumi can do about a failure, beside what the core advises."""
+"""What a user of Pulumi is told of a failure: what the core says, and a hint of Pulumi's own."""
 
 from __future__ import annotations
 
@@ -16,10 +16,21 @@ HINTS: Mapping[type[EchoValueError], str] = {
     UnauthorizedError: _ADDRESS,
     UnexpectedAnswerError: _ADDRESS,
 }
-# Where the token of the stack was asked about.
+# For a question about a token that the stack keeps.
 KEPT_TOKEN_HINTS: Mapping[type[EchoValueError], str] = {
     **HINTS,
     UnauthorizedError: (
         "If the service truly lost it, `pulumi refresh` lets it go, and the next `pulumi up` mints another."
     ),
 }
+
+
+def tell(error: Exception, where: str, hints: Mapping[type[EchoValueError], str] = HINTS) -> str:
+    """Return all that a person may see of a failure in the method `where`."""
+    if isinstance(error, EchoValueError):
+        return error.explain(hints)
+    # Its text may hold anything.
+    return (
+        f"{type(error).__name__} in {where}: a fault of pulumi-echovalue. "
+        "Please report it, with the versions of Python, pulumi and pulumi-echovalue."
+    )

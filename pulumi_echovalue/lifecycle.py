@@ -35,15 +35,15 @@ class Kept:
 
 @dataclass(frozen=True)
 class Changes:
-    """The names of the inputs that ask for another token; and whether the kept one is updated."""
+    """The names of what asks for another token, and of what is only written down anew."""
 
     replaces: tuple[str, ...] = ()
-    update: bool = False
+    updates: tuple[str, ...] = ()
 
 
 def create(meant: Service, existing_token: str | None) -> Kept:
     """Adopt the token that was given, proven first; or mint one. Nothing that can fail follows."""
-    outcome = provision(client_of(meant.url), None, token=existing_token)
+    outcome = provision(meant.client(), None, token=existing_token)
     assert outcome.token is not None
     return Kept(outcome.token, meant.url)
 
@@ -60,11 +60,12 @@ def compare(
 
     Raises InvalidInputError for a replacement at a service that is not named and not the token's.
     """
-    rotates = (keepers[0] or None) != (keepers[1] or None)  # {} is as good as none
-    moves = meant.named and kept.service not in (None, meant.url)
+    differs = (keepers[0] or None) != (keepers[1] or None)  # {} is as good as none
+    rotates = ("keepers",) if differs else ()
+    moves = ("service",) if meant.named and kept.service not in (None, meant.url) else ()
     if existing_token == kept.token:
-        return Changes(update=rotates or moves)
-    replaces = ("existing_token",) * (existing_token is not None) + ("keepers",) * rotates
+        return Changes(updates=rotates + moves)
+    replaces = rotates if existing_token is None else ("existing_token", *rotates)
     if replaces and not meant.named and kept.service not in (None, meant.url):
         raise InvalidInputError(
             f"The token with hash {kept.hash} is of {kept.service}, and would be replaced by one of "
@@ -80,7 +81,7 @@ def refresh(kept: Kept, meant: Service) -> Kept | None:
     if meant.named and kept.service not in (None, meant.url):
         return move(kept, meant)
     url = kept.service or meant.url
-    if client_of(url).probe(kept.token).valid:
+    if meant.client(url).probe(kept.token).valid:
         return replace(kept, service=url)
     if kept.service or meant.named:
         return None
@@ -96,13 +97,13 @@ def move(kept: Kept, meant: Service) -> Kept:
     """Return the token with the service that is named, proven there first where it was not its own."""
     if not meant.named or meant.url == kept.service:
         return kept
-    if client_of(meant.url).probe(kept.token).valid:
+    if meant.client().probe(kept.token).valid:
         return replace(kept, service=meant.url)
     raise _unknown(
         kept,
         meant.url,
         f"which is named now; it is of {kept.service or 'an earlier one'}",
-        "Name that service again; or, for a token of the new one, change keepers or existing_token too.",
+        "Name that service again; or, for a token of the new one, change the keepers or the token to adopt.",
     )
 
 
@@ -119,7 +120,7 @@ def gone(kept: Kept, meant: Service) -> str:
     return (
         f"EchoValue at {kept.service or meant.url} does not know the token with hash {kept.hash} (HTTP 401), "
         "so it leaves the state, and the next up mints another. If another service minted it, take it "
-        "from the stack's history or backups, and adopt it with existing_token."
+        "from the stack's history or backups, and adopt it."
     )
 
 

@@ -27,11 +27,11 @@ from pulumi.output import Unknown
 from pulumi.runtime import rpc
 
 from . import lifecycle
-from ._core.errors import EchoValueError, InvalidInputError
+from ._core.errors import InvalidInputError
 from ._core.models import check_token
 from .connection import CONFIG_KEY, CONFIG_NAMESPACE, Service, find_service
-from .hints import HINTS
-from .lifecycle import Kept
+from .hints import tell
+from .lifecycle import Changes, Kept
 
 Props = dict[str, Any]
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -55,13 +55,8 @@ def _told_plainly(method: Method) -> Method:
     def call(*args: Any) -> Any:
         try:
             return method(*args)
-        except EchoValueError as error:
-            text = error.explain(HINTS)
-        except Exception as error:  # noqa: BLE001 - its text may hold anything
-            text = (
-                f"{type(error).__name__} in {method.__name__}: a fault of pulumi-echovalue. "
-                "Please report it, with the versions of Python, pulumi and pulumi-echovalue."
-            )
+        except Exception as error:  # noqa: BLE001 - the one boundary
+            text = tell(error, method.__name__)
         raise TokenError(text)
 
     return call  # type: ignore[return-value]
@@ -107,7 +102,7 @@ class TokenProvider(ResourceProvider):
         )
         return DiffResult(
             # What version 0.1.0 wrote remembers no service: the argument alone tells of a move.
-            changes=bool(changes.replaces) or changes.update or (kept.service is None and former != base_url),
+            changes=changes != Changes() or (kept.service is None and former != base_url),
             replaces=list(changes.replaces),
             delete_before_replace=False,  # the old token serves until the new one is in place
         )

@@ -49,6 +49,7 @@ class ActionModule(CensoringAction):
                         self._loader._vault,
                         params["spool"],
                         self._task.check_mode,
+                        params["backup"],
                     ),
                     warnings.append,
                 )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from .core.errors import (
     EchoValueError,
     NetworkError,
+    PaymentRequiredError,
     RateLimitedError,
     RequestTimeoutError,
     StoredTokenUnknownError,
@@ -20,6 +21,7 @@ _HINTS: dict[type[EchoValueError], str] = {
     RateLimitedError: "Or raise retries, or lower concurrency.",
     UnauthorizedError: "The option is base_url.",
     UnexpectedAnswerError: "The option is base_url.",
+    PaymentRequiredError: "Make one with echovalue.cloud.echovalue_recharge_link.",
     StoredTokenUnknownError: "If the token is truly gone, set regenerate: if_invalid, which mints a new "
     "one in its place, and keeps the old one as a backup.",
 }

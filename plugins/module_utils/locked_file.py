@@ -132,13 +132,26 @@ class LockedFile:
                 raise self._error(f"could not be written ({reason_of(error)})") from None
         return self._staged.path
 
+    def replace(self, content: bytes, *, keep_former: bool) -> None:
+        """Do all of this for a content that is safe elsewhere: where it fails, nothing of it is left."""
+        self.stage(len(content))
+        assert self._staged is not None
+        try:
+            self._staged.fill(content)
+            self.put_in_place(self._staged.path, keep_former=keep_former)
+        except OSError as error:
+            raise self._error(f"cannot be replaced ({reason_of(error)})") from None
+        finally:
+            self._staged.discard()
+
     def put_in_place(self, source: str, *, keep_former: bool) -> None:
         """Let a filled file take this one's place, durably, unless somebody edited this one after `read`."""
         try:
             if self._read() != self._found:
                 raise ConflictError(
-                    f"{self.path} was edited while a new token was on its way, which waits in {source}.",
-                    "What stands at the path is untouched. Run again, which goes on from there.",
+                    f"{self.path} was edited while a new token was on its way.",
+                    f"The token waits in {source}, and what stands at the path is untouched. Run again, "
+                    "which goes on from there.",
                 )
             if keep_former:
                 self._make_backup()

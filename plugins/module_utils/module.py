@@ -28,7 +28,7 @@ CONNECTION_SPEC: dict[str, Any] = {
     "ca_path": {"type": "path"},
 }
 
-# For the modules that read a token and change nothing.
+# For the modules that are given a token.
 TOKEN_SPEC: dict[str, Any] = {
     "token": {"type": "str", "no_log": True},
     "path": {"type": "path"},
@@ -38,12 +38,31 @@ _MASK = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
 class Module(AnsibleModule):
-    """An AnsibleModule whose every failure has a `reason`: what its specification refuses, too."""
+    """An AnsibleModule whose every failure has a `reason`: what its specification refuses, too.
+
+    Ansible masks the value of a no_log option in every string of a result. So a module may let it go:
+    here the invocation, the one place where it must not show, is masked by hand. `hidden` options are
+    masked there alone. That is for those whose values are words and numbers as they stand everywhere;
+    their action plugin keeps them from the system log.
+    """
+
+    def __init__(self, *, hidden: Iterable[str] = (), **specification: Any) -> None:
+        self._hidden = frozenset(hidden)
+        super().__init__(**specification)
 
     def fail_json(self, msg: str, **result: Any) -> NoReturn:
         result.setdefault("reason", InvalidInputError.reason)
-        super().fail_json(msg, **result)
+        super().fail_json(msg, **result, **self._invocation())
         raise AssertionError("fail_json ends the process")
+
+    def exit_json(self, **result: Any) -> NoReturn:
+        super().exit_json(**result, **self._invocation())
+        raise AssertionError("exit_json ends the process")
+
+    def _invocation(self) -> dict[str, Any]:
+        arguments = _masked(self.params, self.argument_spec)
+        masks = {name: _MASK for name in self._hidden if arguments.get(name) is not None}
+        return {"invocation": {"module_args": {**arguments, **masks}}}
 
 
 def run(module: AnsibleModule, work: Callable[[AnsibleModule, EchoValueClient], None]) -> None:
@@ -92,15 +111,9 @@ def given_token(module: AnsibleModule) -> str | None:
 
 
 def exit_with_secrets(module: AnsibleModule, secrets: Iterable[str | None], /, **result: Any) -> None:
-    """End the module with a result that holds `secrets`, tokens, on purpose.
-
-    A no_log option masks its value in every string of the result. So the values are let go here, and
-    the invocation, the one place where they must not show, is masked by hand. The action plugin
-    censors the whole.
-    """
+    """End the module with a result that holds `secrets`, tokens, on purpose; the action plugin censors it."""
     module.no_log_values.difference_update(secrets)
-    arguments = _masked(module.params, module.argument_spec)
-    module.exit_json(invocation={"module_args": arguments}, **result)
+    module.exit_json(**result)
 
 
 def _masked(arguments: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,7 +127,7 @@ def _masked(arguments: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, 
         if "options" not in option:
             return value
         if isinstance(value, list):
-            return [_masked(item, option["options"]) for item in value]
-        return _masked(value, option["options"])
+            return [masked(item, option) for item in value]
+        return _masked(value, option["options"]) if isinstance(value, Mapping) else _MASK
 
     return {name: masked(value, spec.get(name, {})) for name, value in arguments.items()}

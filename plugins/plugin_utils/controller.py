@@ -42,7 +42,8 @@ from ansible_collections.echovalue.cloud.plugins.plugin_utils.vault_file import 
 OPTIONS: dict[str, Any] = {"argument_spec": {**ARGUMENT_SPEC, **CONNECTION_SPEC}, **CONSTRAINTS}
 
 # Options of a connection whose value is never told.
-_SECRET = re.compile("token|secret|password|jwt|key|cert|auth(?!_method)|cred|kubeconfig")
+_SECRET = re.compile("token|secret|password|jwt|key|cert|auth(?!_method)|cred")
+_USER_INFO = re.compile(r"//[^/@\s]+@")  # of a URL
 
 _STORES = "ansible_collections.echovalue.cloud.plugins.plugin_utils.stores"
 
@@ -57,15 +58,23 @@ class Controller:
     vault: VaultLib
     spool: str
     check_mode: bool
+    backup: bool
     _shared: dict[str, Any] = field(default_factory=dict, repr=False)
     _guard: Any = field(default_factory=threading.Lock, repr=False)
 
-    def share(self, make: Callable[[Mapping[str, Any]], Any], connection: Mapping[str, Any]) -> Any:
-        """Return what `make` makes of a connection; places with an equal one share it."""
-        key = f"{make.__module__} {sorted(connection.items())!r}"
+    def share(
+        self, make: Callable[[Controller, Mapping[str, Any]], Any], connection: Mapping[str, Any]
+    ) -> Any:
+        """Return what `make` makes of a connection, or raise its error; places with an equal one share it."""
+        key = f"{make.__module__} {make.__name__} {sorted(connection.items())!r}"
         with self._guard:
             if key not in self._shared:
-                self._shared[key] = make(connection)
+                try:
+                    self._shared[key] = make(self, connection)
+                except EchoValueError as error:  # one login that fails is enough: more may lock it out
+                    self._shared[key] = error
+            if isinstance(self._shared[key], EchoValueError):
+                raise self._shared[key]
             return self._shared[key]
 
     def directory(self, path: str) -> LockedDirectory:
@@ -103,11 +112,20 @@ def missing_library(name: str) -> StoreError:
 
 def without_secrets(text: object, connection: Mapping[str, Any]) -> str:
     """Return a library's text without what is secret in a connection."""
-    cleaned = " ".join(str(text).split())
-    for name, value in connection.items():
-        if isinstance(value, str) and value and _SECRET.search(name):
-            cleaned = cleaned.replace(value, "********")
+    cleaned = _USER_INFO.sub("//********@", " ".join(str(text).split()))
+    for secret in _secrets(connection):
+        cleaned = cleaned.replace(secret, "********")
     return cleaned
+
+
+def _secrets(connection: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the secret texts of a connection, at any depth."""
+    for name, value in connection.items():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, Mapping):
+                yield from _secrets(one)
+            elif isinstance(one, str) and one and _SECRET.search(str(name)):
+                yield one
 
 
 @contextmanager
@@ -180,12 +198,12 @@ class _Places:
         self._seen.add(identity)
         store = SpooledStore(
             driver,
-            self._controller.spool,
+            self._controller.find_path(self._controller.spool),
             self._service,
-            backup=asked.backup,
+            backup=self._controller.backup,
             dry_run=self._controller.check_mode,
         )
-        return Place(store, kind, driver.words)
+        return Place(store, kind, driver.words, path=driver.path)
 
     def lock_files(self, until_done: ExitStack) -> None:
         """Lock the vaulted files, in one order, so that no two runs wait for each other."""

@@ -48,6 +48,7 @@ class Ansible:
             "ANSIBLE_CALLBACKS_ENABLED": "capture",
             "ANSIBLE_HOME": str(directory / "ansible"),
             "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_INJECT_INVOCATION": "true",  # as cores before 2.21 do
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
             "ANSIBLE_LOG_PATH": str(directory / "log"),
             "ANSIBLE_NOCOLOR": "true",
@@ -149,6 +150,25 @@ def wallet(register: str = "result", ignore_errors: bool = False, **options: Any
 def link(register: str = "result", ignore_errors: bool = False, **options: Any) -> Task:
     """Return a task of echovalue_recharge_link."""
     return _task("echovalue_recharge_link", register, ignore_errors, options)
+
+
+def alert(register: str = "result", ignore_errors: bool = False, **options: Any) -> Task:
+    """Return a task of echovalue_wallet_alert."""
+    return _task("echovalue_wallet_alert", register, ignore_errors, options)
+
+
+def logs(register: str = "result", ignore_errors: bool = False, **options: Any) -> Task:
+    """Return a task of echovalue_logs_info."""
+    return _task("echovalue_logs_info", register, ignore_errors, options)
+
+
+def role(variables: dict[str, Any], name: str = "token") -> Task:
+    """Return a task that plays a role."""
+    return {
+        "name": f"Play the role echovalue_{name}",
+        "ansible.builtin.include_role": {"name": f"echovalue.cloud.echovalue_{name}"},
+        "vars": variables,
+    }
 
 
 def _task(module: str, register: str, ignore_errors: bool, options: Task) -> Task:

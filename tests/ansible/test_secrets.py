@@ -11,6 +11,8 @@ import pytest
 from tests.ansible.playbook import Ansible, link, token, wallet
 from tests.emulator.client import Emulator
 
+# From ansible-core 2.22 on.
+MASKS = importlib.util.find_spec("ansible.module_utils.secrets") is not None
 # As awkward as a token may be: quotes, braces, escapes, what YAML, Jinja or a URL would change.
 GIVEN = "\\\"'{{x}}%41&<>#:!-given-token"
 
@@ -96,6 +98,14 @@ def test_debug_masks_what_was_registered_on_cores_that_can(ansible: Ansible, tmp
         token("token", path=str(tmp_path / "token")),
         {"name": "Print it", "ansible.builtin.debug": {"var": "token.token"}},
     )
-    masks = importlib.util.find_spec("ansible.module_utils.secrets") is not None
-    assert (run["token"]["token"] in run.screen) == (not masks)
-    assert ("$REDACTED$" in run.screen) == masks
+    assert (run["token"]["token"] in run.screen) == (not MASKS)
+    assert ("$REDACTED$" in run.screen) == MASKS
+
+
+def test_all_but_the_token_is_seen_on_cores_that_can_mask(ansible: Ansible, tmp_path: Path) -> None:
+    path = str(tmp_path / "token")
+    first = ansible.play(token(path=path))["result"]
+    run = ansible.play(token(path=path, regenerate="always"), options=("-v", "--diff"))
+    for seen in (run["result"]["hash"], '"status": "replaced"', f"-sha256 {first['hash']}"):
+        assert (seen in run.screen) == MASKS
+    assert run["result"]["token"] not in run.shown

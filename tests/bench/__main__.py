@@ -8,6 +8,8 @@ import json
 import os
 import platform
 import signal
+import tempfile
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from tests.bench.report import Results, plot, tables
 from tests.bench.rows import ROWS
 from tests.bench.startup import module_imports, payloads
 from tests.emulator.client import Emulator
+from tests.engine.servers import openbao_server
 from tests.workspace import ROOT
 
 PARTS = tuple(dict.fromkeys(row.part for row in ROWS))
@@ -45,7 +48,12 @@ def main() -> None:
         options.counts,
     )
     runs = options.repeat * sum(len(cases) for group in groups for _row, cases in group)
-    with Emulator(workers=options.workers) as emulator:
+    with ExitStack() as until_done:
+        if "openbao" in parts:
+            folder = Path(until_done.enter_context(tempfile.TemporaryDirectory()))
+            server = until_done.enter_context(openbao_server(folder))
+            os.environ.update(VAULT_ADDR=server.address, VAULT_TOKEN=server.token)
+        emulator = until_done.enter_context(Emulator(workers=options.workers))
         for number, case in enumerate(measure(groups, emulator, options.repeat), 1):
             print(f"[{number}/{runs}] {case} ...", flush=True)
 

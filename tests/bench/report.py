@@ -81,6 +81,9 @@ TARGETS = (
     Target("1,000 tokens again: ours over the floor", "ansible", _MANY, "again", 0, "bulk", "floor", 2),
     Target("1,000 new tokens: ours over the floor", "ansible", _MANY, "new", 0.05, "bulk", "floor", 1.5),
     Target("1,000 tokens again: ours over the floor", "ansible", _MANY, "again", 0.05, "bulk", "floor", 2),
+    Target("OpenBao, 1 new token: the role over ping and the import of hvac", "openbao", 1, "new", 0, "role", "start", 2),
+    Target("OpenBao, 50 new tokens: ours over the floor", "openbao", 50, "new", 0, "bulk", "floor", 2.5),
+    Target("OpenBao, 50 tokens again: ours over the floor", "openbao", 50, "again", 0, "bulk", "floor", 2),
     Target("Pulumi, 100 new tokens: ours over a resource that does nothing", "pulumi", 100, "new", 0, "token", "idle", 1.25),
     Target(
         "the same, without the latency itself", "pulumi", 100, "new", 0.05, "token", "idle", 1.25,

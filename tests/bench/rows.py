@@ -64,6 +64,7 @@ def _ansible(site: Site) -> tuple[Path, dict[str, str], list[str]]:
         "base_url": site.url,
         "concurrency": CONCURRENCY,
         "tokens": [{"path": str(tokens / f"token{n}")} for n in range(site.count)],
+        "secrets": [{"hashi_vault": {"path": f"{site.folder.name}/token{n}"}} for n in range(site.count)],
     }
     (site.folder / "values.json").write_text(json.dumps(values))
     environment = {
@@ -72,6 +73,7 @@ def _ansible(site: Site) -> tuple[Path, dict[str, str], list[str]]:
         "ANSIBLE_HOME": str(site.folder / "ansible"),
         "ANSIBLE_REMOTE_TEMP": str(site.folder / "remote"),
         "ECHOVALUE_BASE_URL": site.url,
+        "HOME": str(site.folder),  # where the spool is
     }
     return site.folder, environment, ["-i", str(inventory), "-e", f"@{site.folder}/values.json"]
 
@@ -105,6 +107,23 @@ def _floor(site: Site) -> Callable[[str], list[Command]]:
         return [*ping(phase), Command(program + arguments, site.folder, os.environ)]
 
     return commands
+
+
+def _openbao_floor(site: Site) -> Callable[[str], list[Command]]:
+    ping = _ping(site)
+
+    def commands(phase: str) -> list[Command]:
+        program = (sys.executable, str(HERE / "openbao_floor.py"))
+        arguments = (site.url, phase, str(site.count), str(CONCURRENCY), site.folder.name)
+        return [*ping(phase), Command(program + arguments, site.folder, os.environ)]
+
+    return commands
+
+
+def _openbao_start(site: Site) -> Callable[[str], list[Command]]:
+    imported = Command((sys.executable, "-c", "import hvac"), site.folder, os.environ)
+    ping = _ping(site)
+    return lambda phase: [*ping(phase), imported]
 
 
 def _up(program: str) -> Callable[[Site], Callable[[str], list[Command]]]:
@@ -150,6 +169,10 @@ ROWS = (
     Row("ansible", "bulk", "ours in bulk", (0, 1, 10, 50, 100, 1000), MODULE, _playbook("bulk.yml")),
     Row("ansible", "loop", "ours in a loop", (1, 10, 100, 1000), MODULE, _playbook("loop.yml")),
     Row("ansible", "today", "today's playbook", (1, 10, 50), MODULE, _playbook("today.yml")),
+    Row("openbao", "start", "`ansible -m ping` and `import hvac`", (1,), MODULE, _openbao_start, ("new",)),
+    Row("openbao", "role", "ours, by the role", (1,), MODULE, _playbook("openbao_role.yml")),
+    Row("openbao", "floor", "the floor", (1, 50), "floor.py", _openbao_floor),
+    Row("openbao", "bulk", "ours in bulk", (1, 50), MODULE, _playbook("openbao.yml")),
     Row("pulumi", "engine", "the engine alone", (0, 1, 100, 1000), PROVIDER, _up(ENGINE)),
     Row("pulumi", "idle", "a resource that does nothing", (1, 100, 1000), PROVIDER, _up(IDLE)),
     Row("pulumi", "token", "ours", (1, 100, 1000), PROVIDER, _up(OURS)),

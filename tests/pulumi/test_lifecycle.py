@@ -97,9 +97,9 @@ def test_a_replacement_needs_a_service_that_is_named() -> None:
             lifecycle.compare(kept, Service(ELSEWHERE, named=False), existing_token, rotates)
         assert "Nothing was changed" in str(caught.value)
     named = Service(ELSEWHERE, named=True)
-    assert lifecycle.compare(kept, named, None, rotates) == Changes(("keepers",), update=True)
+    assert lifecycle.compare(kept, named, None, rotates) == Changes(("keepers",), ("service",))
     own = Service("https://own.example", named=False)
-    assert lifecycle.compare(kept, own, None, rotates) == Changes(("keepers",), update=False)
+    assert lifecycle.compare(kept, own, None, rotates) == Changes(("keepers",))
 
 
 def test_a_named_service_is_a_change_and_an_unnamed_one_is_not() -> None:
@@ -107,7 +107,7 @@ def test_a_named_service_is_a_change_and_an_unnamed_one_is_not() -> None:
     for existing_token in (None, GIVEN):
         for named in (True, False):
             changes = lifecycle.compare(kept, Service(ELSEWHERE, named), existing_token, (None, {}))
-            assert changes == Changes(update=named)
+            assert changes == Changes(updates=("service",) if named else ())
 
 
 def test_the_farewell_asks_the_tokens_own_service(emulator: Emulator) -> None:

@@ -19,7 +19,7 @@ from tests.workspace import ROOT
 
 PASSPHRASE = "correct horse"
 PROJECT = "shop"
-TYPE = "pulumi-python:dynamic/echovalue:Token"
+TYPES = ("pulumi-python:dynamic/echovalue:Token", "echovalue:index:Token")
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,14 @@ class Workspace:
         head = "import pulumi\nimport pulumi_echovalue as echovalue\n"
         (self.root / "__main__.py").write_text(head + text)
 
+    def yaml(self, text: str) -> None:
+        """Make `text` the program, in YAML, with the native provider of this environment."""
+        folder = Path(self.python).parent
+        head = (
+            f"name: {PROJECT}\nruntime: yaml\nplugins: {{providers: [{{name: echovalue, path: {folder}}}]}}\n"
+        )
+        (self.root / "Pulumi.yaml").write_text(head + text)
+
     def pulumi(self, *arguments: str, fails: bool = False) -> Run:
         """Run a pulumi command; a failure is an error unless it is asked for."""
         process = self.start(*arguments)
@@ -136,7 +144,7 @@ class Workspace:
         """Return what the state keeps of each Token, by its name."""
         file = self.state_folder / ".pulumi" / "stacks" / PROJECT / f"{self.stack}.json"
         resources = json.loads(file.read_text())["checkpoint"]["latest"].get("resources", [])
-        return {r["urn"].rpartition("::")[2]: r for r in resources if r["type"] == TYPE}
+        return {r["urn"].rpartition("::")[2]: r for r in resources if r["type"] in TYPES}
 
     def seen(self) -> str:
         """Return all that a person saw, and all that the engine keeps."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.ansible.conftest import _emulator, emulator  # noqa: F401 - fixtures
-from tests.ansible.playbook import Ansible, Run, Task
+from tests.ansible.playbook import Ansible, Run, role
 from tests.emulator.client import Emulator
 from tests.engine import tool_path
 from tests.engine.servers import Kubernetes, OpenBao, kubernetes_server, openbao_server
@@ -31,15 +31,6 @@ class Controller(Ansible):
     def waiting(self) -> list[Path]:
         """What is in the spool directory."""
         return sorted((self.directory / ".echovalue" / "spool").glob("*"))
-
-
-def role(variables: dict[str, Any], name: str = "token") -> Task:
-    """Return a task that plays a role."""
-    return {
-        "name": f"Play the role echovalue_{name}",
-        "ansible.builtin.include_role": {"name": f"echovalue.cloud.echovalue_{name}"},
-        "vars": variables,
-    }
 
 
 @pytest.fixture

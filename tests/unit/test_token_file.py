@@ -8,22 +8,29 @@ import multiprocessing
 import os
 import signal
 import stat
+import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from plugins.module_utils import locked_directory, staged_file
+from plugins.module_utils import locked_directory, locked_file, staged_file
 from plugins.module_utils.core.errors import StoreError
+from plugins.module_utils.core.messages import Answer, Request
+from plugins.module_utils.core.models import fingerprint
 from plugins.module_utils.core.provision import provision, remove
 from plugins.module_utils.token_file import TokenFile
 from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
 
+THIRD = "third-token-of-the-tests-0123456"
 VALID = text(LINK)
 
 
-def store(path: Path, **options: bool) -> TokenFile:
+def store(path: Path, *, set_mode: bool = True, **options: bool) -> TokenFile:
     def set_attributes(name: str) -> bool:
+        if not set_mode:
+            return False
         before = stat.S_IMODE(os.stat(name).st_mode)
         os.chmod(name, 0o600)
         return before != 0o600
@@ -253,3 +260,149 @@ def test_a_lock_keeps_others_out_and_dies_with_its_process(
     finally:
         holder.kill()
         holder.join()
+
+
+def test_a_replaced_file_keeps_what_it_had(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    mint(path, set_mode=False)
+    path.chmod(0o644)
+    if os.geteuid() == 0:
+        os.chown(path, 1, 2)
+    with suppress(OSError):  # where the file system has no such thing
+        os.setxattr(path, "user.note", b"kept")
+    before = path.stat()
+    noted = os.listxattr(path)
+    backup = Path(str(mint(path, OTHER, set_mode=False).backup_file))
+    after = path.stat()
+    assert path.read_text() == OTHER + "\n"
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert os.listxattr(path) == noted
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    assert backup.stat().st_uid == before.st_uid
+
+
+def test_what_cannot_be_replaced_is_refused_before_the_mint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "token"
+    mint(path)
+    monkeypatch.setattr(locked_file, "_mount_points", lambda: frozenset({str(path)}))
+    client, script, _pauses = scripted(VALID)
+    with pytest.raises(StoreError, match=r"mount point.*No token was minted"):
+        provision(client, store(path), regenerate="always")
+    with pytest.raises(StoreError, match="mount point"):
+        remove(store(path))
+    assert script.requests == []
+    assert provision(client, store(path)).status == "kept"
+    assert names(tmp_path) == ["token"]
+
+
+def test_a_single_file_that_is_mounted_is_known() -> None:
+    assert "/" in locked_file._mount_points()
+
+
+def test_a_token_is_kept_where_nothing_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / ("n" * 252)
+    path.write_text(TOKEN + "\n")
+    client, script, _pauses = scripted(VALID)
+    assert provision(client, store(path)).status == "kept"
+    with pytest.raises(StoreError, match=r"File name too long.*No token was minted"):
+        provision(client, store(path), regenerate="always")
+    assert len(script.requests) == 1
+    assert len(names(tmp_path)) == 1
+
+
+def _kept_where_permissions_are_missing(path: Path) -> None:
+    if os.geteuid() == 0:
+        os.setuid(os.stat(path.parent).st_uid)  # nothing is forbidden to root
+    for mode in (0o400, 0o100, 0o000):
+        path.parent.chmod(mode)
+        client, _script, _pauses = scripted(VALID)
+        if mode == 0o100:  # it can be read, and not listed
+            assert provision(client, store(path)).status == "kept"
+            with pytest.raises(StoreError, match="Permission denied"):
+                provision(client, store(path), regenerate="always")
+        else:
+            with pytest.raises(StoreError, match="cannot be read"):
+                provision(client, store(path))
+
+
+def test_a_directory_without_permissions() -> None:
+    with tempfile.TemporaryDirectory() as directory:  # others may pass to it, other than to tmp_path
+        Path(directory).chmod(0o755)
+        path = Path(directory) / "place" / "token"
+        path.parent.mkdir()
+        path.write_text(TOKEN + "\n")
+        if os.geteuid() == 0:
+            for name in (path, path.parent):
+                os.chown(name, 65534, 65534)
+        process = multiprocessing.get_context("fork").Process(
+            target=_kept_where_permissions_are_missing, args=(path,)
+        )
+        process.start()
+        process.join()
+        path.parent.chmod(0o700)
+        assert process.exitcode == 0
+
+
+def test_what_somebody_put_there_since_stays(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    (tmp_path / ".token.new").write_text(OTHER + "\n")
+    path.write_text(TOKEN + "\n")
+    client, _script, _pauses = scripted(VALID)
+    outcome = provision(client, store(path, backup=False))
+    assert (outcome.status, path.read_text()) == ("kept", TOKEN + "\n")
+
+
+def test_an_interrupted_rotation_is_finished(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text(TOKEN + "\n")
+    left = tmp_path / f".token.{fingerprint(TOKEN)}.new"
+    left.write_text(OTHER + "\n")
+    client, _script, _pauses = scripted(VALID)
+    place = store(path)
+    assert provision(client, place).status == "minted"
+    assert path.read_text() == OTHER + "\n"
+    assert Path(str(place.backup_file)).read_text() == TOKEN + "\n"
+    assert not left.exists()
+
+
+def test_a_file_edited_during_the_mint_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text(TOKEN + "\n")
+    client, script, _pauses = scripted(text(OTHER), VALID)
+    answer = script.__call__
+
+    def edited_meanwhile(request: Request) -> Answer:
+        if request.method == "POST":
+            path.write_text(THIRD + "\n")
+        return answer(request)
+
+    client._transport = edited_meanwhile
+    outcome = provision(client, store(path), regenerate="always")
+    assert (outcome.status, outcome.token) == ("kept", THIRD)
+    assert names(tmp_path) == ["token"]
+
+
+def test_a_sync_that_fails_after_the_rename_says_where_the_token_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sync(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "")
+
+    monkeypatch.setattr(locked_directory, "sync_directory", sync)
+    with pytest.raises(StoreError, match=f"The new token is at {tmp_path}/token, but the disk"):
+        mint(tmp_path / "token")
+    assert (tmp_path / "token").read_text() == TOKEN + "\n"
+    with pytest.raises(StoreError, match="is removed, but the disk"):
+        remove(store(tmp_path / "token"))
+
+
+def test_backups_of_one_moment_have_names_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locked_file.time, "strftime", lambda _format: "now")
+    path = tmp_path / "token"
+    for token in (TOKEN, OTHER, THIRD):
+        mint(path, token)
+    assert len(names(tmp_path)) == 3

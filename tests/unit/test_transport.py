@@ -16,7 +16,7 @@ from plugins.module_utils.core import errors
 from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.messages import Answer, Request
 from plugins.module_utils.core.service_url import ServiceUrl
-from plugins.module_utils.core.transport import HttpTransport
+from plugins.module_utils.core.transport import MAX_BODY, HttpTransport
 from tests.unit.support import LINK, TOKEN, raw_server
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
@@ -64,17 +64,21 @@ def test_the_time_out_covers_an_answer_that_trickles(content: bytes) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [HEAD + b"Content-Length: 65537\r\n\r\n", HEAD + b"Connection: close\r\n\r\n" + b"x" * 65537],
+    [
+        HEAD + b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1),
+        HEAD + b"Connection: close\r\n\r\n" + b"x" * (MAX_BODY + 1),
+    ],
     ids=["promised", "sent"],
 )
-def test_a_body_over_64_kib_is_refused(content: bytes) -> None:
-    with raw_server(reply(content)) as url, pytest.raises(errors.UnexpectedAnswerError, match="64 KiB"):
+def test_a_body_that_is_too_long_is_refused(content: bytes) -> None:
+    with raw_server(reply(content)) as url, pytest.raises(errors.UnexpectedAnswerError, match="1024 KiB"):
         send(url)
 
 
-def test_a_body_of_64_kib_is_read() -> None:
-    with raw_server(reply(HEAD + b"Content-Length: 65536\r\n\r\n" + b"x" * 65536)) as url:
-        assert len(send(url).body) == 65536
+def test_a_long_body_is_read() -> None:
+    content = HEAD + b"Content-Length: %d\r\n\r\n" % MAX_BODY + b"x" * MAX_BODY
+    with raw_server(reply(content)) as url:
+        assert len(send(url).body) == MAX_BODY
 
 
 @pytest.mark.parametrize(

@@ -26,13 +26,14 @@ from .errors import (
     UnexpectedAnswerError,
 )
 from .messages import Answer, Request, Transport
-from .models import Probe, RechargeLink, Wallet, check_token, read_token, token_hash
+from .models import Alert, Probe, RechargeLink, Wallet, check_token, read_token, set_fields, token_hash
 from .service_url import DEFAULT_BASE_URL, ServiceUrl
 
 DEFAULT_TIMEOUT = 10.0  # seconds
 DEFAULT_CONNECTIONS = 8  # open at a time
 DEFAULT_RETRIES = 4  # further tries
 AMOUNTS = (1, 3)  # million operations that a recharge link can be for
+MAX_LOGS = 100  # entries of the log that one request can ask for
 
 _WEB_PAGE = re.compile(rb"\s*<(!doctype|\?xml|html|head|body|meta|script)\b", re.IGNORECASE)
 
@@ -110,7 +111,7 @@ class EchoValueClient:
             if token is None:
                 raise _unexpected(answer, "what it sent as a new token is not a token")
         except (NetworkError, ServiceError) as error:
-            if _cannot_have_minted(error):
+            if _had_no_effect(error):
                 raise
             raise AmbiguousMintError(error.args[0]) from None
         return token
@@ -130,22 +131,15 @@ class EchoValueClient:
             answer = self._request("GET", "/token", headers=_authorized(token))
         except PaymentRequiredError:
             return Wallet(0, None, token_hash(token), 0)
-        try:
-            data = json.loads(_text(answer))
-        except (ValueError, RecursionError):
-            raise _unexpected(answer, "the wallet it sent is no JSON") from None
-        wallet = data.get("wallet") if isinstance(data, dict) else None
-        if not isinstance(wallet, int) or isinstance(wallet, bool):
+        data = _json(answer)
+        wallet = data.get("wallet")
+        if type(wallet) is not int:
             raise _unexpected(answer, "the wallet it sent has no whole number of credits")
         if data.get("hash") != token_hash(token):
             raise _unexpected(answer, "the wallet it sent is not of the token asked for")
         created = data.get("created")
-        cost = _credits(answer, "x-cost")
         return Wallet(
-            wallet,
-            created if isinstance(created, str) else None,
-            data["hash"],
-            1 if cost is None else cost,  # an older deployment sends no header; service.md has 1
+            wallet, created if isinstance(created, str) else None, data["hash"], _cost_of_paid(answer)
         )
 
     def get_recharge_link(self, token: str, amount: int = 1) -> RechargeLink:
@@ -153,7 +147,7 @@ class EchoValueClient:
         check_amount(amount)
         answer = self._request("GET", "/recharge", headers=_authorized(token), query={"amount": str(amount)})
         url = _text(answer)
-        if not _is_https_url(url):
+        if not is_https_url(url):
             raise _unexpected(answer, "what it sent as a payment link is no https URL")
         return RechargeLink(
             url=url,
@@ -174,6 +168,56 @@ class EchoValueClient:
         except UnauthorizedError:
             return Probe(False)
 
+    def get_settings(self, token: str) -> tuple[Alert, int]:
+        """Return the low-balance alert of `token`, and the credits that this took: 1."""
+        answer = self._request("GET", "/token/settings", headers=_authorized(token))
+        data = _json(answer)
+        threshold = data.get("low_balance_threshold") or 0
+        email = data.get("low_balance_email") or ""
+        webhook = data.get("low_balance_webhook") or {}
+        if type(threshold) is not int or not isinstance(email, str) or not isinstance(webhook, dict):
+            raise _unexpected(answer, "the settings it sent have not the form of settings")
+        return Alert(threshold, email, set_fields(webhook) or None), _cost_of_paid(answer)
+
+    def put_settings(self, token: str, alert: Alert, *, clear_email: bool = False) -> int:
+        """Set the low-balance alert of `token`; return the credits that this took: 1.
+
+        `clear_email` says that there is an e-mail address to be cleared. Sent again like a reading,
+        for it comes to the same, but for the credit.
+        """
+        settings: dict[str, Any] = {"low_balance_threshold": alert.threshold}
+        if alert.email or clear_email:
+            settings["low_balance_email"] = alert.email
+        if alert.webhook:
+            settings["low_balance_webhook"] = alert.webhook
+        try:
+            answer = self._request("PUT", "/token/settings", headers=_authorized(token), json=settings)
+            _text(answer)
+        except (NetworkError, ServiceError) as error:
+            if not _had_no_effect(error):
+                error.advice = "Nobody can say whether the alert was set. Run again: it is read first."
+            elif isinstance(error, ServiceError) and error.status == 400:
+                error.advice = (
+                    "It refuses this threshold or webhook. Nothing was changed; the refusal may have "
+                    "cost 1 credit."
+                )
+            raise
+        return _cost_of_paid(answer)
+
+    def get_logs(self, token: str, n: int = 5, category: str | None = None) -> list[dict[str, Any]]:
+        """Return the newest `n` (1 to 100) entries of the service's log of `token`, as it sent them; free.
+
+        `category`, such as `token` or `kv`, is the one that their `endpoint` has.
+        """
+        if type(n) is not int or not 1 <= n <= MAX_LOGS:
+            raise InvalidInputError(f"n must be from 1 to {MAX_LOGS}.")
+        query = {"n": str(n), **({"type": category} if category else {})}
+        answer = self._request("GET", "/token/logs", headers=_authorized(token), query=query)
+        logs = _json(answer).get("logs")
+        if not isinstance(logs, list) or not all(isinstance(entry, dict) for entry in logs):
+            raise _unexpected(answer, "the log it sent has not the form of a log")
+        return logs
+
     def _request(
         self,
         method: str,
@@ -182,6 +226,7 @@ class EchoValueClient:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
+        json: Any = None,
     ) -> Answer:
         """Send a request, again where that is safe, and return the answer if its status is 200."""
         request = Request(
@@ -190,6 +235,7 @@ class EchoValueClient:
             self._timeout,
             headers or {},
             form,
+            json,
         )
         transport = self._connect()
         tries = 0
@@ -226,7 +272,8 @@ class EchoValueClient:
             return self._transport
 
 
-def _is_https_url(text: str) -> bool:
+def is_https_url(text: str) -> bool:
+    """Tell whether `text` is a URL that starts with https:// and a host."""
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -245,16 +292,16 @@ def _authorized(token: str) -> dict[str, str]:
 
 
 def _may_repeat(method: str, error: EchoValueError) -> bool:
-    """Tell whether a further try may help, and does no harm: a GET changes nothing, a POST mints."""
+    """Tell whether a further try may help, and does no harm: a POST mints, all else comes to the same."""
     if isinstance(error, NetworkError):
         helps = not error.permanent
     else:
         helps = isinstance(error, (RateLimitedError, ServiceUnavailableError))
-    return helps and (method == "GET" or _cannot_have_minted(error))
+    return helps and (method != "POST" or _had_no_effect(error))
 
 
-def _cannot_have_minted(error: EchoValueError) -> bool:
-    """Tell whether a mint that ended so has surely minted nothing: not sent, refused, or sent elsewhere."""
+def _had_no_effect(error: EchoValueError) -> bool:
+    """Tell whether a request that ended so surely did nothing: not sent, refused, or sent elsewhere."""
     if isinstance(error, NetworkError):
         return not error.sent
     # 408 and 499 are of proxies that gave up, while the service may have gone on.
@@ -301,6 +348,23 @@ def _credits(answer: Answer, header: str) -> int | None:
     value = answer.headers.get(header, "").strip()
     digits = value[1:] if value.startswith("-") else value
     return int(value) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
+
+
+def _cost_of_paid(answer: Answer) -> int:
+    """Return the credits that a paid call took; an older deployment does not tell, and takes 1."""
+    cost = _credits(answer, "x-cost")
+    return 1 if cost is None else cost
+
+
+def _json(answer: Answer) -> dict[str, Any]:
+    """Return a body that is a JSON object."""
+    try:
+        data = json.loads(_text(answer))
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        raise _unexpected(answer, "what it sent is no JSON object")
+    return data
 
 
 def _text(answer: Answer) -> str:

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import Any, Callable
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent; `timeout` in seconds covers the whole exchange."""
+    """What is sent, with `form` or `json` as its body; `timeout` in seconds covers the whole exchange."""
 
     method: str
     url: str
     timeout: float
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     form: Mapping[str, str] | None = field(default=None, repr=False)
+    json: Any = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .errors import InvalidInputError
 
@@ -66,6 +68,27 @@ class Wallet:
     created: str | None
     hash: str
     cost: int | None
+
+
+WEBHOOK_FIELDS = ("url", "headers", "format", "template", "options")
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A token's low-balance alert: told when its wallet falls under `threshold` credits; 0 is off.
+
+    `email` is empty, and `webhook` None, where it is not told. `webhook` has those of
+    WEBHOOK_FIELDS that are set; all but `format` may hold secrets.
+    """
+
+    threshold: int = 0
+    email: str = ""
+    webhook: Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+def set_fields(webhook: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a webhook that are set: an empty one is as good as none."""
+    return {name: webhook[name] for name in WEBHOOK_FIELDS if webhook.get(name)}
 
 
 @dataclass(frozen=True)

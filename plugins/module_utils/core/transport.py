@@ -23,7 +23,7 @@ from .messages import Answer, Request
 from .service_url import ServiceUrl
 from .version import VERSION
 
-MAX_BODY = 64 * 1024  # bytes; the longest true answer is far below
+MAX_BODY = 1024 * 1024  # bytes; the longest true answer, a hundred log entries, is far below
 
 _HEADERS = {
     "Accept": "application/json, text/plain",
@@ -66,13 +66,17 @@ class HttpTransport:
     def __call__(self, request: Request) -> Answer:
         """Send `request` once and return the answer, whatever its status.
 
-        Raises NetworkError, RequestTimeoutError, or UnexpectedAnswerError for a body over 64 KiB.
+        Raises NetworkError, RequestTimeoutError, or UnexpectedAnswerError for a body over MAX_BODY.
         """
         _exchange.sent = False
         try:
             # No session: what it adds is not wanted here, redirects, cookies, .netrc and their cost.
             prepared = requests.Request(
-                request.method, request.url, headers={**_HEADERS, **request.headers}, data=request.form
+                request.method,
+                request.url,
+                headers={**_HEADERS, **request.headers},
+                data=request.form,
+                json=request.json,
             ).prepare()
             response = self._adapter.send(
                 prepared,

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import requests
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.validation import check_type_bool
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import (
-    ConflictError,
     EchoValueError,
     InvalidInputError,
     StoreError,
@@ -28,6 +26,14 @@ from ansible_collections.echovalue.cloud.plugins.plugin_utils.controller import 
     missing_library,
     without_secrets,
 )
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import (
+    REHEARSAL,
+    Driver,
+    overtaken,
+    refused,
+)
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 try:
     import hvac
@@ -36,21 +42,24 @@ except ImportError:
 
 _LOGIN = "community.hashi_vault.vault_login"
 _READ = "community.hashi_vault.vault_read"
+_NEVER = 2**31 - 1  # a version that no secret reaches: check-and-set refuses it after the policy's check
+_NEEDED = "read, create and update, and the parameter options"
 
 
 def open_place(options: Mapping[str, Any], controller: Controller) -> HashiVaultKey:
     """Return the key that the options name, over a client that the connection is logged in with."""
-    client = controller.share(partial(_client, controller), options["connection"])
+    client = controller.share(_client, options["connection"])
     return HashiVaultKey(client, options["mount"].strip("/"), options["path"].strip("/"), options["key"])
 
 
-class HashiVaultKey:
+class HashiVaultKey(Driver):
     """A `Driver`: check-and-set decides between two who write at once."""
 
     keeps_versions = True
 
     def __init__(self, client: Any, mount: str, path: str, key: str) -> None:
         self._client = client
+        self._kv = client.secrets.kv.v2
         self._mount = mount
         self._path = path
         self.key = key
@@ -62,14 +71,15 @@ class HashiVaultKey:
         self.words = f"key {key} of {mount}/{path}{within} at {url}"
 
     def read(self) -> str | None:
-        """Return the value of the key; a deleted secret has a version, and no keys."""
+        """Return the value of the key; a deleted or destroyed secret has a version, and no keys."""
         with self._told("read"):
             try:
-                secret = self._client.secrets.kv.v2.read_secret_version(
-                    path=self._path, mount_point=self._mount, raise_on_deleted_version=False
-                )["data"]
-            except hvac.exceptions.InvalidPath:
-                secret = {}
+                answer = self._kv.read_secret_version(
+                    path=self._path, mount_point=self._mount, raise_on_deleted_version=True
+                )
+            except hvac.exceptions.InvalidPath as error:
+                answer = error.json or {}
+        secret = answer.get("data") or {}
         self._data = secret.get("data") or {}
         self._version = (secret.get("metadata") or {}).get("version", 0)
         value = self._data.get(self.key)
@@ -78,56 +88,57 @@ class HashiVaultKey:
         return value
 
     def check_writable(self) -> None:
-        """Make sure that the mount is KV version 2, and that this login may write the secret."""
-        path = f"{self._mount}/data/{self._path}"
-        with self._told("asked about"):
-            mount = self._client.read(f"sys/internal/ui/mounts/{self._mount}")["data"]
-            may = self._client.sys.get_capabilities([path])
+        """Make sure that the mount is KV version 2; rehearse the very write, at a version that never is."""
+        with self._told("read"):
+            try:
+                mount = (self._client.read(f"sys/internal/ui/mounts/{self._mount}") or {}).get("data") or {}
+            except hvac.exceptions.Forbidden:  # the answer for what is not there, too
+                mount = {}
         if mount.get("type") != "kv" or (mount.get("options") or {}).get("version") != "2":
-            raise StoreError(f"What is mounted at {self._mount} is not KV version 2.", NOTHING_MINTED)
-        needed = "update" if self._version else "create"
-        granted = may.get("data", may).get("capabilities") or []
-        if not {needed, "root"} & set(granted):
             raise StoreError(
-                f"This login may not write {path}: its policy must allow {needed} there.", NOTHING_MINTED
+                f"What is mounted at {self._mount} is not KV version 2, or this login may not see it.",
+                NOTHING_MINTED,
             )
+        with self._told("written"), suppress(hvac.exceptions.InvalidRequest):
+            self._put({**self._data, self.key: REHEARSAL}, _NEVER)
 
     def write(self, token: str) -> None:
         """Set the key, if the secret is still at the version that was read."""
-        self._put({**self._data, self.key: token})
+        self._replace({**self._data, self.key: token}, token)
 
     def remove(self) -> None:
         """Take the key away, under the same condition."""
-        self._put({name: value for name, value in self._data.items() if name != self.key})
+        self._replace({name: value for name, value in self._data.items() if name != self.key}, None)
 
-    def _put(self, data: dict[str, Any]) -> None:
+    def _put(self, data: dict[str, Any], version: int) -> None:
+        self._kv.create_or_update_secret(path=self._path, secret=data, cas=version, mount_point=self._mount)
+
+    def _replace(self, data: dict[str, Any], value: str | None) -> None:
+        seen = self._version
         with self._told("written"):
             try:
-                self._client.secrets.kv.v2.create_or_update_secret(
-                    path=self._path, secret=data, cas=self._version, mount_point=self._mount
-                )
-                return
-            except hvac.exceptions.InvalidRequest as error:
-                refused = error
-        seen = self._version
-        self.read()
-        if self._version != seen:
-            raise ConflictError(f"{self.words} was changed by somebody else meanwhile.")
-        with self._told("written"):
-            raise refused
+                self._put(data, seen)
+            except hvac.exceptions.InvalidRequest:
+                if self.read() == value:  # the answer to it was lost, and it was sent again
+                    return
+                if self._version != seen:
+                    raise overtaken(self) from None
+                raise
 
     @contextmanager
     def _told(self, done: str) -> Iterator[None]:
         """Let what hvac and requests raise be a StoreError; their texts may hold a URL alone."""
         try:
             yield
+        except hvac.exceptions.Forbidden:
+            why = f"this login may not: its policy must allow {_NEEDED}"
         except hvac.exceptions.VaultError as error:
             why = " ".join(" ".join(map(str, error.errors or [])).split()) or type(error).__name__
         except requests.RequestException as error:
             why = f"no answer: {type(error).__name__}"
         else:
             return
-        raise StoreError(f"{self.words} could not be {done} ({why}).", "What is there is as it was.")
+        raise refused(self, done, why)
 
 
 def _client(controller: Controller, connection: Mapping[str, Any]) -> Any:
@@ -141,17 +152,17 @@ def _client(controller: Controller, connection: Mapping[str, Any]) -> Any:
             f"hashi_vault.connection has options that {_LOGIN} does not know: {', '.join(unknown)}."
         )
     try:
-        lookup.set_options(direct=dict(connection), var_options=controller.variables)
-    except AnsibleError as error:
-        raise _refused(InvalidInputError, without_secrets(error, connection)) from None
-    try:
+        try:
+            lookup.set_options(direct=dict(connection), var_options=controller.variables)
+        except AnsibleError as error:
+            raise _not_taken(InvalidInputError, without_secrets(error, connection)) from None
         anonymous = lookup.get_option("auth_method") == "none"
         if anonymous:
             lookup = controller.lookup(_READ)
             lookup.run(["sys/internal/ui/mounts"], controller.variables, **connection)
         else:
             (answer,) = lookup.run([], controller.variables, **connection)
-        return hvac.Client(
+        client = hvac.Client(
             url=lookup.get_option("url"),
             token="" if anonymous else answer["auth"]["client_token"],
             namespace=lookup.get_option("namespace"),
@@ -159,15 +170,23 @@ def _client(controller: Controller, connection: Mapping[str, Any]) -> Any:
             proxies=lookup.get_option("proxies"),
             timeout=lookup.get_option("timeout") or 30,
         )
+        retries = lookup.get_option("retries")  # which the lookup has made a dict
+        if retries:
+            client.session.mount(
+                "http", HTTPAdapter(max_retries=Retry(**{"raise_on_status": False, **retries}))
+            )
+        return client
+    except EchoValueError:
+        raise
     except (TypeError, ValueError) as error:
-        raise _refused(InvalidInputError, without_secrets(error, connection)) from None
+        raise _not_taken(InvalidInputError, without_secrets(error, connection)) from None
     except AnsibleError as error:
-        raise _refused(StoreError, without_secrets(error, connection)) from None
+        raise _not_taken(StoreError, without_secrets(error, connection)) from None
     except Exception as error:  # noqa: BLE001 - of a login method's own library
-        raise _refused(StoreError, type(error).__name__) from None
+        raise _not_taken(StoreError, type(error).__name__) from None
 
 
-def _refused(kind: type[EchoValueError], why: str) -> EchoValueError:
+def _not_taken(kind: type[EchoValueError], why: str) -> EchoValueError:
     return kind(f"OpenBao or Vault did not take the connection: {why.rstrip('.')}.", NOTHING_MINTED)
 
 

@@ -8,6 +8,7 @@ that has it. The file is made before the mint, and locked from then on: it is th
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 import threading
@@ -53,7 +54,9 @@ class Driver(Protocol):
     words: str  # the place, as a person says it
     secret: tuple[str, ...]  # all that tells this secret from every other, as the client resolved it
     key: str
-    keeps_versions: bool  # whether the manager itself keeps what is replaced
+    keeps_versions: bool  # whether what is replaced is kept without the spool
+    path: str | None = None  # the file, as the task names it; None where the place is none
+    backup_file: str | None = None  # where a place that is a file keeps what was replaced
 
     def read(self) -> str | None:
         """Return what the key holds, None where there is none, and note the secret's version."""
@@ -68,6 +71,16 @@ class Driver(Protocol):
         """Take the key away, under the same condition."""
 
 
+def overtaken(driver: Driver) -> ConflictError:
+    """Return the error for a secret that somebody else changed after it was read."""
+    return ConflictError(f"{driver.words} was changed by somebody else meanwhile.")
+
+
+def refused(driver: Driver, done: str, why: str) -> StoreError:
+    """Return the error for a secret that could not be `done`, which is read or written; see also `write`."""
+    return StoreError(f"{driver.words} could not be {done} ({why}).", NOTHING_MINTED)
+
+
 class SpooledStore:
     """Keeps a token where a `Driver` says.
 
@@ -77,17 +90,23 @@ class SpooledStore:
     def __init__(self, driver: Driver, spool: str, service: str, *, backup: bool, dry_run: bool) -> None:
         self._driver = driver
         self._spool = os.path.realpath(os.path.expanduser(spool))
-        identity = "\0".join([*driver.secret, driver.key, service])
+        identity = json.dumps([*driver.secret, driver.key, service])
         self._name = hashlib.sha256(identity.encode()).hexdigest()
         self._names = StagedNames(self._spool, self._name, ".token")
         self._backup = backup and not driver.keeps_versions
         self._dry_run = dry_run
         self._stored: str | None = None
         self._waiting: Leftover | None = None
+        self._looked = False  # for one that waits
         self._staged: StagedFile | None = None
-        self.backup_file: str | None = None
+        self._former: str | None = None  # the file with what was replaced
         with _guard:
             self._one_at_a_time = _secrets.setdefault(driver.secret, threading.RLock())
+
+    @property
+    def backup_file(self) -> str | None:
+        """Where the former token is kept, if it is kept in a file."""
+        return self._former or self._driver.backup_file
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -113,6 +132,7 @@ class SpooledStore:
 
     def waiting(self) -> Waiting | None:
         """Return the token that waits in the spool for this place."""
+        self._looked, self._waiting = True, None
         for leftover in self._leftovers():
             token = _token_in(leftover.content or b"")
             if token is not None:
@@ -126,15 +146,16 @@ class SpooledStore:
             self._lock_spool()
             before = self._stored
             if self.read() != before:
-                raise ConflictError(f"{self._driver.words} was changed by somebody else meanwhile.")
+                raise overtaken(self._driver)
         self._driver.check_writable()
 
     def write(self, token: str) -> None:
         """Put the token into the spool, then where it belongs, then take it out of the spool."""
         staged = self._staged
         assert staged is not None, "check_writable comes before write"
-        if not staged.filled:
-            fill_or_rescue(staged, f"{token}\n".encode("ascii"), self._driver.words)
+        content = f"{token}\n".encode("ascii")
+        if staged.content() != content:  # else it is the one that waits
+            fill_or_rescue(staged, content, self._driver.words)
         try:
             self._keep_former()
             self._driver.write(token)
@@ -177,7 +198,7 @@ class SpooledStore:
                     former.close()
         except OSError as error:
             raise StoreError(f"The former token could not be kept in {path} ({reason_of(error)}).") from None
-        self.backup_file = path
+        self._former = path
 
     def _leftovers(self) -> list[Leftover]:
         with suppress(OSError):
@@ -198,7 +219,7 @@ class SpooledStore:
                 self._staged = self._open(left[0].path)
         except OSError as error:
             raise self._no_spool(reason_of(error)) from None
-        if self._waiting is None:
+        if self._looked and self._waiting is None:  # a token to adopt takes the place of one that waits
             raise ConflictError(f"Another run left a token for {self._driver.words} meanwhile.")
 
     def _open(self, path: str) -> StagedFile | None:

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs echovalue_wallet_alert, whose result holds no secret; its arguments do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.censor import CensoringAction
+
+
+class ActionModule(CensoringAction):
+    def secrets(self, result: dict[str, Any]) -> list[str]:
+        return []
+
+    def run_module(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        no_log, self._task.no_log = self._task.no_log, True  # nothing for the target's system log
+        try:
+            return super().run_module(task_vars)
+        finally:
+            self._task.no_log = no_log

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The low-balance alert as declared state: read it, compare, write only a difference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .client import EchoValueClient, is_https_url
+from .errors import InvalidInputError
+from .models import WEBHOOK_FIELDS, Alert, set_fields
+
+FORMATS = ("slack", "discord", "teams", "telegram", "pagerduty", "custom")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What declaring an alert did: the alert `before` and `after`, and the credits it `cost`."""
+
+    before: Alert
+    after: Alert
+    cost: int
+
+    @property
+    def changed(self) -> bool:
+        """Whether there was a difference."""
+        return self.before != self.after
+
+
+def declare_alert(
+    client: EchoValueClient,
+    token: str,
+    *,
+    threshold: int | None = None,
+    email: str | None = None,
+    webhook: Mapping[str, Any] | None = None,
+    dry_run: bool = False,
+) -> Declared:
+    """Make the low-balance alert of `token` be as given; what is None stays as it is.
+
+    `threshold` counts credits, 0 is off; an empty `email` clears it; `webhook` (see models.Alert) is
+    compared and written whole. Reading costs 1 credit, and writing a difference another; `dry_run`
+    writes nothing. Raises InvalidInputError before any request, and the errors of the client.
+    """
+    _check(threshold, email)
+    given = None if webhook is None else _checked_webhook(webhook)
+    before, cost = client.get_settings(token)
+    after = Alert(
+        before.threshold if threshold is None else threshold,
+        before.email if email is None else email,
+        before.webhook if given is None else given,
+    )
+    if after != before and not dry_run:
+        # Whole, for it is not documented whether the service keeps or clears what is left out.
+        cost += client.put_settings(token, after, clear_email=bool(before.email and not after.email))
+    return Declared(before, after, cost)
+
+
+def _check(threshold: object, email: object) -> None:
+    if threshold is not None and (type(threshold) is not int or threshold < 0):
+        raise InvalidInputError("threshold must be a whole number of credits, 0 or more.")
+    if email and "@" not in str(email):
+        raise InvalidInputError("email must be an e-mail address, or empty.")
+
+
+def _checked_webhook(webhook: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of `webhook` that are set, header values as text."""
+    unknown = sorted(set(webhook) - set(WEBHOOK_FIELDS))
+    if unknown:
+        raise InvalidInputError(f"webhook has a field that there is not: {', '.join(unknown)}.")
+    fields = set_fields(webhook)
+    if not is_https_url(str(fields.get("url"))):
+        raise InvalidInputError("webhook.url must be an https URL.")
+    for name in ("headers", "template", "options"):
+        if not isinstance(fields.get(name, {}), Mapping):
+            raise InvalidInputError(f"webhook.{name} must be a mapping.")
+    if fields.get("format", FORMATS[0]) not in FORMATS:
+        raise InvalidInputError(f"webhook.format must be one of {', '.join(FORMATS)}.")
+    if "template" in fields and fields.get("format") != "custom":
+        raise InvalidInputError("webhook.template is for the format custom alone.")
+    if "headers" in fields:
+        fields["headers"] = {name: str(value) for name, value in fields["headers"].items()}
+    return fields

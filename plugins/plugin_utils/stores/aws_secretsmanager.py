@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A key of the JSON object in a secret of AWS Secrets Manager, by boto3."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import (
+    InvalidInputError,
+    StoreError,
+)
+from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import NOTHING_MINTED
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.controller import (
+    Controller,
+    missing_library,
+    without_secrets,
+)
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import Driver, overtaken, refused
+
+try:
+    import boto3
+    import botocore.config
+    from botocore.exceptions import BotoCoreError, ClientError
+except ImportError:
+    boto3 = None
+
+_CURRENT = "AWSCURRENT"
+_PENDING = "echovalue-pending"  # the label of a version until it is the current one
+_SESSION = {
+    "region": "region_name",
+    "profile": "profile_name",
+    "access_key": "aws_access_key_id",
+    "secret_key": "aws_secret_access_key",
+    "session_token": "aws_session_token",
+}
+
+
+def open_place(options: Mapping[str, Any], controller: Controller) -> JsonKey:
+    """Return the key that the options name, over a client for the connection."""
+    client, account = controller.share(_client, options["connection"])
+    return JsonKey(client, account, options["name"], options["key"])
+
+
+class JsonKey(Driver):
+    """A `Driver`: a new version becomes the current one only in place of the one that was read."""
+
+    keeps_versions = True
+
+    def __init__(self, client: Any, account: str, name: str, key: str) -> None:
+        self._client = client
+        self._secret = name
+        self._data: dict[str, Any] = {}
+        self._version: str | None = None
+        self._exists = False
+        self.key = key
+        region, endpoint = client.meta.region_name, client.meta.endpoint_url
+        self.words = f"key {key} of {name} in {region} of account {account} at {endpoint}"
+        if name.startswith("arn:"):  # then the answer alone tells the name
+            _arn, _partition, _service, region, account, *_rest = f"{name}::::".split(":")
+            name = self._read().get("Name", name)
+        self.secret = ("aws_secretsmanager", account, region, endpoint, name)
+
+    def read(self) -> str | None:
+        """Return the value of the key in the current version."""
+        value = self._content(self._read()).get(self.key)
+        if value is not None and not isinstance(value, str):
+            raise StoreError(f"{self.words} is not text.", NOTHING_MINTED)
+        return value
+
+    def check_writable(self) -> None:
+        """Do nothing but refuse to make a secret by an ARN: Secrets Manager has no way to rehearse."""
+        if not self._exists and self._secret.startswith("arn:"):
+            raise StoreError(
+                f"There is no secret {self._secret}.", f"{NOTHING_MINTED} Give a new one by its name."
+            )
+
+    def write(self, token: str) -> None:
+        """Set the key, if the current version is still the one that was read."""
+        self._put({**self._data, self.key: token})
+
+    def remove(self) -> None:
+        """Take the key away, under the same condition."""
+        self._put({name: value for name, value in self._data.items() if name != self.key})
+
+    def _read(self) -> Any:
+        """Return the current version, and note it; an empty one where there is none."""
+        answer: Any = {}
+        with self._told("read"):
+            try:
+                answer = self._client.get_secret_value(SecretId=self._secret, VersionStage=_CURRENT)
+                self._exists = True
+            except self._client.exceptions.ResourceNotFoundException:
+                try:  # a secret may be there without a version
+                    self._client.describe_secret(SecretId=self._secret)
+                    self._exists = True
+                except self._client.exceptions.ResourceNotFoundException:
+                    self._exists = False
+        self._version = answer.get("VersionId")
+        return answer
+
+    def _content(self, answer: Any) -> dict[str, Any]:
+        try:
+            self._data = json.loads(answer["SecretString"]) if self._version else {}
+        except (KeyError, ValueError):
+            self._data = {}
+            raise self._no_object() from None
+        if not isinstance(self._data, dict):
+            raise self._no_object()
+        return self._data
+
+    def _no_object(self) -> StoreError:
+        return StoreError(
+            f"{self.words} cannot be read or set: the secret is no JSON object.",
+            f"{NOTHING_MINTED} Name another secret, or make it one.",
+        )
+
+    def _put(self, data: dict[str, Any]) -> None:
+        text = json.dumps(data, ensure_ascii=False)
+        with self._told("written"):
+            if not self._exists:
+                try:
+                    self._client.create_secret(Name=self._secret, SecretString=text)
+                except self._client.exceptions.ResourceExistsException:
+                    raise overtaken(self) from None
+                return
+            new = self._client.put_secret_value(
+                SecretId=self._secret, SecretString=text, VersionStages=[_PENDING]
+            )["VersionId"]
+            seen = {"RemoveFromVersionId": self._version} if self._version else {}
+            try:
+                self._move(_CURRENT, MoveToVersionId=new, **seen)
+            except ClientError:
+                now = self._read().get("VersionId")
+                if now == new:  # an answer was lost, or the first version is the current one by itself
+                    return
+                if now != seen.get("RemoveFromVersionId"):
+                    raise overtaken(self) from None
+                raise
+            finally:
+                with suppress(ClientError, BotoCoreError):
+                    self._move(_PENDING, RemoveFromVersionId=new)
+
+    def _move(self, label: str, **versions: str) -> None:
+        self._client.update_secret_version_stage(SecretId=self._secret, VersionStage=label, **versions)
+
+    @contextmanager
+    def _told(self, done: str) -> Iterator[None]:
+        """Let what boto3 raises be a StoreError."""
+        try:
+            yield
+        except (ClientError, BotoCoreError) as error:
+            raise refused(self, done, _reason(error)) from None
+
+
+def _client(controller: Controller, connection: Mapping[str, Any]) -> tuple[Any, str]:
+    """Return a client for a connection as of amazon.aws, and the account that it is logged in to."""
+    if boto3 is None:
+        raise missing_library("boto3")
+    wrong = [name for name in connection if name not in (*_SESSION, "endpoint_url")]
+    if wrong:
+        raise InvalidInputError(
+            f"aws_secretsmanager.connection has options that are not known: {', '.join(map(str, wrong))}.",
+            "No request was sent.",
+        )
+    wrong = [name for name, value in connection.items() if not isinstance(value, (str, type(None)))]
+    if wrong:
+        raise InvalidInputError(
+            f"aws_secretsmanager.connection: {', '.join(wrong)} must be text.", "No request was sent."
+        )
+    given = {name: str(value) for name, value in connection.items() if value}
+    given.setdefault("region", os.environ.get("AWS_REGION", ""))  # which boto3 does not read
+    endpoint = given.pop("endpoint_url", None)
+    config = botocore.config.Config(connect_timeout=10, read_timeout=30, retries={"total_max_attempts": 3})
+    try:
+        session = boto3.session.Session(**{_SESSION[name]: value for name, value in given.items() if value})
+        client = session.client("secretsmanager", endpoint_url=endpoint, config=config)
+        try:
+            login = session.client("sts", endpoint_url=endpoint, config=config)
+            account = login.get_caller_identity()["Account"]
+        except (ClientError, BotoCoreError):
+            if endpoint is None:
+                raise
+            account = session.client("sts", config=config).get_caller_identity()["Account"]
+    except (ClientError, BotoCoreError, ValueError) as error:
+        raise StoreError(
+            f"AWS did not take the connection: {without_secrets(_reason(error), connection).rstrip('.')}.",
+            NOTHING_MINTED,
+        ) from None
+    return client, account
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        told = error.response.get("Error", {})
+        return f"{told.get('Code', 'error')}: {told.get('Message', '')}".rstrip(": ")
+    return str(error)

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A key of a SOPS file on the controller, by the program `sops`; only ciphertext is ever on a disk."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Callable
+
+import yaml
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import (
+    InvalidInputError,
+    StoreError,
+)
+from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import (
+    NOTHING_MINTED,
+    reason_of,
+)
+from ansible_collections.echovalue.cloud.plugins.module_utils.locked_file import LockedFile
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.child import run_child
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.controller import Controller
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import (
+    REHEARSAL,
+    Driver,
+    overtaken,
+    refused,
+)
+
+_MOST = 16 * 1024 * 1024  # bytes of a file
+_TIMEOUT = 60.0  # seconds for one run of sops, which may ask a key service
+_OLDEST = (3, 11)  # before, the value of `sops set` was seen in the process list
+_KEY = re.compile(r"""\[(?:"([^"\[\]]+)"|'([^'\[\]]+)')\]""")
+_IDENTITY = re.compile(r"AGE-SECRET-KEY-\S+")
+_CONFIG = "SOPS_CONFIG"
+
+# Variables of community.sops that are not named as the environment of sops is.
+_VARIABLES = {
+    "sops_age_key": "SOPS_AGE_KEY",
+    "sops_age_keyfile": "SOPS_AGE_KEY_FILE",
+    "sops_age_key_cmd": "SOPS_AGE_KEY_CMD",
+    "sops_age_ssh_private_keyfile": "SOPS_AGE_SSH_PRIVATE_KEY_FILE",
+    "sops_age_ssh_private_key_cmd": "SOPS_AGE_SSH_PRIVATE_KEY_CMD",
+    "sops_aws_profile": "AWS_PROFILE",
+    "sops_aws_access_key_id": "AWS_ACCESS_KEY_ID",
+    "sops_aws_secret_access_key": "AWS_SECRET_ACCESS_KEY",
+    "sops_aws_session_token": "AWS_SESSION_TOKEN",
+    "sops_session_token": "AWS_SESSION_TOKEN",
+    "sops_gcp_oauth_access_token": "GOOGLE_OAUTH_ACCESS_TOKEN",
+    "sops_gcp_kms_client_type": "SOPS_GCP_KMS_CLIENT_TYPE",
+    "sops_config_path": _CONFIG,
+}
+
+
+def _ini(text: str) -> Any:
+    parser = configparser.RawConfigParser(strict=False, delimiters=("=",))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(text)
+    return parser
+
+
+# How a format's text is read with its values as they stand there, encrypted; by the end of the file's name.
+_FORMATS: dict[str, Callable[[str], Any]] = {
+    ".yaml": lambda text: next(yaml.load_all(text, yaml.BaseLoader), None),
+    ".json": json.loads,
+    ".env": lambda text: dict(line.split("=", 1) for line in text.splitlines() if "=" in line),
+    ".ini": _ini,
+}
+_FORMATS[".yml"] = _FORMATS[".yaml"]
+
+
+def open_place(options: Mapping[str, Any], controller: Controller) -> SopsKey:
+    """Return the key that the options name. A relative path to the file starts at the playbook."""
+    given, key = options["file"], options["key"]
+    if os.path.splitext(given)[1] not in _FORMATS:
+        raise InvalidInputError(
+            f"The name of {given} tells no format: it must end in {', '.join(sorted(_FORMATS))}.",
+            "No request was sent.",
+        )
+    if key.startswith("["):
+        names = [double or single for double, single in _KEY.findall(key)]
+        valid = not _KEY.sub("", key)
+    else:
+        names = key.split(".")
+        valid = all(names) and not re.search(r"[\[\]\"]", key)
+    if not valid or names[0] == "sops":
+        raise InvalidInputError(
+            f'{key!r} is no key of a SOPS file: give one as stringData.token or ["a.b"]["c"].',
+            "No request was sent.",
+        )
+    file = LockedFile(
+        controller.find_path(given),
+        _MOST,
+        backup=controller.backup,
+        dry_run=controller.check_mode,
+        suffix=".tmp",
+    )
+    return SopsKey(controller.share(Sops, {}), file, given, controller.find_path(given), names)
+
+
+class Sops:
+    """The program, with the environment that its keys come from."""
+
+    def __init__(self, controller: Controller, _connection: Mapping[str, Any]) -> None:
+        names = [*_VARIABLES, "sops_binary"]
+        lookup = controller.lookup("ansible.builtin.vars")
+        given = dict(zip(names, lookup.run(names, controller.variables, default="")))
+        self._program = shutil.which(given.pop("sops_binary") or "sops") or ""
+        self._environment = {
+            **os.environ,
+            **{_VARIABLES[name]: str(value) for name, value in given.items() if value},
+        }
+        self._directory = controller.find_path(".")
+        if not self._program or self._version() < _OLDEST:
+            raise StoreError(
+                f"This place needs the program sops, {'.'.join(map(str, _OLDEST))} or newer, on the PATH of "
+                "the controller.",
+                f"{NOTHING_MINTED} Install it: https://github.com/getsops/sops/releases",
+            )
+
+    def run(self, *arguments: str, given: str = "") -> str:
+        """Return what sops prints; raise SopsError with its reason where it fails."""
+        try:
+            ended = run_child(
+                [self._program, *arguments],
+                given.encode("utf-8"),
+                timeout=_TIMEOUT,
+                most=2 * _MOST,
+                environment=self._environment,
+                directory=self._directory,
+            )
+        except TimeoutError:
+            raise SopsError(f"sops did not end within {_TIMEOUT:g} s, and was killed") from None
+        except OverflowError:
+            raise SopsError("sops printed too much, and was killed") from None
+        except OSError as error:
+            raise SopsError(f"sops could not be started: {reason_of(error)}") from None
+        if ended.code:
+            reason = " ".join(ended.errors.decode("utf-8", "replace").split())
+            raise SopsError(f"sops says: {_IDENTITY.sub('********', reason).rstrip('.')}")
+        return ended.output.decode("utf-8")
+
+    def _version(self) -> tuple[int, ...]:
+        try:
+            found = re.search(r"sops (\d+)\.(\d+)", self.run("--version", "--disable-version-check"))
+        except SopsError:
+            found = None
+        return tuple(map(int, found.groups())) if found else ()
+
+    def rules_for(self, path: str) -> list[str]:
+        """Return the option that names the creation rules of a new file at a path.
+
+        They are the nearest ones above the path as it was given: a folder on it may be a link to elsewhere.
+        """
+        for folder in Path(path).parents:
+            if _CONFIG not in self._environment and (folder / ".sops.yaml").is_file():
+                return [f"--config={folder / '.sops.yaml'}"]
+        return []
+
+
+class SopsError(Exception):
+    """Why sops failed."""
+
+
+class SopsKey(Driver):
+    """A `Driver`: the file is compared and replaced under the lock of its directory."""
+
+    keeps_versions = True
+
+    def __init__(self, sops: Sops, file: LockedFile, given: str, path: str, names: list[str]) -> None:
+        self._sops = sops
+        self._file = file
+        self._path = path
+        self._names = names
+        self._ending = os.path.splitext(path)[1]
+        self._content: bytes | None = None
+        self._value: str | None = None
+        self.key = json.dumps(names)
+        self.secret = ("sops", file.path)
+        self.words = f"key {'.'.join(names)} of the SOPS file {given}"
+        self.path = given
+
+    def read(self) -> str | None:
+        """Return the decrypted value of the key; raise StoreError where it stands in clear in the file."""
+        with self._file.lock():
+            self._content = self._file.read()
+        self._value = None
+        if self._content is None:
+            return None
+        text = self._text(self._content)
+        try:
+            plain = self._sops.run(
+                "decrypt", f"--filename-override={self._path}", "--output-type=json", given=text
+            )
+        except SopsError as error:
+            raise refused(self, "read", str(error)) from None
+        value = self._value_in(json.loads(plain))
+        if value is not None and not isinstance(value, str):
+            raise StoreError(f"{self.words} is not text.", NOTHING_MINTED)
+        if value:
+            self._check_encrypted(text)
+        self._value = value
+        return value
+
+    def check_writable(self) -> None:
+        """Rehearse the change with a placeholder, which must come out encrypted."""
+        with self._file.lock():
+            self._file.check_writable()
+        self._check_encrypted(self._changed(REHEARSAL))
+
+    def write(self, token: str) -> None:
+        """Set the key, if the file is still as it was read."""
+        self._replace(token)
+
+    def remove(self) -> None:
+        """Take the key away, under the same condition."""
+        self._replace(None)
+
+    def _replace(self, value: str | None) -> None:
+        content = self._changed(value).encode("utf-8")
+        with self._file.lock():
+            if self._file.read() != self._content:
+                raise overtaken(self)
+            self._file.replace(content, keep_former=self._value is not None)
+        self.backup_file = self._file.backup_file
+
+    def _changed(self, value: str | None) -> str:
+        """Return the encrypted text of the file with another value, or without one."""
+        try:
+            if self._content is None:
+                return self._new(value)
+            with tempfile.TemporaryDirectory(prefix="echovalue-") as folder:
+                copy = Path(folder, f"copy{self._ending}")
+                copy.write_bytes(self._content)
+                index = "".join(f'["{name}"]' for name in self._names)
+                if value is None:
+                    self._sops.run("unset", str(copy), index)
+                else:
+                    self._sops.run("set", "--value-stdin", str(copy), index, given=json.dumps(value))
+                return self._text(copy.read_bytes())
+        except SopsError as error:
+            raise refused(self, "written", str(error)) from None
+        except OSError as error:
+            raise refused(self, "written", f"no temporary copy: {reason_of(error)}") from None
+
+    def _new(self, value: Any) -> str:
+        for name in reversed(self._names):
+            value = {name: value}
+        return self._sops.run(
+            *self._sops.rules_for(self._path),
+            "encrypt",
+            f"--filename-override={self._path}",
+            "--input-type=json",
+            given=json.dumps(value),
+        )
+
+    def _check_encrypted(self, text: str) -> None:
+        value = self._value_in(_FORMATS[self._ending](text))
+        if not str(value).startswith("ENC["):
+            raise StoreError(
+                f"{self.words} stands, or would stand, in clear.",
+                f"{NOTHING_MINTED} See encrypted_regex, encrypted_suffix and their like, in .sops.yaml and "
+                "in the file itself.",
+            )
+
+    def _value_in(self, value: Any) -> Any:
+        """Return what the key leads to, None where there is nothing."""
+        for name in self._names:
+            if value is None:
+                return None
+            if not isinstance(value, Mapping):
+                raise StoreError(f"{self.words} does not lead through mappings.", NOTHING_MINTED)
+            value = value.get(name)
+        return value
+
+    def _text(self, content: bytes) -> str:
+        try:
+            return content.decode("utf-8")
+        except UnicodeDecodeError:
+            raise refused(self, "read", "it is no UTF-8 text") from None

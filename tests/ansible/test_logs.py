@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""echovalue_logs_info: what the service has written down of a token's calls."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.ansible.playbook import Ansible, alert, link, logs, wallet
+from tests.emulator.client import Emulator
+
+GIVEN = "token-of-the-logs-0123456789abcdef"
+
+
+def test_logs(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
+    emulator.forget(emulator.register(GIVEN))  # and its former calls
+    emulator.register(GIVEN)
+    path = str(tmp_path / "token")
+    Path(path).write_text(GIVEN)
+    run = ansible.play(
+        wallet("wallet", path=path),
+        link("link", path=path, amount=3),
+        alert("alert", path=path, threshold=5),
+        logs("all", path=path, n=4),
+        logs("settings", token=GIVEN, type="settings"),
+        logs("nothing", path=path, type="of-no-kind"),
+        {**logs("checked", path=path, n=1), "check_mode": True},
+        logs("too_many", path=path, n=101, ignore_errors=True),
+        logs("dead", token="dead-token-0123456789", ignore_errors=True),
+        {**logs("fresh", path=path + "-to-come"), "check_mode": True},
+    )
+    assert [entry["path"] for entry in run["all"]["logs"]] == [
+        "/token/settings",
+        "/token/settings",
+        "/recharge?amount=3",
+        "/token",
+    ]
+    newest = run["all"]["logs"][0]
+    assert (newest["method"], newest["endpoint"], newest["status_code"]) == ("PUT", "settings", 200)
+    assert isinstance(newest["id"], str)
+    assert "error" not in newest
+    assert (run["all"]["changed"], run["all"]["spent"]) == (False, 3)
+    assert (len(run["settings"]["logs"]), run["settings"]["spent"]) == (2, 2)
+    assert (run["nothing"]["logs"], run["nothing"]["spent"]) == ([], 0)
+    assert run["checked"]["logs"][0]["path"].startswith("/token/logs?n=5&type=of-no-kind")
+    assert run["too_many"]["reason"] == "invalid_input"
+    assert run["dead"]["reason"] == "unauthorized"
+    assert (run["fresh"]["logs"], run["fresh"]["spent"]) == (None, None)
+    assert emulator.stats()["credits_spent"] == 3  # none for a log
+
+
+def test_a_log_that_holds_the_token(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text(GIVEN)
+    entry = {"id": "a", "path": f"/kv/{GIVEN}/x", "cost": 2, "endpoint": "kv", "new": [1]}
+    body = json.dumps({"logs": [entry, {"id": "b"}], "n": 2})
+    emulator.fault("GET /token/logs", "body", body=body, content_type="application/json", times=2)
+    run = ansible.play(
+        logs("kept", path=str(path)),
+        logs("given", token=GIVEN),
+        options=("-vvv",),
+    )
+    for name in ("kept", "given"):
+        assert run[name]["logs"] == [{**entry, "path": "/kv/********/x"}, {"id": "b"}]
+        assert run[name]["spent"] == 2
+    assert GIVEN not in run.shown

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""echovalue_wallet_alert: what it sets, what it costs, what it shows, and what the service then sends."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ansible.playbook import Ansible, alert, wallet
+from tests.emulator.client import Emulator
+from tests.emulator.webhook import Webhook
+
+GIVEN = "given-token-0123456789abcdef"
+SLACK = {"url": "https://hooks.slack.com/services/of-the-team", "format": "slack"}
+
+
+@pytest.fixture
+def path(tmp_path: Path, emulator: Emulator) -> str:
+    """The token's file; the service has none of its settings."""
+    emulator.forget(emulator.register(GIVEN))
+    emulator.register(GIVEN)
+    (tmp_path / "token").write_text(GIVEN + "\n")
+    return str(tmp_path / "token")
+
+
+def settings(emulator: Emulator) -> dict[str, Any]:
+    request = urllib.request.Request(emulator.url + "/token/settings", headers={"x-token": GIVEN})
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("put", ["replace", "merge"])
+def test_a_life(ansible: Ansible, emulator: Emulator, path: str, put: str) -> None:
+    emulator.options(put=put)
+    ops = {"threshold": 50, "email": "ops@example.com"}
+    run = ansible.play(
+        {**alert("checked", path=path, **ops), "check_mode": True},
+        alert("new", path=path, **ops),
+        alert("part", path=path, threshold=50),
+        alert("webhook", path=path, webhook=SLACK),
+        alert("webhook_again", path=path, webhook=SLACK, **ops),
+        alert("cleared", path=path, email=""),
+        alert("cleared_again", path=path, email=""),
+        alert("off", path=path, state="absent"),
+        alert("off_again", token=GIVEN, state="absent", threshold=9),
+    )
+    told = {name: (result["changed"], result["cost"]) for name, result in run.registered.items()}
+    first = dict.fromkeys(("new", "webhook", "cleared", "off"), (True, 2))
+    again = dict.fromkeys(("part", "webhook_again", "cleared_again", "off_again"), (False, 1))
+    assert told == {"checked": (True, 1), **first, **again}
+
+    def picture(name: str) -> tuple[object, ...]:
+        return tuple(run[name][key] for key in ("threshold", "email", "webhook_host"))
+
+    assert picture("checked") == picture("new") == (50, "ops@example.com", None)
+    assert picture("webhook") == (50, "ops@example.com", "hooks.slack.com")
+    assert picture("cleared") == (50, None, "hooks.slack.com")
+    assert picture("off") == picture("off_again") == (0, None, "hooks.slack.com")
+    assert emulator.stats()["credits_spent"] == sum(cost for _changed, cost in told.values())
+    assert settings(emulator) == {"low_balance_threshold": 0, "low_balance_webhook": SLACK}
+
+
+def test_the_alert_that_is_declared_arrives(ansible: Ansible, emulator: Emulator, path: str) -> None:
+    text = {"__ansible_unsafe": "{{wallet}} of {{threshold}} left"}
+    with Webhook() as webhook:
+        emulator.options(webhook_ca=webhook.ca)
+        hook = {
+            "url": webhook.url,
+            "headers": {"X-Priority": 5},
+            "format": "custom",
+            "template": {"text": text, "deep": [1, True, None]},
+        }
+        run = ansible.play(
+            alert("new", path=path, threshold=98, webhook=hook),
+            alert("again", path=path, threshold=98, webhook=hook),  # 97 are left
+        )
+        assert (run["new"]["changed"], run["again"]["changed"]) == (True, False)
+        delivery = webhook.next()
+        assert delivery.value == {"text": "97 of 98 left", "deep": [1, True, None]}
+        assert delivery.headers["x-priority"] == "5"
+        assert webhook.quiet()
+
+
+SECRETS = {
+    "url": "https://hooks.example.com/SECRET-1",
+    "headers": {"Authorization": "Bearer SECRET-2"},
+    "options": {"routing_key": "SECRET-3", "chat_id": 5, "on": True},
+    "format": "pagerduty",
+}
+
+
+@pytest.mark.parametrize("options", [("-vvvvvv", "--diff"), ("--check", "--diff", "-vvv")])
+def test_the_values_of_a_webhook_are_not_shown(
+    ansible: Ansible, emulator: Emulator, path: str, options: tuple[str, ...]
+) -> None:
+    wrong: dict[str, Any] = {
+        "spelled": {**SECRETS, "tokne": "SECRET-4"},
+        "no_url": {"headers": SECRETS["headers"]},
+        "text": "https://hooks.example.com/SECRET-5",
+        "headers_text": {**SECRETS, "headers": "Authorization: Bearer SECRET-6"},
+        "options_text": {**SECRETS, "options": "SECRET-7"},
+        "http": {**SECRETS, "url": "http://hooks.example.com/SECRET-8"},
+        "number": {**SECRETS, "url": 5},
+    }
+    run = ansible.play(
+        wallet("wallet", path=path, details=False),
+        alert("right", path=path, threshold=55, webhook="{{ secrets }}"),
+        alert("given", token=GIVEN, threshold=56, webhook="{{ secrets }}"),
+        {**alert("looped", path=path, webhook="{{ secrets }}", threshold="{{ item }}"), "loop": [51]},
+        *(alert(name, path=path, webhook=value, ignore_errors=True) for name, value in wrong.items()),
+        alert("dead", token="dead-token-0123456789", webhook="{{ secrets }}", ignore_errors=True),
+        vars={"secrets": SECRETS},
+        options=options,
+    )
+    for text in (run.shown, run.syslog):
+        assert "SECRET" not in text
+        assert GIVEN not in text
+    assert "Invoked with" in run.syslog, "the shim must see what goes to the system log"
+    assert "hooks.example.com" in run.screen
+    assert run["right"]["threshold"] == 55  # though 5 is one of the values
+    assert run["right"]["webhook_host"] == "hooks.example.com"
+    assert run["dead"]["reason"] == "unauthorized"
+    assert "HTTP 401" in run["dead"]["msg"]
+    for name in wrong:
+        assert run[name]["reason"] == "invalid_input", name
+    assert "tokne" in run["spelled"]["msg"]
+    assert "https" in run["http"]["msg"]
+
+
+def test_a_difference_names_fields(ansible: Ansible, path: str) -> None:
+    run = ansible.play(
+        alert("first", path=path, threshold=50, email="ops@example.com"),
+        alert("second", path=path, threshold=60, webhook=SLACK),
+        alert("third", path=path, webhook={**SLACK, "headers": {"a": "b"}}),
+        options=("--diff",),
+    )
+    assert run["first"]["diff"] == {
+        "before": {"threshold": 0, "email": "", "webhook": None},
+        "after": {"threshold": 50, "email": "ops@example.com", "webhook": None},
+    }
+    webhooks = [run[name]["diff"]["after"]["webhook"] for name in ("second", "third")]
+    assert webhooks == ["hooks.slack.com (another url, format)", "hooks.slack.com (another headers)"]
+    assert '+    "threshold": 60' in run.screen
+
+
+def test_failures_have_a_reason(ansible: Ansible, emulator: Emulator, path: str) -> None:
+    emulator.register("empty-token-0123456789", wallet=0)
+    emulator.register("last-token-0123456789", wallet=1)
+    emulator.fault("PUT /token/settings", "drop", after_work=True)
+    emulator.fault("PUT /token/settings", "status", status=400)
+    emulator.fault("GET /token/settings", "body", body="{")
+    run = ansible.play(
+        alert("broken", path=path, threshold=1, ignore_errors=True),
+        alert("doubt", path=path, threshold=1, ignore_errors=True),
+        alert("set_all_the_same", path=path, threshold=1),
+        alert("refused", path=path, threshold=2, ignore_errors=True),
+        alert("empty", token="empty-token-0123456789", threshold=1, ignore_errors=True),
+        alert("last", token="last-token-0123456789", threshold=1, ignore_errors=True),
+        alert("nothing", path=path, ignore_errors=True),
+        alert("negative", path=path, threshold=-1, ignore_errors=True),
+        alert("nobody", path=path, email="nobody", ignore_errors=True),
+        alert("no_file", path=path + "-missing", threshold=1, ignore_errors=True),
+        module_defaults={"group/echovalue.cloud.echovalue": {"retries": 0}},
+    )
+    told = {name: result.get("reason") for name, result in run.registered.items()}
+    assert told == {
+        "broken": "unexpected_answer",
+        "doubt": "network",
+        "set_all_the_same": None,
+        "refused": "unexpected_answer",
+        "empty": "payment_required",
+        "last": "payment_required",
+        **dict.fromkeys(("nothing", "negative", "nobody", "no_file"), "invalid_input"),
+    }
+    assert run["set_all_the_same"]["changed"] is False
+    for name, word in (
+        ("doubt", "read first"),
+        ("refused", "cost 1 credit"),
+        ("empty", "echovalue.cloud.echovalue_recharge_link"),
+        ("nothing", "threshold"),
+    ):
+        assert word in run[name]["msg"]
+
+
+def test_a_check_on_a_fresh_host(ansible: Ansible, emulator: Emulator, path: str) -> None:
+    missing = path + "-to-come"
+    run = ansible.play(
+        alert("on", path=missing, threshold=50, webhook=SLACK),
+        alert("off", path=missing, state="absent"),
+        wallet("wallet", path=missing, details=False),
+        options=("--check",),
+    )
+    for name, changed in (("on", True), ("off", False)):
+        assert run[name]["changed"] is changed
+        assert [run[name][key] for key in ("threshold", "email", "webhook_host", "cost")] == [
+            None,
+            None,
+            None,
+            0,
+        ]
+        assert "no token file" in run[name]["warnings"][0]
+    assert emulator.stats()["total"] == 0

@@ -1,0 +1,403 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The native provider in this process, over gRPC, as the engine calls it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto import provider_pb2, status_pb2
+from pulumi.runtime.proto.provider_pb2_grpc import (
+    ResourceProviderStub,
+    add_ResourceProviderServicer_to_server,
+)
+
+from pulumi_echovalue import lifecycle
+from pulumi_echovalue._core.version import VERSION
+from pulumi_echovalue.plugin import provider as plugin
+from pulumi_echovalue.plugin.properties import UNKNOWN, plain, secret, struct
+from tests.emulator.client import Emulator
+
+GIVEN = "feedfacefeedfacefeedfacefeedface"
+GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
+UNHEARD_OF = "0badc0de0badc0de0badc0de0badc0de"
+URN = "urn:pulumi:dev::shop::echovalue:index:Token::app"
+SOME, NONE = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
+
+
+@dataclass
+class Engine:
+    """Asks a provider what the engine asks it; `warnings` are what a person would see."""
+
+    stub: ResourceProviderStub
+    warnings: list[tuple[str, str]]
+
+    def configure(self, **config: Any) -> None:
+        """Set the provider up."""
+        self.stub.Configure(provider_pb2.ConfigureRequest(args=struct(config), acceptSecrets=True))
+
+    def check(self, inputs: dict[str, Any], urn: str = URN) -> Any:
+        """Check inputs."""
+        return self.stub.Check(provider_pb2.CheckRequest(urn=urn, news=struct(inputs)))
+
+    def diff(self, state: Struct, inputs: dict[str, Any]) -> Any:
+        """Compare inputs with a state."""
+        return self.stub.Diff(
+            provider_pb2.DiffRequest(id=GIVEN_HASH, urn=URN, olds=state, news=struct(inputs))
+        )
+
+    def create(self, inputs: dict[str, Any], *, preview: bool = False) -> Any:
+        """Create a resource."""
+        return self.stub.Create(
+            provider_pb2.CreateRequest(urn=URN, properties=struct(inputs), preview=preview)
+        )
+
+    def update(self, state: Struct, inputs: dict[str, Any], *, preview: bool = False) -> Any:
+        """Update a resource."""
+        return self.stub.Update(
+            provider_pb2.UpdateRequest(
+                id=GIVEN_HASH, urn=URN, olds=state, news=struct(inputs), preview=preview
+            )
+        )
+
+    def read(self, id_: str, state: Struct | None = None, inputs: dict[str, Any] | None = None) -> Any:
+        """Refresh a resource, or import it."""
+        return self.stub.Read(
+            provider_pb2.ReadRequest(id=id_, urn=URN, properties=state, inputs=struct(inputs or {}))
+        )
+
+    def delete(self, id_: str, state: Struct) -> None:
+        """Delete a resource."""
+        self.stub.Delete(provider_pb2.DeleteRequest(id=id_, urn=URN, properties=state))
+
+    def invoke(self, function: str, *, preview: bool = False, **arguments: Any) -> dict[str, Any]:
+        """Call a function."""
+        request = provider_pb2.InvokeRequest(tok=f"echovalue:index:{function}", args=struct(arguments))
+        if "preview" in request.DESCRIPTOR.fields_by_name:
+            request.preview = preview
+        return plain(getattr(self.stub.Invoke(request), "return"))
+
+
+@pytest.fixture
+def engine(emulator: Emulator) -> Iterator[Engine]:
+    """A provider whose service is the emulator, which the environment says."""
+    warnings: list[tuple[str, str]] = []
+    server = grpc.server(ThreadPoolExecutor(8))
+    add_ResourceProviderServicer_to_server(
+        plugin.Provider(lambda text, urn: warnings.append((text, urn))), server
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        engine = Engine(ResourceProviderStub(channel), warnings)
+        engine.configure()
+        yield engine
+    server.stop(0)
+
+
+def failure(call: Any, *arguments: Any, **options: Any) -> str:
+    """Return what the engine is told of a call that fails."""
+    with pytest.raises(grpc.RpcError) as caught:
+        call(*arguments, **options)
+    text = caught.value.details()
+    assert "Traceback" not in text
+    assert GIVEN not in text
+    return text
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Inputs, and what the engine is told of them: why they are refused, or what they change."""
+
+    inputs: dict[str, Any]
+    refused: str = ""
+    replaces: list[str] = field(default_factory=list)
+    updates: list[str] = field(default_factory=list)
+    requests: dict[str, int] = field(default_factory=dict)
+
+
+def live(engine: Engine, emulator: Emulator, first: Operation, *further: Operation) -> None:
+    """Let a resource live as the engine does: checked, previewed, created, updated or replaced, deleted."""
+    state = Struct()
+    for operation in (first, *further):
+        checked = engine.check(operation.inputs)
+        reasons = [found.reason for found in checked.failures]
+        assert all(operation.refused in reason for reason in reasons)
+        assert bool(reasons) == bool(operation.refused)
+        if operation.refused:
+            continue
+        inputs = operation.inputs
+        emulator.reset_stats()
+        if operation is first:
+            engine.create(inputs, preview=True)
+            assert emulator.stats()["total"] == 0
+            state = engine.create(inputs).properties
+        else:
+            difference = engine.diff(state, inputs)
+            assert list(difference.replaces) == operation.replaces
+            assert list(difference.diffs) == [*operation.replaces, *operation.updates]
+            assert sorted(difference.detailedDiff) == sorted(difference.diffs)
+            assert difference.changes == (SOME if difference.diffs else NONE)
+            assert not difference.deleteBeforeReplace
+            assert emulator.stats()["total"] == 0
+            if operation.replaces:
+                old, state = state, engine.create(inputs).properties
+                engine.delete(plain(old)["hash"], old)
+            elif operation.updates:
+                engine.update(state, inputs, preview=True)
+                assert emulator.stats()["total"] == 0
+                state = engine.update(state, inputs).properties
+        assert emulator.stats()["requests"] == operation.requests
+        values = plain(state)
+        assert values["hash"] == hashlib.sha256(values["token"].encode()).hexdigest()
+        assert dict(state)["token"] == secret(values["token"])
+        if operation is first or operation.replaces or operation.updates:
+            assert values.get("keepers") == inputs.get("keepers")
+    engine.delete(plain(state)["hash"], state)
+    assert "cannot revoke a token" in engine.warnings[-1][0]
+    assert engine.warnings[-1][1] == URN
+
+
+def test_a_life(engine: Engine, emulator: Emulator) -> None:
+    emulator.register(GIVEN)
+    other = "0123456789abcdef0123456789abcdef"
+    emulator.register(other)
+    minted, proven = {"POST /token": 1}, {"GET /recharge": 1}
+    live(
+        engine,
+        emulator,
+        Operation({"keepers": {"a": "1"}}, requests=minted),
+        Operation({"keepers": {"a": "1"}}),
+        Operation({"keepers": {"a": 1.0}}, refused="keepers must map strings to strings"),
+        Operation({"keepers": {"a": "2"}}, replaces=["keepers"], requests={**minted, **proven}),
+        Operation({"existingToken": "short"}, refused="existingToken: That is not a token"),
+        Operation(
+            {"existingToken": secret(GIVEN), "keepers": {"a": "2"}},
+            replaces=["existingToken"],
+            requests={"GET /recharge": 2},
+        ),
+        Operation({"keepers": {"a": "2"}}),  # adopting is done once
+        Operation({"existingToken": GIVEN, "keepers": {"a": "3"}}, updates=["keepers"]),
+        Operation(
+            {"existingToken": other}, replaces=["existingToken", "keepers"], requests={"GET /recharge": 2}
+        ),
+    )
+    assert emulator.stats()["credits_spent"] == 0
+
+
+def test_what_it_is(engine: Engine) -> None:
+    assert engine.stub.GetPluginInfo(Empty()).version == VERSION
+    schema = json.loads(engine.stub.GetSchema(provider_pb2.GetSchemaRequest()).schema)
+    assert schema == plugin.schema()
+    assert (schema["name"], schema["version"]) == ("echovalue", VERSION)
+    assert schema["provider"]["inputProperties"].keys() == plugin._ENVIRONMENT.keys()
+    engine.stub.Cancel(Empty())
+
+
+def test_a_preview_of_what_is_not_known_yet(engine: Engine) -> None:
+    inputs = {"existingToken": secret(UNKNOWN), "keepers": {"a": UNKNOWN}}
+    checked = engine.check(inputs)
+    assert not checked.failures
+    assert plain(checked.inputs) == plain(struct(inputs))
+    state = struct({"token": secret(GIVEN), "hash": GIVEN_HASH, "keepers": {"a": "1"}})
+    assert list(engine.diff(state, inputs).replaces) == ["existingToken", "keepers"]
+    previewed = engine.create(inputs, preview=True)
+    assert previewed.id == ""
+    assert dict(previewed.properties)["token"] == secret(UNKNOWN)
+
+
+def test_what_is_adopted_becomes_a_secret(engine: Engine) -> None:
+    checked = engine.check({"existingToken": f"{GIVEN}\n"})
+    assert dict(checked.inputs)["existingToken"] == secret(GIVEN)
+    assert dict(engine.check({"keepers": {"a": secret("b")}}).inputs)["keepers"]["a"] == secret("b")
+
+
+def test_a_child_of_a_component_and_another_type(engine: Engine) -> None:
+    child = URN.replace("::echovalue:index", "::my:component:App$echovalue:index")
+    assert not engine.check({}, child).failures
+    assert "There is no resource echovalue:index:Other" in failure(
+        engine.check, {}, URN.replace(":Token", ":Other")
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"baseUrl": "http://example.com"}, "baseUrl: base_url is refused: plain http"),
+        ({"token": secret("short")}, "token: That is not a token"),
+        ({"timeout": "soon"}, "timeout: timeout must be a number"),
+        ({"timeout": 0.0}, "timeout: timeout must be a number of seconds above 0"),
+        ({"retries": "-1"}, "retries: retries must be 0 or more"),
+    ],
+)
+def test_a_config_that_cannot_be_meant(engine: Engine, config: dict[str, Any], told: str) -> None:
+    checked = engine.stub.CheckConfig(provider_pb2.CheckRequest(news=struct(config)))
+    (found,) = checked.failures
+    assert found.reason.startswith(told)
+    assert found.property == ""
+
+
+def test_the_config(engine: Engine, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = {"baseUrl": emulator.url, "token": GIVEN, "timeout": "0.3", "retries": 0.0}
+    checked = engine.stub.CheckConfig(provider_pb2.CheckRequest(news=struct(config)))
+    assert dict(checked.inputs)["token"] == secret(GIVEN)
+    monkeypatch.setenv("ECHOVALUE_BASE_URL", "https://elsewhere.example")
+    engine.configure(**config)
+    emulator.fault("POST /token", "hang")
+    assert "no whole answer within 0.3 s" in failure(engine.create, {})
+    monkeypatch.setenv("ECHOVALUE_BASE_URL", emulator.url)
+    monkeypatch.setenv("ECHOVALUE_TIMEOUT", "0.4")
+    engine.configure()
+    emulator.fault("POST /token", "hang")
+    assert "no whole answer within 0.4 s" in failure(engine.create, {})
+
+
+def test_a_refresh(engine: Engine, emulator: Emulator) -> None:
+    emulator.register(GIVEN, wallet=0)
+    state = struct(
+        {"token": secret(GIVEN), "hash": GIVEN_HASH, "service": emulator.url, "keepers": {"a": "1"}}
+    )
+    inputs = {"keepers": {"a": "1"}}
+    found = engine.read(GIVEN_HASH, state, inputs)
+    assert (found.id, found.properties, found.inputs) == (GIVEN_HASH, state, struct(inputs))
+    emulator.fault("GET /recharge", "status", status=404)
+    assert "HTTP 404" in failure(engine.read, GIVEN_HASH, state, inputs)
+    assert engine.warnings == []
+    emulator.forget(GIVEN_HASH)
+    assert engine.read(GIVEN_HASH, state, inputs).id == ""
+    assert f"does not know the token with hash {GIVEN_HASH}" in engine.warnings[0][0]
+
+
+def test_an_import(engine: Engine, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    emulator.register(GIVEN)
+    assert "there it is missing" in failure(engine.read, GIVEN_HASH)
+    engine.configure(token=secret(GIVEN))
+    assert "there it has another hash" in failure(engine.read, "0" * 64)
+    found = engine.read(GIVEN_HASH)
+    assert dict(found.properties)["token"] == secret(GIVEN)
+    assert (found.id, plain(found.properties)["service"]) == (GIVEN_HASH, emulator.url)
+    assert engine.diff(found.properties, {}).changes == NONE
+    monkeypatch.setenv("ECHOVALUE_TOKEN", GIVEN)
+    engine.configure()
+    assert engine.read(GIVEN_HASH).id == GIVEN_HASH
+    emulator.forget(GIVEN_HASH)
+    assert "does not know the token that was given" in failure(engine.read, GIVEN_HASH)
+    assert emulator.stats()["mints"] == 0
+
+
+def test_a_service_that_is_named(engine: Engine, emulator: Emulator) -> None:
+    own = struct({"token": secret(GIVEN), "hash": GIVEN_HASH, "service": "https://own.example"})
+    assert engine.diff(own, {}).changes == NONE  # the environment names none
+    assert "would be replaced by one of" in failure(engine.diff, own, {"keepers": {"a": "1"}})
+    engine.configure(baseUrl=emulator.url)
+    assert list(engine.diff(own, {}).diffs) == ["service"]
+    assert "of https://own.example" in failure(engine.update, own, {})
+    emulator.register(GIVEN)
+    assert plain(engine.update(own, {}).properties)["service"] == emulator.url
+
+
+@pytest.mark.parametrize("status", [500, 401])
+def test_a_failed_mint(engine: Engine, emulator: Emulator, status: int) -> None:
+    emulator.fault("POST /token", "status", status=status, body=GIVEN)
+    assert f"HTTP {status}" in failure(engine.create, {})
+    assert emulator.stats()["mints"] == 0
+
+
+def test_a_failure_after_the_mint_keeps_the_token(
+    engine: Engine, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError(GIVEN)
+
+    monkeypatch.setattr(plugin, "_with_keepers", broken)
+    with pytest.raises(grpc.RpcError) as caught:
+        engine.create({})
+    metadata = dict(caught.value.trailing_metadata())
+    status = status_pb2.Status.FromString(metadata["grpc-status-details-bin"])
+    failed = provider_pb2.ErrorResourceInitFailed()
+    assert status.details[0].Unpack(failed)
+    token = plain(failed.properties)["token"]
+    assert dict(failed.properties)["token"] == secret(token)
+    assert failed.id == hashlib.sha256(token.encode()).hexdigest()
+    assert list(failed.reasons) == [caught.value.details()]
+    assert "RuntimeError in Create: a fault of pulumi-echovalue" in failed.reasons[0]
+    assert GIVEN not in failed.reasons[0]
+    assert emulator.stats()["mints"] == 1
+    # The next up updates it without asking for a difference.
+    monkeypatch.undo()
+    monkeypatch.setenv("ECHOVALUE_BASE_URL", emulator.url)
+    assert plain(engine.update(failed.properties, {}).properties)["token"] == token
+
+
+def test_a_fault_of_ours_shows_nothing_of_its_text(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError(GIVEN)
+
+    monkeypatch.setattr(lifecycle, "provision", broken)
+    assert "RuntimeError in Create: a fault of pulumi-echovalue" in failure(engine.create, {})
+
+
+def test_the_wallet(engine: Engine, emulator: Emulator) -> None:
+    emulator.register(GIVEN, wallet=42)
+    wallet = engine.invoke("getWallet", token=secret(GIVEN))
+    assert (wallet["wallet"], wallet["hash"], wallet["cost"]) == (41, GIVEN_HASH, 1)
+    assert wallet["created"]
+    wallet = engine.invoke("getWallet", token=GIVEN, details=False)
+    assert wallet == {"wallet": 41, "hash": GIVEN_HASH, "cost": 0}
+    emulator.set_wallet(GIVEN_HASH, 0)
+    assert engine.invoke("getWallet", token=GIVEN)["wallet"] == 0
+
+
+def test_a_link(engine: Engine, emulator: Emulator) -> None:
+    emulator.register(GIVEN)
+    request = provider_pb2.InvokeRequest(
+        tok="echovalue:index:getRechargeLink", args=struct({"token": GIVEN, "amount": 3.0})
+    )
+    answer = dict(getattr(engine.stub.Invoke(request), "return"))
+    assert answer["url"] == secret(answer["url"]["value"])
+    assert "3million" in answer["url"]["value"]
+    for amount in (2.0, 1.5, "1"):
+        assert "amount must be 1 or 3" in failure(
+            engine.invoke, "getRechargeLink", token=GIVEN, amount=amount
+        )
+
+
+def test_a_token_is_asked_about_at_the_service_that_is_given(engine: Engine, emulator: Emulator) -> None:
+    engine.configure(baseUrl="https://elsewhere.example")
+    emulator.register(GIVEN, wallet=42)
+    assert engine.invoke("getWallet", token=GIVEN, details=False, baseUrl=emulator.url)["wallet"] == 42
+
+
+def test_what_cannot_be_asked(engine: Engine, emulator: Emulator) -> None:
+    assert "There is no function echovalue:index:getOther" in failure(engine.invoke, "getOther")
+    assert "That is not a token" in failure(engine.invoke, "getWallet", required=False)
+    for function in ("getWallet", "getRechargeLink"):
+        assert "`pulumi refresh` lets it go" in failure(engine.invoke, function, token=UNHEARD_OF)
+    assert engine.invoke("getWallet", token=UNHEARD_OF, required=False) == {"hash": hashlib.sha256(UNHEARD_OF.encode()).hexdigest()}
+    assert engine.invoke("getRechargeLink", token=UNHEARD_OF, required=False) == {}
+    assert len(engine.warnings) == 2
+    assert all("The program goes on without" in text and UNHEARD_OF not in text for text, _urn in engine.warnings)
+
+
+def test_a_preview_costs_no_credit(engine: Engine, emulator: Emulator) -> None:
+    if "preview" not in provider_pb2.InvokeRequest.DESCRIPTOR.fields_by_name:
+        return  # before 3.210 the SDK does not tell a preview, as the documentation says
+    emulator.register(GIVEN, wallet=42)
+    assert engine.invoke("getWallet", preview=True, token=GIVEN)["wallet"] == 42
+    assert emulator.stats()["requests"] == {"GET /recharge": 1}
+
+
+def test_many_at_once_over_few_connections(engine: Engine, emulator: Emulator) -> None:
+    emulator.options(latency=0.02)
+    with ThreadPoolExecutor(32) as pool:
+        made = list(pool.map(lambda _: engine.create({}).id, range(64)))
+    assert len(set(made)) == emulator.stats()["mints"] == 64
+    assert emulator.stats()["connections"] <= 8
