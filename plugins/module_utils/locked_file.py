@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from typing import Callable
 
 from .core.errors import ConflictError, StoreError
-from .locked_directory import NOTHING_MINTED, LockedDirectory, reason_of
+from .locked_directory import NOTHING_MINTED, LockedDirectory, close, reason_of
 from .staged_file import Leftover, StagedFile, StagedNames, fill_or_rescue
 
 _ACL = "system.posix_acl_access"
@@ -62,13 +62,16 @@ class LockedFile:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Lock the file's directory; what was staged and not filled goes at the end."""
-        with self._directory.lock():
-            try:
-                yield
-            finally:
-                if self._staged is not None:
-                    self._staged.close()
-                    self._staged = None
+        try:
+            with self._directory.lock():
+                try:
+                    yield
+                finally:
+                    if self._staged is not None:
+                        self._staged.close()
+                        self._staged = None
+        except OSError as error:  # of what only looks; all that follows a mint has an answer of its own
+            raise self._error(f"or its directory cannot be used ({reason_of(error)})") from None
 
     def read(self) -> bytes | None:
         """Return the content, at most `max_size` bytes and one more; None where there is no file."""
@@ -88,7 +91,7 @@ class LockedFile:
             raise self._error("cannot be replaced: it is a mount point of its own")
         try:
             found = os.stat(self.path)
-            os.close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+            close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
         except FileNotFoundError:
             return
         except OSError as error:
@@ -153,9 +156,8 @@ class LockedFile:
                     f"The token waits in {source}, and what stands at the path is untouched. Run again, "
                     "which goes on from there.",
                 )
-            if keep_former:
-                self._make_backup()
-            os.replace(source, self.path)
+            with self._backup_made(keep_former):
+                os.replace(source, self.path)
         except OSError as error:
             raise self._not_put(source, reason_of(error)) from None
         except ConflictError:
@@ -176,8 +178,8 @@ class LockedFile:
         """Take the file away, keeping a backup."""
         self.check_writable()
         try:
-            self._make_backup()
-            os.unlink(self.path)
+            with self._backup_made(True):
+                os.unlink(self.path)
         except OSError as error:
             raise StoreError(
                 f"{self.path} could not be removed ({reason_of(error)}).",
@@ -187,7 +189,13 @@ class LockedFile:
 
     def settle_attributes(self) -> bool:
         """Give the file its owner, group and mode; return whether that changes something."""
-        return os.path.exists(self.path) and self._set_attributes(self.path)
+        try:
+            return os.path.exists(self.path) and self._set_attributes(self.path)
+        except OSError as error:
+            raise StoreError(
+                f"The owner, group or mode of {self.path} could not be set ({reason_of(error)}).",
+                "The token is there. Correct what stands in the way, then run again.",
+            ) from None
 
     def drop(self, leftover: Leftover) -> None:
         """Delete what was staged and is not wanted any more; where that fails, it harms nobody."""
@@ -210,11 +218,16 @@ class LockedFile:
         except OSError as error:
             raise self._error(f"cannot be read ({reason_of(error)})") from None
         finally:
-            os.close(descriptor)
+            close(descriptor)
 
-    def _make_backup(self) -> None:
-        """Keep the content that was read beside the file, 0600, named much as Ansible names backups."""
-        if not self._backup or self._found is None:
+    @contextmanager
+    def _backup_made(self, wanted: bool) -> Iterator[None]:
+        """Keep the content that was read beside the file, 0600, named much as Ansible names backups.
+
+        Where what follows fails, the file still stands, and the backup goes again.
+        """
+        if not wanted or not self._backup or self._found is None:
+            yield
             return
         moment = time.strftime("%Y-%m-%d@%H:%M:%S")
         path = f"{self.path}.{os.getpid()}.{moment}.{secrets.token_hex(4)}~"
@@ -224,8 +237,11 @@ class LockedFile:
                 found = os.stat(self.path)
                 os.chown(path, found.st_uid, found.st_gid)
             backup.fill(self._found)
-        finally:
-            backup.close()
+            yield
+        except BaseException:
+            backup.discard()
+            raise
+        backup.close()
         self.backup_file = path
 
     def _sync(self, done: str) -> None:
