@@ -171,7 +171,8 @@ class LockedFile:
         """Keep a backup of what was read, unless there is one already."""
         if self.backup_file is None:
             try:
-                self._make_backup()
+                with self._backup_made(True):
+                    pass  # what it is for is done elsewhere
             except OSError as error:
                 raise self._error(f"could not be backed up ({reason_of(error)})") from None
 

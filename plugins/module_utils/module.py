@@ -66,7 +66,7 @@ class Module(AnsibleModule):
         return {"invocation": {"module_args": {**arguments, **masks}}}
 
     def add_path_info(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Add what Ansible tells of a file; where it cannot look, the token is where it belongs all the same."""
+        """Add what Ansible tells of a file; where it cannot look, the token is in its place all the same."""
         with suppress(OSError):
             super().add_path_info(kwargs)
         return kwargs

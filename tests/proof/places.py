@@ -56,7 +56,9 @@ class FilePlace:
     def holding(self, hashes: set[str]) -> list[Path]:
         """Return the files that hold one of these tokens."""
         found = [(path, _TOKEN.findall(path.read_bytes())) for path in self._files()]
-        return [path for path, tokens in found if {subject.token_hash(one.decode()) for one in tokens} & hashes]
+        return [
+            path for path, tokens in found if {subject.token_hash(one.decode()) for one in tokens} & hashes
+        ]
 
     def open_to_others(self) -> list[str]:
         """Return the files that others may read or write."""

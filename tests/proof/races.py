@@ -32,8 +32,14 @@ def run(short: bool) -> Report:
             for _round in range(rounds):
                 place.set(old)
                 before = minted(emulator)
-                with place.work(base_url=emulator.url, **options) as work, place.work(base_url=emulator.url) as plain:
-                    works = [work if index % 2 == 0 or what != "removed and new" else plain for index in range(processes)]
+                with (
+                    place.work(base_url=emulator.url, **options) as work,
+                    place.work(base_url=emulator.url) as plain,
+                ):
+                    works = [
+                        work if index % 2 == 0 or what != "removed and new" else plain
+                        for index in range(processes)
+                    ]
                     ended = at_once(works)
                 mints += len(minted(emulator) - before)
                 _check(what, place, ended, report)

@@ -28,11 +28,11 @@ from tests.workspace import collections_path
 
 sys.path.insert(0, collections_path())
 
-from ansible.module_utils._internal._json._profiles import _module_legacy_m2c  # noqa: E402, F401
-from ansible_collections.echovalue.cloud.plugins.module_utils import many_tokens  # noqa: E402
-from ansible_collections.echovalue.cloud.plugins.module_utils.core import transport  # noqa: E402, F401
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import token_hash  # noqa: E402, F401
-from ansible_collections.echovalue.cloud.plugins.modules import echovalue_token  # noqa: E402
+from ansible.module_utils._internal._json._profiles import _module_legacy_m2c  # noqa: F401
+from ansible_collections.echovalue.cloud.plugins.module_utils import many_tokens
+from ansible_collections.echovalue.cloud.plugins.module_utils.core import transport  # noqa: F401
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import token_hash  # noqa: F401
+from ansible_collections.echovalue.cloud.plugins.modules import echovalue_token
 
 _CALL = re.compile(r"(\w+)\((.*)")
 _WRITTEN = re.compile(r"\b[0-9a-f]{32}\\n|ANSIBLE_VAULT")  # a token, whole or encrypted, goes into a file
@@ -115,7 +115,9 @@ def start(
     return Started(child, scratch, tracer, trace)
 
 
-def run(work: Callable[[], None], inject: str | None = None, *, trace: bool = False, pool: bool = False) -> Ended:
+def run(
+    work: Callable[[], None], inject: str | None = None, *, trace: bool = False, pool: bool = False
+) -> Ended:
     """Start a run, and wait for its end."""
     return start(work, inject, trace=trace, pool=pool).end()
 

@@ -201,7 +201,14 @@ def test_removing(dry_run: bool) -> None:
             Outcome("adopted", OTHER, TOKEN, 50, True),
             OTHER,
         ),
-        (TOKEN, Waiting(THIRD, ""), [VALID], {"token": OTHER}, Outcome("adopted", OTHER, TOKEN, 50, True), OTHER),
+        (
+            TOKEN,
+            Waiting(THIRD, ""),
+            [VALID],
+            {"token": OTHER},
+            Outcome("adopted", OTHER, TOKEN, 50, True),
+            OTHER,
+        ),
         # One that the service does not know is as good as none.
         (None, Waiting(TOKEN, ""), [UNKNOWN, MINTED], {}, Outcome("minted", OTHER, None, None, True), OTHER),
     ],

@@ -441,10 +441,11 @@ def test_a_backup_goes_again_where_what_it_is_for_fails(
         client, _script, _pauses = scripted(text(OTHER), VALID)
         for _again in range(2):  # the second run takes up what the first one left
             with pytest.raises(StoreError):
-                if act == "replace":
-                    provision(client, store(path), regenerate="always")
-                else:
+                _ = (
                     remove(store(path))
+                    if act == "unlink"
+                    else provision(client, store(path), regenerate="always")
+                )
     assert not [name for name in names(tmp_path) if name.endswith("~")]
     assert path.read_text() == TOKEN + "\n"
 
@@ -478,7 +479,9 @@ def test_what_the_system_refuses_to_tell_is_an_error_before_the_mint(
     assert path.read_text() == TOKEN + "\n"
 
 
-def test_attributes_that_cannot_be_set_leave_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attributes_that_cannot_be_set_leave_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mint(tmp_path / "token")
     refused(monkeypatch, "chmod")
     with pytest.raises(StoreError, match=r"could not be set.*The token is there"):
