@@ -98,12 +98,15 @@ class TestHashiVault:
         assert emulator.stats()["mints"] == 2
         assert ansible.waiting == []
 
-    def test_bad_input(self, ansible: Controller, emulator: Emulator, place: HashiVault) -> None:
+    def test_bad_input(
+        self, ansible: Controller, emulator: Emulator, place: HashiVault, servers: Any
+    ) -> None:
         place.put({"token": "", "number": 5, "words": "no token"})
         first_version = place.named("")["path"]
         place.call("POST", f"sys/mounts/{first_version}", {"type": "kv", "options": {"version": "1"}})
         denied = place.login(place.deny_options())
         good = place.connection
+        as_root = {**good, "token": servers("hashi_vault").token}
 
         def with_connection(**changed: Any) -> dict[str, Any]:
             return {"hashi_vault": place.named("", connection={**good, **changed})}
@@ -119,8 +122,13 @@ class TestHashiVault:
             (with_connection(url="http://127.0.0.1:1"), "store", "no answer"),
             ({"hashi_vault": place.named("", key="number")}, "store", "is not text"),
             ({"hashi_vault": place.named("", key="words")}, "store", "holds no token"),
-            ({"hashi_vault": place.named("", mount=first_version)}, "store", "not KV version 2"),
-            ({"hashi_vault": place.named("", mount="nowhere")}, "store", "not KV version 2"),
+            (
+                {"hashi_vault": place.named("", mount=first_version, connection=as_root)},
+                "store",
+                "not KV version 2",
+            ),
+            ({"hashi_vault": place.named("", mount="cubbyhole")}, "store", "not KV version 2"),
+            ({"hashi_vault": place.named("", mount="nowhere")}, "store", "may not"),
             ({"hashi_vault": {"mount": "secret"}}, "invalid_input", "hashi_vault.path"),
             ({"hashi_vault": place.named(""), "path": "/x"}, "invalid_input", "mutually exclusive"),
         )
@@ -501,7 +509,7 @@ class TestKubernetes:
             (with_connection(api_key="wrong-login"), "store", "401"),
             (with_connection(ca_cert="/nowhere"), "store", "/nowhere"),
             (with_connection(host="https://127.0.0.1:1"), "store", "no answer"),
-            ({"kubernetes": place.named("", connection={"kubeconfig": "nowhere"})}, "store", "nowhere"),
+            ({"kubernetes": place.named("", connection={"kubeconfig": "nowhere"})}, "store", "kube-config"),
             ({"kubernetes": place.named("", key="binary")}, "store", "is not text"),
             ({"kubernetes": place.named("", key="words")}, "store", "holds no token"),
             ({"kubernetes": place.named("", key="a b")}, "store", "a b"),
