@@ -254,6 +254,7 @@ class TestSops:
         acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
         os.setxattr(place.path, ACL, acl)
         before = place.path.read_text().splitlines()
+        (place.path.parent / ".secrets.yaml.tmp").write_text("of a run that was killed\n")
         owner = place.path.stat()
         run = ansible.play(
             token("result", sops={"file": str(link)}), token("new", sops={"file": str(link), "key": "x"})
@@ -272,7 +273,7 @@ class TestSops:
             "echovalue_token": run["result"]["token"],
             "x": run["new"]["token"],
         }
-        assert [path.name for path in place.path.parent.glob(".*.tmp")] == []
+        assert list(place.path.parent.glob(".secrets*")) == []
 
     def test_a_manifest_that_flux_applies(self, ansible: Controller, emulator: Emulator, place: Sops) -> None:
         place.rules.write_text(
@@ -533,6 +534,13 @@ def test_a_missing_library_or_collection_is_told_with_what_installs_it(
         ({"hashi_vault": {"path": "x"}}, "store", "-m pip install hvac"),
         ({"aws_secretsmanager": {"name": "x"}}, "store", "-m pip install boto3"),
         ({"kubernetes": {"name": "x"}}, "store", "-m pip install kubernetes"),
+    )
+    ansible.environment["PYTHONPATH"] = ansible.environment["PYTHONPATH"].partition(os.pathsep)[2]
+    ansible.environment["ANSIBLE_COLLECTIONS_SCAN_SYS_PATH"] = "false"
+    failures(
+        ansible,
+        ({"hashi_vault": {"path": "x"}}, "store", "collection install community.hashi_vault"),
+        ({"kubernetes": {"name": "x"}}, "store", "collection install kubernetes.core"),
     )
     assert emulator.stats()["total"] == 0
 

@@ -48,12 +48,6 @@ def test_secrets_are_only_where_they_belong(
             token("first", **place.options),
             role({"echovalue_token_store": place.store, **place.variables}),
             token("rotated", regenerate="always", **place.options),
-            token("many", tokens=[place.options]),
-            {
-                **token("looped", **place.options),
-                "loop": ["once"],
-                "loop_control": {"label": "once"},
-            },
             token("refused", ignore_errors=True, base_url=f"{emulator.url}/none", **place.options),
             options=("-vvv", "--diff"),
         )
