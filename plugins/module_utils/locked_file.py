@@ -138,7 +138,9 @@ class LockedFile:
         return self._staged.path
 
     def replace(self, content: bytes, *, keep_former: bool) -> None:
-        """Do all of this for a content that is safe elsewhere: where it fails, nothing of it is left."""
+        """Do all of this for a content that is safe elsewhere: nothing is left where it fails, or failed."""
+        for leftover in self.leftovers():
+            self.drop(leftover)
         staged = self.stage(len(content))
         try:
             staged.fill(content)

@@ -64,7 +64,7 @@ class Place:
         """The role's variables that name it."""
         return {f"echovalue_token_{self.store}_{name}": value for name, value in self.named("").items()}
 
-    def named(self, name: str, **changed: Any) -> Options:
+    def named(self, name: str, /, **changed: Any) -> Options:
         """Return the options within those of the store, for the secret or file of this name beside it."""
         raise NotImplementedError
 
@@ -137,7 +137,7 @@ class HashiVault(Place):
         answer = self.call("POST", "auth/token/create", {"policies": policies})
         return str(answer["auth"]["client_token"])
 
-    def named(self, name: str, **changed: Any) -> Options:
+    def named(self, name: str, /, **changed: Any) -> Options:
         return {"path": self._path + name, "connection": self.connection, **changed}
 
     def content(self, name: str = "") -> dict[str, Any]:
@@ -161,10 +161,19 @@ class HashiVault(Place):
     def accept(self) -> None:
         self.allow("read", "create", "update")
 
-    def allow(self, *capabilities: str, **more: Any) -> None:
-        """Let the login do this alone."""
-        rules = {f"secret/data/{self._path}*": {"capabilities": capabilities, **more}}
-        self.call("PUT", f"sys/policies/acl/{self._path}", {"policy": json.dumps({"path": rules})})
+    def allow(self, *capabilities: str, path: str = "") -> None:
+        """Let the login do this alone, in its own secrets or at `path`."""
+        self._rule(self._path, {f"secret/data/{path or self._path + '*'}": {"capabilities": capabilities}})
+
+    def deny_options(self) -> str:
+        """Return a policy that denies a parameter of the write."""
+        path = f"secret/data/{self._path}"
+        rules = {"capabilities": ["read", "create", "update"], "denied_parameters": {"options": []}}
+        return self._rule(f"{self._path}-denied", {path: rules})
+
+    def _rule(self, policy: str, rules: Any) -> str:
+        self.call("PUT", f"sys/policies/acl/{policy}", {"policy": json.dumps({"path": rules})})
+        return policy
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call the server as root."""
@@ -201,7 +210,7 @@ class KubernetesSecret(Place):
         self.connection = {"host": server.url, "api_key": login, "ca_cert": str(server.ca)}
         self.secrets = [login]
 
-    def named(self, name: str, **changed: Any) -> Options:
+    def named(self, name: str, /, **changed: Any) -> Options:
         return {
             "name": self._name + name,
             "namespace": self._namespace,
@@ -263,15 +272,19 @@ class SecretsManager(Place):
             "secret_key": secrets.token_hex(20),
         }
         self.secrets = [self.connection["access_key"], self.connection["secret_key"]]
-        self.client = boto3.client(
-            "secretsmanager",
-            region_name="eu-west-1",
-            endpoint_url=server.url,
+        self.client = self.other("secretsmanager")
+
+    def other(self, service: str) -> Any:
+        """Return a client for a service."""
+        return boto3.client(
+            service,
+            region_name=self.connection["region"],
+            endpoint_url=self.connection["endpoint_url"],
             aws_access_key_id=self.connection["access_key"],
             aws_secret_access_key=self.connection["secret_key"],
         )
 
-    def named(self, name: str, **changed: Any) -> Options:
+    def named(self, name: str, /, **changed: Any) -> Options:
         return {"name": self._name + name, "connection": self.connection, **changed}
 
     def content(self, name: str = "") -> dict[str, Any]:
@@ -329,7 +342,7 @@ class Sops(Place):
         }
         self.secrets = [str(identity)]
 
-    def named(self, name: str, **changed: Any) -> Options:
+    def named(self, name: str, /, **changed: Any) -> Options:
         return {"file": str(self._directory / f"{name or 'secrets'}.yaml"), **changed}
 
     def content(self, name: str = "") -> dict[str, Any]:
@@ -386,7 +399,7 @@ class Command(Place):
         )
         self.program.chmod(0o755)
 
-    def named(self, name: str, **changed: Any) -> Options:
+    def named(self, name: str, /, **changed: Any) -> Options:
         return {"argv": [str(self.program), name], **changed}
 
     def content(self, name: str = "") -> dict[str, Any]:
@@ -431,7 +444,7 @@ class Pass(Command):
         self._run("gpgconf", "--kill", "all")
         shutil.rmtree(self._home)
 
-    def named(self, name: str, **changed: Any) -> Options:
+    def named(self, name: str, /, **changed: Any) -> Options:
         return {"argv": [str(self.program), f"apps/echovalue{name}"], **changed}
 
     def content(self, name: str = "") -> dict[str, Any]:

@@ -102,7 +102,7 @@ def test_minted_once_kept_rotated_removed_beside_what_others_keep(
     assert place.content() == {**others(place), place.key: GIVEN}
 
 
-@stores(*ALL)
+@stores("hashi_vault", "sops")
 def test_a_token_that_the_service_does_not_know(
     ansible: Controller, emulator: Emulator, place: Place
 ) -> None:

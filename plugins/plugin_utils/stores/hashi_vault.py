@@ -182,6 +182,8 @@ def _client(controller: Controller, connection: Mapping[str, Any]) -> Any:
         raise _not_taken(InvalidInputError, without_secrets(error, connection)) from None
     except AnsibleError as error:
         raise _not_taken(StoreError, without_secrets(error, connection)) from None
+    except requests.RequestException as error:
+        raise _not_taken(StoreError, f"no answer: {type(error).__name__}") from None
     except Exception as error:  # noqa: BLE001 - of a login method's own library
         raise _not_taken(StoreError, type(error).__name__) from None
 

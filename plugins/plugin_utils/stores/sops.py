@@ -61,7 +61,7 @@ def _ini(text: str) -> Any:
     parser = configparser.RawConfigParser(strict=False, delimiters=("=",))
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read_string(text)
-    return parser
+    return {name: dict(section) for name, section in parser.items()}
 
 
 # How a format's text is read with its values as they stand there, encrypted; by the end of the file's name.
