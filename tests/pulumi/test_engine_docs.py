@@ -42,6 +42,7 @@ def test_the_first_program_is_the_example() -> None:
     assert (DOCS / "examples" / "pulumi" / "__main__.py").read_text().endswith(BLOCKS["first"])
 
 
+@pytest.mark.slow
 def test_adopting_and_rotating(workspace: Workspace, emulator: Emulator) -> None:
     digest = emulator.register(GIVEN)
     workspace.pulumi("config", "set", "--secret", "echovalueToken", GIVEN)
@@ -55,6 +56,7 @@ def test_adopting_and_rotating(workspace: Workspace, emulator: Emulator) -> None
     assert emulator.stats()["mints"] == 1
 
 
+@pytest.mark.slow
 def test_an_empty_wallet_stops_a_pipeline(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program(BLOCKS["watch"])
     workspace.up()
@@ -64,6 +66,7 @@ def test_an_empty_wallet_stops_a_pipeline(workspace: Workspace, emulator: Emulat
     workspace.up()
 
 
+@pytest.mark.slow
 def test_the_automation_api(workspace: Workspace, emulator: Emulator) -> None:
     environment = {name: text for name, text in workspace.environment.items() if name != "PULUMI_STACK"}
     done = subprocess.run(
