@@ -8,5 +8,5 @@ const wallet = echovalue.getWalletOutput({ ...asked, details: false }); // the f
 
 export const token = app.token; // secret
 export const hash = app.hash;
-export const credits = pulumi.unsecret(wallet.wallet); // a balance is no secret
+export const credits = pulumi.unsecret(wallet.apply((found) => found.wallet)); // a balance is no secret
 export const recharge = echovalue.getRechargeLinkOutput(asked).url; // secret

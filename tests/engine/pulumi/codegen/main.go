@@ -49,6 +49,6 @@ func write(folder string, files map[string][]byte) {
 func main() {
 	file, folder := os.Args[1], os.Args[2]
 	write(filepath.Join(folder, "go"), must(gen.GeneratePackage("codegen", read(file), nil)))
-	write(filepath.Join(folder, "nodejs"), must(nodejs.GeneratePackage("codegen", read(file), nil, nil, false, nil)))
+	write(filepath.Join(folder, "nodejs"), must(nodejs.GeneratePackage("codegen", read(file), nil, nil, true, nil)))
 	write(filepath.Join(folder, "python"), must(python.GeneratePackage("codegen", read(file), nil, nil)))
 }
