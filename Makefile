@@ -9,7 +9,7 @@ ifneq ($(shell command -v pyenv),)
 export PYENV_VERSION := $(shell pyenv versions --bare | grep '^3' | sort -rV | paste -sd: -)
 endif
 
-.PHONY: help demo test test-all molecule lint format bench dist clean
+.PHONY: help demo test test-all molecule proof lint format bench dist clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -25,6 +25,9 @@ test-all: .venv/ready ## Run the rest: Kubernetes, other versions of Ansible and
 
 molecule: .venv/ready ## Run the molecule scenarios: each store against its real server or program
 	$(NOX) --session molecule
+
+proof: .venv/ready ## Try to lose a token, or to let somebody in: make proof ONLY=crash
+	$(NOX) --session proof -- $(ONLY)
 
 lint: .venv/ready ## Check style, types and metadata
 	$(NOX) --tags lint

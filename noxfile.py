@@ -247,6 +247,32 @@ def bench_test(session: nox.Session) -> None:
     session.run("pytest", "-n", "2", "tests/bench", *session.posargs)
 
 
+def programs(session: nox.Session, **packages: str) -> None:
+    """Make sure that programs are there; root installs their Debian packages."""
+    missing = [package for program, package in packages.items() if not shutil.which(program)]
+    if missing and os.geteuid() == 0:
+        session.run("apt-get", "update", "--quiet", external=True, silent=True)
+        session.run("apt-get", "install", "--yes", "--quiet", *missing, external=True, silent=True)
+    elif missing:
+        session.error(f"Install {' and '.join(missing)} first.")
+
+
+@nox.session(python=NEWEST)
+def proof(session: nox.Session) -> None:
+    """Experiments that try to lose a token, or to let somebody in; writes build/proof.json."""
+    install(session, "proof")
+    programs(session, strace="strace", sshd="openssh-server")
+    session.run("python", "-m", "tests.proof", *session.posargs)
+
+
+@nox.session(python=NEWEST, tags=["test"])
+def proof_short(session: nox.Session) -> None:
+    """The same experiments in short: a sample of each."""
+    install(session, "proof")
+    programs(session, strace="strace")
+    session.run("python", "-m", "tests.proof", "--short", *session.posargs)
+
+
 @nox.session(venv_backend="none")
 def left_out(session: nox.Session) -> None:
     """Tell what only `make test-all` runs."""

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from .core.errors import StoreError
 
@@ -62,7 +62,7 @@ class LockedDirectory:
             with self._guard:
                 self._holders -= 1
                 if self._holders == 0 and self._descriptor is not None:
-                    os.close(self._descriptor)
+                    close(self._descriptor)
                     self._descriptor = None
 
     def check(self) -> None:
@@ -104,7 +104,7 @@ class LockedDirectory:
             wait_for_lock(self._descriptor, self.path)
             self._names = tuple(name for name in os.listdir(self._descriptor) if name.startswith("."))
         except BaseException:
-            os.close(self._descriptor)
+            close(self._descriptor)
             self._descriptor = None
             raise
 
@@ -127,6 +127,12 @@ def wait_for_lock(descriptor: int, path: str) -> None:
                     f"{NOTHING_MINTED} Find it with fuser or lsof; then run again.",
                 ) from None
         time.sleep(_LOCK_PAUSE)
+
+
+def close(descriptor: int) -> None:
+    """Close a descriptor; what must be on the disk was synced before, so no error matters any more."""
+    with suppress(OSError):
+        os.close(descriptor)
 
 
 def sync_directory(descriptor: int) -> None:

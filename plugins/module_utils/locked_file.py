@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from typing import Callable
 
 from .core.errors import ConflictError, StoreError
-from .locked_directory import NOTHING_MINTED, LockedDirectory, reason_of
+from .locked_directory import NOTHING_MINTED, LockedDirectory, close, reason_of
 from .staged_file import Leftover, StagedFile, StagedNames, fill_or_rescue
 
 _ACL = "system.posix_acl_access"
@@ -62,13 +62,16 @@ class LockedFile:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Lock the file's directory; what was staged and not filled goes at the end."""
-        with self._directory.lock():
-            try:
-                yield
-            finally:
-                if self._staged is not None:
-                    self._staged.close()
-                    self._staged = None
+        try:
+            with self._directory.lock():
+                try:
+                    yield
+                finally:
+                    if self._staged is not None:
+                        self._staged.close()
+                        self._staged = None
+        except OSError as error:  # of what only looks; all that follows a mint has an answer of its own
+            raise self._error(f"or its directory cannot be used ({reason_of(error)})") from None
 
     def read(self) -> bytes | None:
         """Return the content, at most `max_size` bytes and one more; None where there is no file."""
@@ -88,7 +91,7 @@ class LockedFile:
             raise self._error("cannot be replaced: it is a mount point of its own")
         try:
             found = os.stat(self.path)
-            os.close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+            close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
         except FileNotFoundError:
             return
         except OSError as error:
@@ -98,8 +101,8 @@ class LockedFile:
         if where.st_mode & stat.S_ISVTX and os.geteuid() not in (0, found.st_uid, where.st_uid):
             raise self._error("cannot be replaced: it is somebody else's, in a directory with the sticky bit")
 
-    def stage(self, room: int, replaces: str = "") -> None:
-        """Make the file that a new content of at most `room` bytes goes into, with its attributes."""
+    def stage(self, room: int, replaces: str = "") -> StagedFile:
+        """Make and return the file for a new content of at most `room` bytes, with its attributes."""
         self.check_writable()
         for leftover in self.leftovers():
             if leftover.content is None:  # of a run that died before its mint
@@ -116,13 +119,15 @@ class LockedFile:
                 f"{self._directory.path} cannot be written to ({reason_of(error)}).",
                 f"{NOTHING_MINTED} Correct the path or its permissions, then run again.",
             ) from None
+        return self._staged
 
     def fill(self, content: bytes, *, rescue: bool = True) -> str:
         """Put the new content into the staged file, durably; return where that is.
 
         What the disk refuses is kept elsewhere, unless `rescue` says that it is safe already.
         """
-        assert self._staged is not None, "stage comes before fill"
+        if self._staged is None:
+            raise AssertionError("stage comes before fill")
         if rescue:
             fill_or_rescue(self._staged, content, self.path)
         else:
@@ -134,15 +139,14 @@ class LockedFile:
 
     def replace(self, content: bytes, *, keep_former: bool) -> None:
         """Do all of this for a content that is safe elsewhere: where it fails, nothing of it is left."""
-        self.stage(len(content))
-        assert self._staged is not None
+        staged = self.stage(len(content))
         try:
-            self._staged.fill(content)
-            self.put_in_place(self._staged.path, keep_former=keep_former)
+            staged.fill(content)
+            self.put_in_place(staged.path, keep_former=keep_former)
         except OSError as error:
             raise self._error(f"cannot be replaced ({reason_of(error)})") from None
         finally:
-            self._staged.discard()
+            staged.discard()
 
     def put_in_place(self, source: str, *, keep_former: bool) -> None:
         """Let a filled file take this one's place, durably, unless somebody edited this one after `read`."""
@@ -153,9 +157,8 @@ class LockedFile:
                     f"The token waits in {source}, and what stands at the path is untouched. Run again, "
                     "which goes on from there.",
                 )
-            if keep_former:
-                self._make_backup()
-            os.replace(source, self.path)
+            with self._backup_made(keep_former):
+                os.replace(source, self.path)
         except OSError as error:
             raise self._not_put(source, reason_of(error)) from None
         except ConflictError:
@@ -168,7 +171,8 @@ class LockedFile:
         """Keep a backup of what was read, unless there is one already."""
         if self.backup_file is None:
             try:
-                self._make_backup()
+                with self._backup_made(True):
+                    pass  # what it is for is done elsewhere
             except OSError as error:
                 raise self._error(f"could not be backed up ({reason_of(error)})") from None
 
@@ -176,8 +180,8 @@ class LockedFile:
         """Take the file away, keeping a backup."""
         self.check_writable()
         try:
-            self._make_backup()
-            os.unlink(self.path)
+            with self._backup_made(True):
+                os.unlink(self.path)
         except OSError as error:
             raise StoreError(
                 f"{self.path} could not be removed ({reason_of(error)}).",
@@ -187,7 +191,13 @@ class LockedFile:
 
     def settle_attributes(self) -> bool:
         """Give the file its owner, group and mode; return whether that changes something."""
-        return os.path.exists(self.path) and self._set_attributes(self.path)
+        try:
+            return os.path.exists(self.path) and self._set_attributes(self.path)
+        except OSError as error:
+            raise StoreError(
+                f"The owner, group or mode of {self.path} could not be set ({reason_of(error)}).",
+                "The token is there. Correct what stands in the way, then run again.",
+            ) from None
 
     def drop(self, leftover: Leftover) -> None:
         """Delete what was staged and is not wanted any more; where that fails, it harms nobody."""
@@ -210,11 +220,16 @@ class LockedFile:
         except OSError as error:
             raise self._error(f"cannot be read ({reason_of(error)})") from None
         finally:
-            os.close(descriptor)
+            close(descriptor)
 
-    def _make_backup(self) -> None:
-        """Keep the content that was read beside the file, 0600, named much as Ansible names backups."""
-        if not self._backup or self._found is None:
+    @contextmanager
+    def _backup_made(self, wanted: bool) -> Iterator[None]:
+        """Keep the content that was read beside the file, 0600, named much as Ansible names backups.
+
+        Where what follows fails, the file still stands, and the backup goes again.
+        """
+        if not wanted or not self._backup or self._found is None:
+            yield
             return
         moment = time.strftime("%Y-%m-%d@%H:%M:%S")
         path = f"{self.path}.{os.getpid()}.{moment}.{secrets.token_hex(4)}~"
@@ -224,8 +239,11 @@ class LockedFile:
                 found = os.stat(self.path)
                 os.chown(path, found.st_uid, found.st_gid)
             backup.fill(self._found)
-        finally:
-            backup.close()
+            yield
+        except BaseException:
+            backup.discard()
+            raise
+        backup.close()
         self.backup_file = path
 
     def _sync(self, done: str) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Callable, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
@@ -63,6 +64,12 @@ class Module(AnsibleModule):
         arguments = _masked(self.params, self.argument_spec)
         masks = {name: _MASK for name in self._hidden if arguments.get(name) is not None}
         return {"invocation": {"module_args": {**arguments, **masks}}}
+
+    def add_path_info(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Add what Ansible tells of a file; where it cannot look, the token is in its place all the same."""
+        with suppress(OSError):
+            super().add_path_info(kwargs)
+        return kwargs
 
 
 def run(module: AnsibleModule, work: Callable[[AnsibleModule, EchoValueClient], None]) -> None:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from .core.errors import StoreError
-from .locked_directory import reason_of
+from .locked_directory import close, reason_of
 
 
 class StagedFile:
@@ -56,22 +56,21 @@ class StagedFile:
         if not self.filled:
             self.discard()
         elif self.descriptor >= 0:
-            os.close(self.descriptor)
+            close(self.descriptor)
             self.descriptor = -1
 
     def discard(self) -> None:
         """Delete the file."""
         if self.descriptor >= 0:
-            os.close(self.descriptor)
+            close(self.descriptor)
             self.descriptor = -1
             with suppress(OSError):
                 os.unlink(self.path)
 
     def _write(self, content: bytes) -> None:
-        os.lseek(self.descriptor, 0, os.SEEK_SET)
-        left = memoryview(content)
-        while left:
-            left = left[os.write(self.descriptor, left) :]
+        done = 0
+        while done < len(content):
+            done += os.pwrite(self.descriptor, content[done:], done)
         os.fsync(self.descriptor)
 
 
@@ -130,7 +129,7 @@ def _read_trusted(path: str, max_size: int) -> bytes:
         with open(descriptor, "rb", closefd=False) as file:
             return file.read(max_size + 1)
     finally:
-        os.close(descriptor)
+        close(descriptor)
 
 
 def fill_or_rescue(staged: StagedFile, content: bytes, place: str) -> None:

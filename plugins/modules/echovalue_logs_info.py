@@ -138,7 +138,7 @@ def work(module: Module, client: EchoValueClient) -> None:
         module.exit_json(changed=False, logs=None, spent=None)
     logs = client.get_logs(token, module.params["n"], module.params["type"])
     logs = json.loads(json.dumps(logs).replace(json.dumps(token)[1:-1], "********"))
-    costs = [entry["cost"] for entry in logs if type(entry.get("cost")) is int]
+    costs = [entry["cost"] for entry in logs if isinstance(entry.get("cost"), int)]
     module.exit_json(changed=False, logs=logs, spent=sum(costs))
 
 

@@ -319,8 +319,9 @@ class VaultVariable:
         """Let the token wait, encrypted; the file is written when its lock ends."""
         if self._waiting is not None:
             ciphertext = (self._waiting.content or b"").decode("ascii")
+        elif self._staged is None:
+            raise AssertionError("check_writable comes before write")
         else:
-            assert self._staged is not None, "check_writable comes before write"
             ciphertext = self._file.vault.encrypt(token, self.seal)
             fill_or_rescue(self._staged, ciphertext.encode("ascii"), self._staged.path)
         tag = self._found and self._found.tag

@@ -227,8 +227,7 @@ def _added(document: Document, values: Mapping[str, Value]) -> Edit:
     """Return the edit that adds variables behind the last one."""
     text, line_end, place = document.text, document.line_end, document.end
     last = document.entries[-1] if document.entries else None
-    if document.is_flow:
-        assert last
+    if document.is_flow and last:
         place = document.span(last)[1]
         before = text[document.line_start(last.start) : last.start]
         comma = ", " if before.strip() else f",{line_end}{before}"

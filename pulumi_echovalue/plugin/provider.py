@@ -245,7 +245,8 @@ class Provider(ResourceProviderServicer):
                 "ECHOVALUE_TOKEN, and give its sha256 in hex as the id.",
             )
         kept = lifecycle.create(self._service, token)
-        return provider_pb2.ReadResponse(id=id_, properties=struct(_state(kept)))
+        # Without inputs the engine would say that nothing can be imported.
+        return provider_pb2.ReadResponse(id=id_, properties=struct(_state(kept)), inputs=Struct())
 
     # The functions
 

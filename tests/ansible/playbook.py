@@ -162,12 +162,13 @@ def logs(register: str = "result", ignore_errors: bool = False, **options: Any) 
     return _task("echovalue_logs_info", register, ignore_errors, options)
 
 
-def role(variables: dict[str, Any], name: str = "token") -> Task:
+def role(variables: dict[str, Any], name: str = "token", **task: Any) -> Task:
     """Return a task that plays a role."""
     return {
         "name": f"Play the role echovalue_{name}",
         "ansible.builtin.include_role": {"name": f"echovalue.cloud.echovalue_{name}"},
         "vars": variables,
+        **task,
     }
 
 

@@ -113,7 +113,8 @@ def test_the_version_is_not_older_than_the_pins(program):
 def test_the_pins_name_what_is_built(name):
     for pins in build.SETS[name].pins:
         tools = build._go_mod(pins)
-        assert all(f"{package}\n" in tools for package in pins.programs.values())
+        for package in pins.programs.values():
+            assert (build.PINS / pins.folder / package).is_dir() or f"{package}\n" in tools
         assert build._numbers(build._go_version(pins)) >= (1, 25)
 
 

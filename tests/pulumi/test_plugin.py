@@ -381,10 +381,14 @@ def test_what_cannot_be_asked(engine: Engine, emulator: Emulator) -> None:
     assert "That is not a token" in failure(engine.invoke, "getWallet", required=False)
     for function in ("getWallet", "getRechargeLink"):
         assert "`pulumi refresh` lets it go" in failure(engine.invoke, function, token=UNHEARD_OF)
-    assert engine.invoke("getWallet", token=UNHEARD_OF, required=False) == {"hash": hashlib.sha256(UNHEARD_OF.encode()).hexdigest()}
+    assert engine.invoke("getWallet", token=UNHEARD_OF, required=False) == {
+        "hash": hashlib.sha256(UNHEARD_OF.encode()).hexdigest()
+    }
     assert engine.invoke("getRechargeLink", token=UNHEARD_OF, required=False) == {}
     assert len(engine.warnings) == 2
-    assert all("The program goes on without" in text and UNHEARD_OF not in text for text, _urn in engine.warnings)
+    assert all(
+        "The program goes on without" in text and UNHEARD_OF not in text for text, _urn in engine.warnings
+    )
 
 
 def test_a_preview_costs_no_credit(engine: Engine, emulator: Emulator) -> None:

@@ -192,6 +192,23 @@ def test_removing(dry_run: bool) -> None:
         ),
         # What somebody put there meanwhile stays.
         (TOKEN, Waiting(OTHER, ""), [VALID], {}, Outcome("kept", TOKEN, TOKEN, 50), TOKEN),
+        # One to adopt comes first, whether it waits itself or another does.
+        (
+            TOKEN,
+            Waiting(OTHER, fingerprint(TOKEN)),
+            [VALID],
+            {"token": OTHER},
+            Outcome("adopted", OTHER, TOKEN, 50, True),
+            OTHER,
+        ),
+        (
+            TOKEN,
+            Waiting(THIRD, ""),
+            [VALID],
+            {"token": OTHER},
+            Outcome("adopted", OTHER, TOKEN, 50, True),
+            OTHER,
+        ),
         # One that the service does not know is as good as none.
         (None, Waiting(TOKEN, ""), [UNKNOWN, MINTED], {}, Outcome("minted", OTHER, None, None, True), OTHER),
     ],

@@ -12,6 +12,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
@@ -191,14 +192,14 @@ def test_a_disk_that_fills_up_after_the_mint_loses_nothing(
     (tmp_path / "rescue").mkdir()
     (tmp_path / "place").mkdir()
     monkeypatch.setattr(staged_file.tempfile, "tempdir", str(tmp_path / "rescue"))
-    real = os.write
+    real = os.pwrite
 
-    def write(descriptor: int, content: bytes) -> int:
-        if bytes(content).startswith(TOKEN.encode()):
+    def pwrite(descriptor: int, content: bytes, offset: int) -> int:
+        if content.startswith(TOKEN.encode()):
             raise OSError(errno.ENOSPC, "")
-        return real(descriptor, content)
+        return real(descriptor, content, offset)
 
-    monkeypatch.setattr(os, "write", write)
+    monkeypatch.setattr(os, "pwrite", pwrite)
     with pytest.raises(StoreError, match="It is kept in"):
         mint(tmp_path / "place" / "token")
     (rescued,) = (tmp_path / "rescue").iterdir()
@@ -406,3 +407,82 @@ def test_backups_of_one_moment_have_names_of_their_own(
     for token in (TOKEN, OTHER, THIRD):
         mint(path, token)
     assert len(names(tmp_path)) == 3
+
+
+@pytest.mark.parametrize("waits", [TOKEN, OTHER])
+def test_a_token_to_adopt_is_put_in_place_whatever_waits(tmp_path: Path, waits: str) -> None:
+    (tmp_path / ".token.new").write_text(waits + "\n")
+    client, _script, _pauses = scripted(VALID)
+    provision(client, store(tmp_path / "token"), token=TOKEN)
+    assert (tmp_path / "token").read_text() == TOKEN + "\n"
+    assert names(tmp_path) == ["token"]
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, call: str, when: Callable[..., bool] = lambda *_: True) -> None:
+    """Let the system answer EIO to a call of `os`."""
+    real = getattr(os, call)
+
+    def refuse(*arguments: object, **options: object) -> object:
+        if when(*arguments):
+            raise OSError(errno.EIO, "")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(os, call, refuse)
+
+
+@pytest.mark.parametrize("act", ["replace", "unlink"])
+def test_a_backup_goes_again_where_what_it_is_for_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    path = tmp_path / "token"
+    mint(path)
+    with monkeypatch.context() as patch:
+        refused(patch, act, lambda source, *_: act == "replace" or source == str(path))
+        client, _script, _pauses = scripted(text(OTHER), VALID)
+        for _again in range(2):  # the second run takes up what the first one left
+            with pytest.raises(StoreError):
+                _ = (
+                    remove(store(path))
+                    if act == "unlink"
+                    else provision(client, store(path), regenerate="always")
+                )
+    assert not [name for name in names(tmp_path) if name.endswith("~")]
+    assert path.read_text() == TOKEN + "\n"
+
+
+def test_an_error_of_closing_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.close
+
+    def close(descriptor: int) -> None:
+        real(descriptor)
+        raise OSError(errno.EIO, "")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", close)
+        mint(tmp_path / "token")
+        mint(tmp_path / "token", OTHER)
+    assert (tmp_path / "token").read_text() == OTHER + "\n"
+
+
+@pytest.mark.parametrize("call", ["listdir", "stat", "fstat"])
+def test_what_the_system_refuses_to_tell_is_an_error_before_the_mint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    path = tmp_path / "token"
+    mint(path)
+    client, script, _pauses = scripted()
+    with monkeypatch.context() as patch:
+        refused(patch, call)
+        with pytest.raises(StoreError, match=r"Input/output error.*No token was minted"):
+            provision(client, store(path), regenerate="always")
+    assert script.requests == []
+    assert path.read_text() == TOKEN + "\n"
+
+
+def test_attributes_that_cannot_be_set_leave_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mint(tmp_path / "token")
+    refused(monkeypatch, "chmod")
+    with pytest.raises(StoreError, match=r"could not be set.*The token is there"):
+        store(tmp_path / "token").settle_attributes()

@@ -43,7 +43,7 @@ _LONGEST_DELAY = 30.0  # seconds; caps the doubling and what Retry-After asks fo
 
 def check_amount(amount: object) -> None:
     """Raise InvalidInputError where a recharge link cannot be for `amount` million operations."""
-    if type(amount) is not int or amount not in AMOUNTS:
+    if isinstance(amount, bool) or not isinstance(amount, int) or amount not in AMOUNTS:
         raise InvalidInputError("amount must be 1 or 3 (million operations).")
 
 

@@ -227,6 +227,9 @@ class _Run:
 
     def _adopt(self, token: str, stored: str | None) -> Outcome:
         balance = _prove(self._client, token)
+        waiting = self._store.waiting()
+        if waiting is not None and waiting.token != token and not self._dry_run:
+            self._store.drop_waiting()  # else it would be put in place instead
         self._store.check_writable()
         if not self._dry_run:
             self._store.write(token)

@@ -163,14 +163,11 @@ def _client(controller: Controller, connection: Mapping[str, Any]) -> tuple[Any,
     wrong = [name for name in connection if name not in (*_SESSION, "endpoint_url")]
     if wrong:
         raise InvalidInputError(
-            f"aws_secretsmanager.connection has options that are not known: {', '.join(map(str, wrong))}.",
-            "No request was sent.",
+            f"aws_secretsmanager.connection has options that are not known: {', '.join(map(str, wrong))}."
         )
     wrong = [name for name, value in connection.items() if not isinstance(value, (str, type(None)))]
     if wrong:
-        raise InvalidInputError(
-            f"aws_secretsmanager.connection: {', '.join(wrong)} must be text.", "No request was sent."
-        )
+        raise InvalidInputError(f"aws_secretsmanager.connection: {', '.join(wrong)} must be text.")
     given = {name: str(value) for name, value in connection.items() if value}
     given.setdefault("region", os.environ.get("AWS_REGION", ""))  # which boto3 does not read
     endpoint = given.pop("endpoint_url", None)

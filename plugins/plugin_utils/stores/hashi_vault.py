@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import requests
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.validation import check_type_bool
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import (
@@ -32,11 +31,12 @@ from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled imp
     overtaken,
     refused,
 )
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
 try:
     import hvac
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
 except ImportError:
     hvac = None
 

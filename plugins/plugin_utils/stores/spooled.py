@@ -152,7 +152,8 @@ class SpooledStore:
     def write(self, token: str) -> None:
         """Put the token into the spool, then where it belongs, then take it out of the spool."""
         staged = self._staged
-        assert staged is not None, "check_writable comes before write"
+        if staged is None:
+            raise AssertionError("check_writable comes before write")
         content = f"{token}\n".encode("ascii")
         if staged.content() != content:  # else it is the one that waits
             fill_or_rescue(staged, content, self._driver.words)
