@@ -199,6 +199,8 @@ class VaultFile:
     def _read_again(self, changed: list[VaultVariable]) -> None:
         """Read a file that was edited; raise ConflictError where that changed one of these variables."""
         before, self._found = self.content(), None
+        if (self.content().seal is None) != (before.seal is None):  # a token must not get there in clear
+            raise ConflictError(f"{self.path} was encrypted or decrypted by somebody else meanwhile.")
         for variable in changed:
             if self.value(variable.name) != before.document.value(variable.name):
                 raise ConflictError(f"{variable.words} was changed by somebody else meanwhile.")
@@ -242,7 +244,7 @@ class VaultVariable:
         self._file = file
         self._vault_id = vault_id
         where, base = os.path.split(file.path)
-        self._names = StagedNames(where, f".{base}.{name}", ".vault")
+        self._names = StagedNames(where, f".{base}={name}", ".vault")  # no name of a variable has a "="
         self._found: Value | None = None
         self._stored: str | None = None
         self._stored_seal: Seal | None = None

@@ -97,6 +97,7 @@ def open_place(options: Mapping[str, Any], controller: Controller) -> SopsKey:
         backup=controller.backup,
         dry_run=controller.check_mode,
         suffix=".tmp",
+        directory=controller.directory(controller.find_path(given)),
     )
     return SopsKey(controller.share(Sops, {}), file, given, controller.find_path(given), names)
 
