@@ -141,6 +141,13 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session(python=NEWEST, tags=["test-all"])
+def eda(session: nox.Session) -> None:
+    """The rulebook, by the real ansible-rulebook; needs Java 17."""
+    install(session, "eda")
+    session.run("pytest", "tests/eda", *session.posargs)
+
+
+@nox.session(python=NEWEST, tags=["test-all"])
 def integration(session: nox.Session) -> None:
     """The targets of ansible-test."""
     install(session, "ansible", "emulator")
