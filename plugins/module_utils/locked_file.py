@@ -159,7 +159,9 @@ class LockedFile:
                     f"The token waits in {source}, and what stands at the path is untouched. Run again, "
                     "which goes on from there.",
                 )
-            with self._backup_made(keep_former):
+            if keep_former:
+                self._make_backup()
+            with self._backup_needed():
                 os.replace(source, self.path)
         except OSError as error:
             raise self._not_put(source, reason_of(error)) from None
@@ -173,8 +175,7 @@ class LockedFile:
         """Keep a backup of what was read, unless there is one already."""
         if self.backup_file is None:
             try:
-                with self._backup_made(True):
-                    pass  # what it is for is done elsewhere
+                self._make_backup()
             except OSError as error:
                 raise self._error(f"could not be backed up ({reason_of(error)})") from None
 
@@ -182,7 +183,8 @@ class LockedFile:
         """Take the file away, keeping a backup."""
         self.check_writable()
         try:
-            with self._backup_made(True):
+            self._make_backup()
+            with self._backup_needed():
                 os.unlink(self.path)
         except OSError as error:
             raise StoreError(
@@ -224,14 +226,9 @@ class LockedFile:
         finally:
             close(descriptor)
 
-    @contextmanager
-    def _backup_made(self, wanted: bool) -> Iterator[None]:
-        """Keep the content that was read beside the file, 0600, named much as Ansible names backups.
-
-        Where what follows fails, the file still stands, and the backup goes again.
-        """
-        if not wanted or not self._backup or self._found is None:
-            yield
+    def _make_backup(self) -> None:
+        """Keep the content that was read beside the file, 0600, named much as Ansible names backups."""
+        if not self._backup or self._found is None:
             return
         moment = time.strftime("%Y-%m-%d@%H:%M:%S")
         path = f"{self.path}.{os.getpid()}.{moment}.{secrets.token_hex(4)}~"
@@ -241,12 +238,21 @@ class LockedFile:
                 found = os.stat(self.path)
                 os.chown(path, found.st_uid, found.st_gid)
             backup.fill(self._found)
-            yield
-        except BaseException:
-            backup.discard()
-            raise
-        backup.close()
+        finally:
+            backup.close()
         self.backup_file = path
+
+    @contextmanager
+    def _backup_needed(self) -> Iterator[None]:
+        """Delete the backup where what it was made for fails: else each further run would add one."""
+        try:
+            yield
+        except OSError:
+            if self.backup_file is not None:
+                with suppress(OSError):
+                    os.unlink(self.backup_file)
+                self.backup_file = None
+            raise
 
     def _sync(self, done: str) -> None:
         try:

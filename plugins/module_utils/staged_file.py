@@ -122,9 +122,11 @@ def _read_trusted(path: str, max_size: int) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         found = os.fstat(descriptor)
-        # Where everybody may create files, one of that name may be somebody else's.
+        # Where everybody may create files, one of that name may be somebody else's; a further name of a
+        # file, a hard link, may be given by whoever may only read it.
         shared = os.stat(os.path.dirname(path)).st_mode & stat.S_IWOTH
-        if not stat.S_ISREG(found.st_mode) or (shared and found.st_uid != os.geteuid()):
+        ours = found.st_nlink == 1 and not (shared and found.st_uid != os.geteuid())
+        if not stat.S_ISREG(found.st_mode) or not ours:
             raise PermissionError(path)
         with open(descriptor, "rb", closefd=False) as file:
             return file.read(max_size + 1)

@@ -5,19 +5,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 from importlib import import_module
 
-from tests.proof.report import Report
+from tests.proof.report import Report, table
 from tests.workspace import ROOT
 
 EXPERIMENTS = ("crash", "system_errors", "races", "service_faults", "doors", "endurance", "parsers")
+_PAGE = ROOT / "docs" / "reliability.md"
 _FIGURES = ROOT / "build" / "proof.json"
 
 
 def main() -> None:
-    """Run the experiments, show their tables, write the figures; exit with 1 where a promise broke."""
+    """Run the experiments, show their tables, write figures and documentation; exit with 1 where a promise broke."""
     parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
     parser.add_argument("--short", action="store_true", help="a sample of each experiment")
     parser.add_argument("only", nargs="*", help=f"some of: {', '.join(EXPERIMENTS)}")
@@ -35,10 +37,19 @@ def main() -> None:
             "rows": report.rows,
             "problems": report.problems,
         }
+        if not options.short:
+            _publish(name, report)
         print(f"{report}\n{name}: {seconds} s, {len(report.problems)} problems\n", flush=True)
     _FIGURES.parent.mkdir(exist_ok=True)
     _FIGURES.write_text(json.dumps(figures, indent=1))
     sys.exit(problems > 0)
+
+
+def _publish(name: str, report: Report) -> None:
+    """Write an experiment's table into its place in the documentation, if it has one there."""
+    place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+    text = place.sub(lambda match: f"{match[1]}\n{table(report.rows)}\n\n{match[2]}", _PAGE.read_text())
+    _PAGE.write_text(text)
 
 
 if __name__ == "__main__":

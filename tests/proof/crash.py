@@ -8,13 +8,16 @@ file. `lost` counts the calls of that window at which a kill lost one.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.emulator.client import Emulator
+from tests.engine.servers import OpenBao, openbao_server
 from tests.proof import subject
-from tests.proof.places import FilePlace
+from tests.proof.places import CommandPlace, FilePlace, HashiVaultPlace, SopsPlace, VaultPlace
 from tests.proof.report import Report
 
 OLD = "0123456789abcdef0123456789abcdef"
@@ -31,10 +34,18 @@ class Scenario:
     old: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def step(self) -> int:
+        """Every how-manieth case is tried: a run of a program for each look at a place takes its time."""
+        return 5 if isinstance(self.place, SopsPlace) else 1
 
-def scenarios(base: Path) -> list[Scenario]:
+
+def scenarios(base: Path, server: OpenBao) -> list[Scenario]:
     """Return what is tried."""
-    file, many = FilePlace(base), FilePlace(base, ("one", "two", "three"))
+    names = ("one", "two", "three")
+    file, many = FilePlace(base), FilePlace(base, names)
+    vault, many_vault = VaultPlace(base), VaultPlace(base, names)
+    spooled = (SopsPlace(base), HashiVaultPlace(base, server), CommandPlace(base))
     rotate = {"regenerate": "always"}
     return [
         Scenario("new", file),
@@ -43,17 +54,35 @@ def scenarios(base: Path) -> list[Scenario]:
         Scenario("removed", file, OLD, {"state": "absent"}),
         Scenario("many", many, None, {"concurrency": 1}),
         Scenario("many replaced", many, OLD, {"concurrency": 1, **rotate}),
+        Scenario("new", vault),
+        Scenario("replaced", vault, OLD, rotate),
+        Scenario("removed", vault, OLD, {"state": "absent"}),
+        Scenario("many", many_vault, None, {"concurrency": 1}),
+        Scenario("many replaced", many_vault, OLD, {"concurrency": 1, **rotate}),
+        *(Scenario("new", place) for place in spooled),
+        *(Scenario("replaced", place, OLD, rotate) for place in spooled),
     ]
+
+
+@contextmanager
+def stage() -> Iterator[tuple[Emulator, list[Scenario]]]:
+    """Run the servers; yield the service, and what is tried."""
+    with (
+        tempfile.TemporaryDirectory(prefix="echovalue-proof-") as name,
+        Emulator() as emulator,
+        openbao_server(Path(name)) as server,
+    ):
+        for token in (OLD, GIVEN):
+            emulator.register(token)
+        yield emulator, scenarios(Path(name, "base"), server)
 
 
 def run(short: bool) -> Report:
     """Run the experiment."""
     report = Report("Killed at each system call")
-    with tempfile.TemporaryDirectory(prefix="echovalue-proof-") as name, Emulator() as emulator:
-        for token in (OLD, GIVEN):
-            emulator.register(token)
-        for scenario in scenarios(Path(name, "base")):
-            _play(scenario, emulator, report, _SAMPLE if short else 1)
+    with stage() as (emulator, tried):
+        for scenario in tried:
+            _play(scenario, emulator, report, _SAMPLE if short else scenario.step)
     return report
 
 
@@ -86,6 +115,7 @@ def _play(scenario: Scenario, emulator: Emulator, report: Report, step: int) -> 
             "place": place.kind,
             "what": scenario.name,
             "points": points,
+            "one of": step,
             "found again": recovered,
             "lost": lost,
         }

@@ -3,16 +3,25 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import hvac
+import pyrage
+
+from tests.engine.servers import OpenBao
 from tests.proof import subject
 
+_VAULTED = re.compile(r"\$ANSIBLE_VAULT;.*\n(?: *[0-9a-f]+\n)+")
 _TOKEN = re.compile(rb"\b[0-9a-f]{32}\b")
 
 Work = AbstractContextManager[Callable[[], None]]
@@ -31,9 +40,14 @@ class FilePlace:
 
     def work(self, **options: Any) -> Work:
         """Return what runs the product with `options` for this place."""
-        paths = [str(self.touched / name) for name in self.names]
-        place = {"path": paths[0]} if len(paths) == 1 else {"tokens": [{"path": path} for path in paths]}
-        return subject.module(self.rescue, **place, **options)
+        return subject.module(
+            self.rescue, **_one_or_many([{"path": str(path)} for path in self.paths]), **options
+        )
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files, one for each token."""
+        return [self.touched / name for name in self.names]
 
     def set(self, token: str | None) -> None:
         """Make the place as new, with `token` in each name."""
@@ -51,22 +65,24 @@ class FilePlace:
 
     def tokens(self) -> set[str]:
         """Return all tokens that are anywhere in the files of the place, whole."""
-        return {found.decode() for path in self._files() for found in _TOKEN.findall(path.read_bytes())}
+        return {token for path in self._files() for token in self._tokens_in(path)}
 
     def holding(self, hashes: set[str]) -> list[Path]:
         """Return the files that hold one of these tokens."""
-        found = [(path, _TOKEN.findall(path.read_bytes())) for path in self._files()]
         return [
-            path for path, tokens in found if {subject.token_hash(one.decode()) for one in tokens} & hashes
+            path for path in self._files() if set(map(subject.token_hash, self._tokens_in(path))) & hashes
         ]
 
     def open_to_others(self) -> list[str]:
-        """Return the files that others may read or write."""
-        return [path.name for path in self._files() if stat.S_IMODE(path.stat().st_mode) & 0o077]
+        """Return the files that others may read or write, outside of a private directory."""
+        return [path.name for path in self._files() if _is_open(path) and _is_open(path.parent)]
 
     def leftovers(self) -> list[str]:
         """Return the names of files that only an interrupted run leaves."""
         return [path.name for path in self._files() if path.name.startswith(".")]
+
+    def _tokens_in(self, path: Path) -> list[str]:
+        return [found.decode() for found in _TOKEN.findall(path.read_bytes())]
 
     def _files(self) -> Iterator[Path]:
         return (path for path in sorted(self.base.rglob("*")) if path.is_file())
@@ -77,3 +93,191 @@ class FilePlace:
         text = path.read_text()
         whole = text.endswith("\n") and _TOKEN.fullmatch(text.rstrip().encode())
         return text.rstrip() if whole else f"broken: {text!r}"
+
+
+class VaultPlace(FilePlace):
+    """Variables of one vaulted file."""
+
+    kind = "vaulted file"
+
+    def work(self, **options: Any) -> Work:
+        items = [{"vault_file": str(self._file), "variable": name} for name in self.names]
+        return subject.controller(self.rescue, **_one_or_many(items), **options)
+
+    @property
+    def _file(self) -> Path:
+        return self.touched / "vault.yml"
+
+    def set(self, token: str | None) -> None:
+        super().set(None)
+        lines = ["# kept", "other: value"]
+        for name in self.names if token else ():
+            encrypted = subject.VAULT.encrypt(token).decode().splitlines()
+            lines += [f"{name}: !vault |", *(f"  {line}" for line in encrypted)]
+        self._file.write_text("\n".join([*lines, ""]))
+        self._file.chmod(0o600)
+
+    def current(self) -> list[str | None]:
+        text = self._file.read_text()
+        if not text.startswith("# kept\nother: value\n"):
+            return [f"broken: {text!r}"]
+        values = dict(zip(re.findall(r"^(\w+): !vault", text, re.MULTILINE), _decrypted(text)))
+        return [values.get(name) for name in self.names]
+
+    def _tokens_in(self, path: Path) -> list[str]:
+        return [*_decrypted(path.read_text()), *super()._tokens_in(path)]
+
+
+class SpooledPlace(FilePlace):
+    """A place past the disk, with a spool; the part of a run that is tried begins at the spool."""
+
+    def __init__(self, base: Path) -> None:
+        super().__init__(base)
+        self.touched = base / "spool"
+
+    def work(self, **options: Any) -> Work:
+        return subject.controller(self.rescue, spool=str(self.touched), **self.options(), **options)
+
+    def options(self) -> dict[str, Any]:
+        """Return the options that name the place."""
+        raise NotImplementedError
+
+    def set(self, token: str | None) -> None:
+        super().set(None)
+        self.touched.chmod(0o700)
+
+    def tokens(self) -> set[str]:
+        return super().tokens() | {token for token in self.current() if token}
+
+    def leftovers(self) -> list[str]:
+        return [path.name for path in self._files() if path.name.endswith(".token")]
+
+
+class CommandPlace(SpooledPlace):
+    """A program that keeps a token in a file."""
+
+    kind = "command"
+
+    def options(self) -> dict[str, Any]:
+        return {"command": {"argv": [str(self.base / "keep")]}}
+
+    def set(self, token: str | None) -> None:
+        super().set(token)
+        program = self.base / "keep"
+        program.write_text(
+            f"#!/bin/sh\ncd {self.base}\n"
+            "case $1 in get) cat kept 2>/dev/null || true;;\n"
+            "store) umask 077; IFS= read -r token || exit 1; echo $token >new && mv new kept;; esac\n"
+        )
+        program.chmod(0o700)
+        if token:
+            (self.base / "kept").write_text(f"{token}\n")
+            (self.base / "kept").chmod(0o600)
+
+    def current(self) -> list[str | None]:
+        return [self._content(self.base / "kept")]
+
+
+class SopsPlace(SpooledPlace):
+    """A key of a SOPS file."""
+
+    kind = "SOPS file"
+
+    def __init__(self, base: Path) -> None:
+        super().__init__(base)
+        identity = pyrage.x25519.Identity.generate()
+        os.environ["SOPS_AGE_KEY"] = str(identity)
+        self._rules = f"creation_rules: [{{age: {identity.to_public()}}}]\n"
+        self._programs = str(Path(sys.executable).parent)
+        os.environ["PATH"] = os.pathsep.join([self._programs, os.environ["PATH"]])
+
+    @property
+    def _file(self) -> Path:
+        return self.base / "secrets.yaml"
+
+    def options(self) -> dict[str, Any]:
+        return {"sops": {"file": str(self._file)}}
+
+    def set(self, token: str | None) -> None:
+        super().set(token)
+        (self.base / ".sops.yaml").write_text(self._rules)
+        (self.base / ".sops.yaml").chmod(0o600)
+        text = "other: value\n" + (f"echovalue_token: {token}\n" if token else "")
+        self._file.write_text(_sops(["encrypt", "--filename-override=secrets.yaml"], self.base, text))
+        self._file.chmod(0o600)
+
+    def _tokens_in(self, path: Path) -> list[str]:
+        if b"ENC[" not in path.read_bytes():
+            return super()._tokens_in(path)
+        content = json.loads(
+            _sops(["decrypt", "--input-type=yaml", "--output-type=json", str(path)], self.base)
+        )
+        return [found.decode() for found in _TOKEN.findall(content.get("echovalue_token", "").encode())]
+
+    def current(self) -> list[str | None]:
+        content = json.loads(_sops(["decrypt", "--output-type=json", "secrets.yaml"], self.base))
+        return [content.get("echovalue_token") if content.get("other") == "value" else f"broken: {content}"]
+
+
+class HashiVaultPlace(SpooledPlace):
+    """A key of a secret in OpenBao."""
+
+    kind = "OpenBao"
+
+    def __init__(self, base: Path, server: OpenBao) -> None:
+        super().__init__(base)
+        self._server = server
+        self._client = hvac.Client(server.address, server.token)
+        self._path = ""
+
+    def options(self) -> dict[str, Any]:
+        connection = {"url": self._server.address, "token": self._server.token}
+        return {"hashi_vault": {"path": "app", "connection": connection}}
+
+    def set(self, token: str | None) -> None:
+        super().set(token)
+        kv = self._client.secrets.kv.v2
+        kv.delete_metadata_and_all_versions("app")
+        kv.create_or_update_secret("app", {"other": "value", **({"token": token} if token else {})})
+
+    def current(self) -> list[str | None]:
+        return [self._read()]
+
+    def tokens(self) -> set[str]:
+        versions = self._client.secrets.kv.v2.read_secret_metadata("app")["data"]["current_version"]
+        kept = {self._read(version) for version in range(1, versions + 1)}
+        return super().tokens() | {token for token in kept if token}
+
+    def _read(self, version: int | None = None) -> str | None:
+        content = self._client.secrets.kv.v2.read_secret_version(
+            "app", version=version, raise_on_deleted_version=False
+        )["data"]["data"]
+        return content.get("token") if content.get("other") == "value" else f"broken: {content}"
+
+
+def _is_open(path: Path) -> bool:
+    return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+
+
+def _one_or_many(items: list[dict[str, Any]]) -> dict[str, Any]:
+    return items[0] if len(items) == 1 else {"tokens": items}
+
+
+def _decrypted(text: str) -> list[str]:
+    """Return what stands encrypted by Ansible Vault anywhere in a text."""
+    return [
+        subject.VAULT.decrypt(re.sub(r"^ +", "", one, flags=re.MULTILINE)).decode()
+        for one in _VAULTED.findall(text)
+    ]
+
+
+def _sops(arguments: list[str], directory: Path, given: str = "") -> str:
+    ended = subprocess.run(
+        [Path(sys.executable).parent / "sops", *arguments],
+        cwd=directory,
+        input=given,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout

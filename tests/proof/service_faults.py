@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import re
 import socket
 import ssl
 import tempfile
@@ -27,16 +26,13 @@ from plugins.module_utils.core.errors import EchoValueError
 from plugins.module_utils.core.models import token_hash
 from plugins.module_utils.core.provision import provision
 from plugins.module_utils.token_file import TokenFile
-from tests.proof.report import Report, table
-from tests.workspace import ROOT
+from tests.proof.report import Report
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 _NEW = "fedcba9876543210fedcba9876543210"
 _TIMEOUT = 1.0  # seconds for one exchange
 _RETRIES = 1
 _LONGEST_PAUSE = 30.0  # seconds between two tries, whatever Retry-After asks for
-_PAGE = ROOT / "docs" / "reliability.md"
-_TABLE = re.compile(r"(<!-- service faults -->\n).*?(<!-- end -->)", re.DOTALL)
 
 _TRUE_ANSWERS = {
     "POST /token": _NEW,
@@ -265,7 +261,7 @@ def _slack() -> float:
 
 
 def run(short: bool) -> Report:
-    """Run the experiment; the long form writes the table into the documentation."""
+    """Run the experiment."""
     report = Report("The service at fault")
     authority = trustme.CA()
     tried = faults()[:: 3 if short else 1]
@@ -282,8 +278,4 @@ def run(short: bool) -> Report:
             for call, (told, tries) in outcomes.items()
         }
         report.rows.append({"the service": fault.name, **row})
-    if not short:
-        _PAGE.write_text(
-            _TABLE.sub(lambda match: f"{match[1]}{table(report.rows)}\n{match[2]}", _PAGE.read_text())
-        )
     return report

@@ -24,15 +24,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible.plugins.loader import init_plugin_loader, lookup_loader
+from ansible.template import Templar
+
 from tests.workspace import collections_path
 
-sys.path.insert(0, collections_path())
+init_plugin_loader([collections_path()])
 
-from ansible.module_utils._internal._json._profiles import _module_legacy_m2c  # noqa: F401
-from ansible_collections.echovalue.cloud.plugins.module_utils import many_tokens
-from ansible_collections.echovalue.cloud.plugins.module_utils.core import transport  # noqa: F401
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import token_hash  # noqa: F401
-from ansible_collections.echovalue.cloud.plugins.modules import echovalue_token
+from ansible.module_utils._internal._json._profiles import _module_legacy_m2c  # noqa: E402, F401
+from ansible_collections.echovalue.cloud.plugins.module_utils import many_tokens  # noqa: E402
+from ansible_collections.echovalue.cloud.plugins.module_utils.core import transport  # noqa: E402, F401
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import EchoValueError  # noqa: E402
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import token_hash  # noqa: E402, F401
+from ansible_collections.echovalue.cloud.plugins.module_utils.failure import failure  # noqa: E402
+from ansible_collections.echovalue.cloud.plugins.modules import echovalue_token  # noqa: E402
+from ansible_collections.echovalue.cloud.plugins.plugin_utils import controller as controllers  # noqa: E402
+from ansible_collections.echovalue.cloud.plugins.plugin_utils import yaml_variable  # noqa: E402, F401
+
+VAULT = VaultLib([("default", VaultSecret(b"the password of the experiments"))])
 
 _CALL = re.compile(r"(\w+)\((.*)")
 _WRITTEN = re.compile(r"\b[0-9a-f]{32}\\n|ANSIBLE_VAULT")  # a token, whole or encrypted, goes into a file
@@ -210,3 +222,29 @@ def module(rescue: Path, **options: Any) -> Iterator[Callable[[], None]]:
             echovalue_token.main()
 
         yield work
+
+
+@contextmanager
+def controller(rescue: Path, **options: Any) -> Iterator[Callable[[], None]]:
+    """Yield what does the work of echovalue_token on the controller, as its action plugin does."""
+    specification = dict(controllers.OPTIONS)
+    validator = ArgumentSpecValidator(specification.pop("argument_spec"), **specification)
+    validated = validator.validate({"retries": 0, **options})
+    assert not validated.error_messages, validated.error_messages
+    params = validated.validated_parameters
+
+    def find_lookup(name: str) -> Any:
+        loader = DataLoader()
+        return lookup_loader.get(name, loader=loader, templar=Templar(loader=loader))
+
+    def work() -> None:
+        tempfile.tempdir = str(rescue)
+        run = controllers.Controller({}, find_lookup, str, VAULT, params["spool"], False, params["backup"])
+        try:
+            result = controllers.provision_on_controller(params, run, lambda _warning: None)
+        except EchoValueError as error:
+            result = {"failed": True, **failure(error)}
+        print(json.dumps(result))
+        sys.exit(bool(result.get("failed")))
+
+    yield work

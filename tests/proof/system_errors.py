@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
-from pathlib import Path
 
 from tests.emulator.client import Emulator
 from tests.proof import subject
-from tests.proof.crash import GIVEN, OLD, Scenario, hashes, minted, scenarios
+from tests.proof.crash import Scenario, hashes, minted, stage
 from tests.proof.report import Report
 
 _OPEN = ("EACCES", "EMFILE", "EIO", "EINTR", "ENOSPC", "EROFS", "EDQUOT")
@@ -55,12 +53,10 @@ def run(short: bool) -> Report:
     """Run the experiment."""
     report = Report("A system call refused")
     outcomes: dict[tuple[str, str], Counter[str]] = {}
-    with tempfile.TemporaryDirectory(prefix="echovalue-proof-") as name, Emulator() as emulator:
-        for token in (OLD, GIVEN):
-            emulator.register(token)
-        for scenario in scenarios(Path(name, "base")):
+    with stage() as (emulator, tried):
+        for scenario in tried:
             if "concurrency" not in scenario.options:
-                _play(scenario, emulator, report, outcomes, _SAMPLE if short else 1)
+                _play(scenario, emulator, report, outcomes, _SAMPLE if short else scenario.step)
     for (scenario_name, error), counted in sorted(outcomes.items()):
         columns = ("points", "done all the same", "refused", "of these kept elsewhere")
         report.rows.append(

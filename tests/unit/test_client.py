@@ -287,3 +287,10 @@ def test_a_base_url_that_is_refused(url: str) -> None:
     with pytest.raises(errors.InvalidInputError) as caught:
         ServiceUrl.parse(url)
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_free_reading_of_an_unknown_token_is_an_error() -> None:
+    client, script, _pauses = scripted(text("Unauthorized", 401))
+    with pytest.raises(errors.UnauthorizedError):
+        client.get_wallet(TOKEN, details=False)
+    assert len(script.requests) == 1

@@ -190,6 +190,15 @@ def test_removing(dry_run: bool) -> None:
             Outcome("minted", OTHER, None, 50, True),
             OTHER,
         ),
+        # What it was to replace is gone: nothing is overwritten.
+        (
+            None,
+            Waiting(OTHER, fingerprint(TOKEN)),
+            [VALID],
+            {},
+            Outcome("minted", OTHER, None, 50, True),
+            OTHER,
+        ),
         # What somebody put there meanwhile stays.
         (TOKEN, Waiting(OTHER, ""), [VALID], {}, Outcome("kept", TOKEN, TOKEN, 50), TOKEN),
         # One to adopt comes first, whether it waits itself or another does.

@@ -486,3 +486,112 @@ def test_attributes_that_cannot_be_set_leave_the_token(
     refused(monkeypatch, "chmod")
     with pytest.raises(StoreError, match=r"could not be set.*The token is there"):
         store(tmp_path / "token").settle_attributes()
+
+
+def test_what_is_on_the_disk_when(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room is there before the mint, the content before the rename, and the rename at the end."""
+    events: list[object] = []
+    real_sync, real_replace = os.fsync, os.replace
+
+    def sync(descriptor: int) -> None:
+        kind = "directory" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        events.append((kind, os.fstat(descriptor).st_size if kind == "file" else 0))
+        real_sync(descriptor)
+
+    def replace(source: str, target: str) -> None:
+        events.append("replace")
+        real_replace(source, target)
+
+    client, script, _pauses = scripted(text(TOKEN))
+
+    def transport(request: Request) -> Answer:
+        events.append("mint")
+        return script(request)
+
+    client._transport = transport
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", sync)
+        patch.setattr(os, "replace", replace)
+        provision(client, store(tmp_path / "token"))
+    room = ("file", 514)
+    assert events == [room, "mint", ("file", len(TOKEN) + 1), "replace", ("directory", 0)]
+
+
+def test_a_directory_that_cannot_be_written_is_told_before_the_mint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, script, _pauses = scripted()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for dry_run in (False, True):
+        with pytest.raises(
+            StoreError, match=r"cannot be written to \(Permission denied\).*No token was minted"
+        ):
+            provision(client, store(tmp_path / "token", dry_run=dry_run), dry_run=dry_run)
+    assert script.requests == []
+    assert names(tmp_path) == []
+
+
+def test_a_token_that_waits_and_cannot_be_put_in_place_is_no_mint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".token.new").write_text(TOKEN + "\n")
+    client, script, _pauses = scripted(VALID)
+    with monkeypatch.context() as patch:
+        refused(patch, "replace")
+        with pytest.raises(StoreError, match="could not be put"):
+            provision(client, store(tmp_path / "token"))
+    assert [request.method for request in script.requests] == ["GET"]
+    assert names(tmp_path) == [".token.new"]
+
+
+def test_a_dry_run_takes_up_nothing(tmp_path: Path) -> None:
+    (tmp_path / ".token.new").write_text(TOKEN + "\n")
+    client, _script, _pauses = scripted(VALID)
+    outcome = provision(client, store(tmp_path / "token", dry_run=True), dry_run=True)
+    assert (outcome.status, outcome.token, outcome.changed) == ("minted", TOKEN, True)
+    assert names(tmp_path) == [".token.new"]
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777])
+def test_where_all_may_write_only_ones_own_leftover_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    tmp_path.chmod(mode)
+    (tmp_path / ".token.new").write_text(TOKEN + "\n")
+    user = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1)
+    place = store(tmp_path / "token")
+    with place.lock():
+        assert place.waiting() is None
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    place = store(tmp_path / "token")
+    with place.lock():
+        assert place.waiting() is not None
+
+
+def test_a_leftover_that_is_a_hard_link_is_not_trusted(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text(OTHER + "\n")
+    os.link(tmp_path / "elsewhere", tmp_path / ".token.new")
+    mint(tmp_path / "token")
+    assert (tmp_path / "token").read_text() == TOKEN + "\n"
+    assert (tmp_path / "elsewhere").read_text() == OTHER + "\n"
+
+
+def test_a_death_in_the_middle_of_a_recovery_blocks_no_later_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "token"
+    path.write_text(TOKEN + "\n")
+    (tmp_path / f".token.{fingerprint(TOKEN)}.new").write_text(OTHER + "\n")
+
+    def die(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    client, _script, _pauses = scripted(*[VALID] * 3)
+    for _death in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", die)
+            with pytest.raises(KeyboardInterrupt):
+                provision(client, store(path))
+    assert provision(client, store(path)).token == OTHER
+    assert path.read_text() == OTHER + "\n"

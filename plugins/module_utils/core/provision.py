@@ -194,7 +194,7 @@ class _Run:
         if waiting is None:
             return None
         balance = None
-        usable = waiting.replaces == fingerprint(stored)
+        usable = stored is None or waiting.replaces == fingerprint(stored)
         if usable and self._verify and waiting.token != self._minted:
             probe = self._client.probe(waiting.token)
             usable, balance = probe.valid, probe.balance

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import stat
 import threading
 from collections.abc import Iterator
@@ -97,7 +98,6 @@ class SpooledStore:
         self._dry_run = dry_run
         self._stored: str | None = None
         self._waiting: Leftover | None = None
-        self._looked = False  # for one that waits
         self._staged: StagedFile | None = None
         self._former: str | None = None  # the file with what was replaced
         with _guard:
@@ -132,7 +132,7 @@ class SpooledStore:
 
     def waiting(self) -> Waiting | None:
         """Return the token that waits in the spool for this place."""
-        self._looked, self._waiting = True, None
+        self._waiting = None
         for leftover in self._leftovers():
             token = _token_in(leftover.content or b"")
             if token is not None:
@@ -190,13 +190,15 @@ class SpooledStore:
             return
         path = os.path.join(self._spool, f"{self._name}.{fingerprint(self._stored)}.replaced")
         try:
-            with suppress(FileExistsError):  # the same token was replaced before
-                self._make_spool()
-                former = StagedFile.create(path)
-                try:
-                    former.fill(f"{self._stored}\n".encode("ascii"))
-                finally:
-                    former.close()
+            self._make_spool()
+            former = StagedFile.create(f"{path}.{secrets.token_hex(4)}")
+            try:
+                former.fill(f"{self._stored}\n".encode("ascii"))
+                os.replace(former.path, path)
+            except BaseException:
+                former.discard()
+                raise
+            former.close()
         except OSError as error:
             raise StoreError(f"The former token could not be kept in {path} ({reason_of(error)}).") from None
         self._former = path
@@ -218,9 +220,10 @@ class SpooledStore:
                         wait_for_lock(self._staged.descriptor, self._staged.path)
                         return
                 self._staged = self._open(left[0].path)
+            is_known = self._waiting is not None and self._waiting.content == self._staged.content()
         except OSError as error:
             raise self._no_spool(reason_of(error)) from None
-        if self._looked and self._waiting is None:  # a token to adopt takes the place of one that waits
+        if not is_known:
             raise ConflictError(f"Another run left a token for {self._driver.words} meanwhile.")
 
     def _open(self, path: str) -> StagedFile | None:

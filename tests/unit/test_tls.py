@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The service over TLS, by a CA of the test's own: checked by default, tried once, told whether it was sent."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import trustme
+
+from plugins.module_utils.core.client import EchoValueClient
+from plugins.module_utils.core.errors import AmbiguousMintError, NetworkError
+from tests.unit.support import TOKEN, raw_server
+
+_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 32\r\nConnection: close\r\n\r\n"
+
+
+@dataclass
+class Service:
+    """A service over TLS."""
+
+    ca: str  # the file with its authority's certificate
+    url: str
+    answers: bool = True
+    requests: list[bytes] = field(default_factory=list)
+    handshakes: int = 0
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def service(authority: trustme.CA, tmp_path: Path) -> Iterator[Service]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    listener = socket.create_server(("127.0.0.1", 0))
+    found = Service(str(tmp_path / "ca.pem"), f"https://127.0.0.1:{listener.getsockname()[1]}")
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _peer = listener.accept()
+            except OSError:
+                return
+            found.handshakes += 1
+            with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as stream:
+                request = b""
+                while not request.endswith(b"token=new"):
+                    request += stream.recv(65536)
+                found.requests.append(request)
+                if found.answers:
+                    stream.sendall(_ANSWER + TOKEN.encode())
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield found
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+
+
+def client(service: Service, verify: bool | str = True, **options: object) -> EchoValueClient:
+    return EchoValueClient(service.url, verify=verify, sleep=lambda _seconds: None, timeout=5, **options)  # type: ignore[arg-type]
+
+
+def test_a_trusted_certificate(service: Service) -> None:
+    assert client(service, service.ca).create_token() == TOKEN
+
+
+def test_certificates_are_not_checked_where_that_is_asked_for(service: Service) -> None:
+    assert client(service, False).create_token() == TOKEN
+
+
+def test_a_bundle_of_the_environment(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", service.ca)
+    assert client(service).create_token() == TOKEN
+    assert client(service, False).create_token() == TOKEN, "what the task says comes first"
+
+
+def test_an_untrusted_certificate_is_refused_at_once(service: Service) -> None:
+    with pytest.raises(NetworkError, match="certificate is not trusted") as caught:
+        client(service).create_token()
+    assert (caught.value.sent, caught.value.permanent) == (False, True)
+    assert (service.handshakes, service.requests) == (1, [])
+
+
+def _tunnel(connection: socket.socket, port: int) -> None:
+    """Pass bytes on to a port of this machine, as a proxy does after CONNECT."""
+    connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", port)) as further:
+
+        def pass_on() -> None:
+            with contextlib.suppress(OSError):
+                while data := further.recv(65536):
+                    connection.sendall(data)
+                connection.shutdown(socket.SHUT_RDWR)
+
+        threading.Thread(target=pass_on, daemon=True).start()
+        while data := connection.recv(65536):
+            further.sendall(data)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_mint_through_a_proxy_is_sent_once(service: Service, answers: bool) -> None:
+    service.answers = answers
+    port = int(service.url.rpartition(":")[2])
+    with raw_server(lambda connection: _tunnel(connection, port)) as proxy:
+        through = client(service, service.ca, proxies={"https": proxy})
+        if answers:
+            assert through.create_token() == TOKEN
+        else:
+            with pytest.raises(AmbiguousMintError):
+                through.create_token()
+    assert len(service.requests) == 1
