@@ -175,6 +175,7 @@ ROWS = (
     Row("ansible", "ping", "ansible -m ping", (0,), MODULE, _ping, ("new",)),
     Row("ansible", "uri", "one `uri` task", (1,), MODULE, _playbook("uri.yml"), ("new",)),
     Row("ansible", "single", "ours, one task", (1,), MODULE, _playbook("single.yml")),
+    Row("ansible", "alert", "ours, one token and its alert", (1,), MODULE, _playbook("alert.yml")),
     Row("ansible", "floor", "the floor", (1, 10, 50, 100, 1000), "floor.py", _floor),
     Row("ansible", "bulk", "ours in bulk", (0, 1, 10, 50, 100, 1000), MODULE, _playbook("bulk.yml")),
     Row("ansible", "loop", "ours in a loop", (1, 10, 100, 1000), MODULE, _playbook("loop.yml")),
