@@ -18,7 +18,7 @@ from tests.stores.gate import gate
 from tests.stores.places import PLACES, Pass, Place
 
 MakePlace = Callable[..., Any]
-AtTheMint = list[Callable[[], None]]
+AtTheMint = list[Callable[[], object]]
 
 
 class Controller(Ansible):

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.ansible.playbook import token
+from tests.ansible.playbook import role, token
 from tests.emulator.client import Emulator
-from tests.stores.conftest import Controller, MakePlace, role, stores
+from tests.stores.conftest import Controller, MakePlace, stores
 from tests.stores.places import Place
 
 SAVED = b'"rotated": {'  # in what the test itself writes down

@@ -63,6 +63,9 @@ class Memory:
 
     def remove(self) -> None:
         self.events.append("remove")
+        if self.overtaken_by:
+            self.token = self.overtaken_by.pop(0)
+            raise errors.ConflictError("somebody was faster")
         self.token = None
 
 
@@ -288,6 +291,15 @@ def test_without_a_place_a_token_is_only_handed_on(dry_run: bool) -> None:
     client, _script, _pauses = scripted(UNKNOWN)
     with pytest.raises(errors.UnauthorizedError):
         provision(client, None, token=OTHER)
+
+
+def test_removing_what_somebody_else_puts_there_meanwhile() -> None:
+    store = Memory(TOKEN)
+    store.overtaken_by = [OTHER]
+    assert remove(store) == Outcome("removed", None, OTHER, None, True)
+    store.overtaken_by = [None]
+    store.token = TOKEN
+    assert remove(store) == Outcome("absent")
 
 
 def test_removing_takes_what_waits_too() -> None:

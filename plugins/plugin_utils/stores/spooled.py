@@ -162,6 +162,8 @@ class SpooledStore:
             self._driver.write(token)
         except StoreError as error:
             kind = type(error)
+            if kind is ConflictError:  # what was kept is not what was replaced
+                self._former = None
             raise kind(
                 f"The new token could not be put into {self._driver.words}: {error.args[0]}",
                 f"It is not lost: it waits in {staged.path} on the controller. Correct what stands in "
