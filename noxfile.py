@@ -60,8 +60,10 @@ def types_of_the_package(session: nox.Session) -> None:
     shutil.rmtree(tree, ignore_errors=True)
     shutil.copytree("pulumi_echovalue", tree / "pulumi_echovalue")
     shutil.copytree("plugins/module_utils/core", tree / "pulumi_echovalue" / "_core")
+    shutil.copy2("pulumi_resource_echovalue.py", tree)
+    checked = ("--package", "pulumi_echovalue", "--module", "pulumi_resource_echovalue")
     with session.chdir(tree):
-        session.run("mypy", f"--config-file={settings}", "--package", "pulumi_echovalue")
+        session.run("mypy", f"--config-file={settings}", *checked)
 
 
 @nox.session(python=NEWEST, tags=["lint"])
