@@ -60,8 +60,10 @@ def types_of_the_package(session: nox.Session) -> None:
     shutil.rmtree(tree, ignore_errors=True)
     shutil.copytree("pulumi_echovalue", tree / "pulumi_echovalue")
     shutil.copytree("plugins/module_utils/core", tree / "pulumi_echovalue" / "_core")
+    shutil.copy2("pulumi_resource_echovalue.py", tree)
+    checked = ("--package", "pulumi_echovalue", "--module", "pulumi_resource_echovalue")
     with session.chdir(tree):
-        session.run("mypy", f"--config-file={settings}", "--package", "pulumi_echovalue")
+        session.run("mypy", f"--config-file={settings}", *checked)
 
 
 @nox.session(python=NEWEST, tags=["lint"])
@@ -256,10 +258,12 @@ def dist(session: nox.Session) -> None:
     session.run("python", "-m", "venv", "--clear", str(clean))
     pinned = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "pulumi-runtime")
     session.run(python, "-m", "pip", "install", "--quiet", *pinned, wheel, external=True)
-    programs = ("docs/examples/pulumi/__main__.py", "tests/pulumi/data/typed_program.py")
-    for program in [str(Path(name).resolve()) for name in programs]:
-        with session.chdir(clean):  # where the wheel is found, and not this checkout
+    names = ("docs/examples/pulumi/__main__.py", "tests/pulumi/data/typed_program.py")
+    programs = [str(Path(name).resolve()) for name in names]
+    with session.chdir(clean):  # where the wheel is found, and not this checkout
+        for program in programs:
             session.run("mypy", "--strict", "--config-file=", f"--python-executable={python}", program)
+        session.run(python, "-m", "pulumi_echovalue.plugin", "schema", external=True, silent=True)
     session.run(
         "pytest", "tests/pulumi/test_engine_example.py", *session.posargs, env={"EXAMPLE_PYTHON": python}
     )

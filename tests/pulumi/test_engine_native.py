@@ -63,6 +63,8 @@ def test_a_life(workspace: Workspace, emulator: Emulator) -> None:
     assert emulator.stats()["total"] == 0
     workspace.refresh("--expect-no-changes")
     assert emulator.stats()["requests"] == {"GET /recharge": 1}
+    workspace.pulumi("stack", "export")
+    workspace.pulumi("stack", "history")
     # A changed keeper: the new one before the old one.
     workspace.yaml(ONE.replace('"1"', '"2"'))
     text = workspace.up().text
