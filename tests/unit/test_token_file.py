@@ -595,3 +595,86 @@ def test_a_death_in_the_middle_of_a_recovery_blocks_no_later_run(
                 provision(client, store(path))
     assert provision(client, store(path)).token == OTHER
     assert path.read_text() == OTHER + "\n"
+
+
+def test_a_group_stays_where_the_owner_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "token"
+    mint(path, set_mode=False)
+    asked: list[tuple[int, int]] = []
+    found, made = path.stat(), os.stat
+
+    def chown(_path: str, user: int, group: int) -> None:
+        asked.append((user, group))
+        raise PermissionError(errno.EPERM, "")
+
+    def stat_of(name: str, *arguments: object, **options: object) -> os.stat_result:
+        result = made(name, *arguments, **options)  # type: ignore[arg-type]
+        if not str(name).endswith(".new"):
+            return result
+        return os.stat_result([*result[:4], result.st_uid + 1, *result[5:]])
+
+    monkeypatch.setattr(os, "chown", chown)
+    monkeypatch.setattr(os, "stat", stat_of)
+    mint(path, OTHER, set_mode=False)
+    assert asked[:2] == [(found.st_uid, found.st_gid), (-1, found.st_gid)]
+    assert path.read_text() == OTHER + "\n"
+
+
+@pytest.mark.parametrize("had", [False, True])
+def test_an_acl_of_the_directory_is_not_forced_on_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, had: bool
+) -> None:
+    path = tmp_path / "token"
+    mint(path)
+    taken: list[str] = []
+    acl = "system.posix_acl_access"
+    monkeypatch.setattr(os, "listxattr", lambda name, **_: [acl] if had or str(name).endswith(".new") else [])
+    monkeypatch.setattr(os, "removexattr", lambda name, _attribute: taken.append(name))
+    monkeypatch.setattr(os, "getxattr", lambda *_, **__: b"")
+    monkeypatch.setattr(os, "setxattr", lambda *_, **__: None)
+    mint(path, OTHER)
+    assert len(taken) == (0 if had else 1)
+    assert all(name.endswith(".new") for name in taken)
+
+
+@pytest.mark.parametrize(("error", "fails"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)])
+def test_a_file_system_without_syncs_of_directories(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int, fails: bool
+) -> None:
+    real = os.fsync
+
+    def sync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(error, "")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    if fails:
+        with pytest.raises(StoreError, match="did not confirm"):
+            mint(tmp_path / "token")
+    else:
+        mint(tmp_path / "token")
+    assert (tmp_path / "token").read_text() == TOKEN + "\n"
+
+
+def test_a_token_that_can_be_kept_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.pwrite
+
+    def pwrite(descriptor: int, content: bytes, offset: int) -> int:
+        if content.startswith(TOKEN.encode()):
+            raise OSError(errno.ENOSPC, "")
+        return real(descriptor, content, offset)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    monkeypatch.setattr(staged_file.tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(StoreError, match=r"No space left.*is lost, with its free credits alone"):
+        mint(tmp_path / "token")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("length", [512, 513])
+def test_a_leftover_is_read_up_to_the_longest_token(tmp_path: Path, length: int) -> None:
+    (tmp_path / ".token.new").write_text("x" * length + "\n")
+    place = store(tmp_path / "token")
+    with place.lock():
+        assert (place.waiting() is not None) == (length == 512)
