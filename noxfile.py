@@ -10,6 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import antsibull_nox
 import nox
 
 nox.needs_version = ">=2026.10"
@@ -18,6 +19,7 @@ nox.options.error_on_missing_interpreters = True
 
 NEWEST = "3.13"
 ALONE = "not stores and not kubernetes"  # reports from the field that need no server
+antsibull_nox.load_antsibull_nox_toml()  # docs-check, license-check, extra-checks, build-import-check
 VERSION = re.search(r"^version: (.+)$", Path("galaxy.yml").read_text(), re.MULTILINE)[1]
 
 
