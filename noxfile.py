@@ -20,7 +20,6 @@ nox.options.error_on_missing_interpreters = True
 NEWEST = "3.13"
 ALONE = "not stores and not kubernetes"  # reports from the field that need no server
 antsibull_nox.load_antsibull_nox_toml()  # docs-check, license-check, extra-checks, build-import-check
-VERSION = re.search(r"^version: (.+)$", Path("galaxy.yml").read_text(), re.MULTILINE)[1]
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -29,16 +28,9 @@ def install(session: nox.Session, *groups: str) -> None:
 
 
 def installed_collection(session: nox.Session) -> Path:
-    """Copy what git knows or would add to where ansible-test wants a collection."""
+    """Copy the sources to where ansible-test wants a collection."""
     target = Path(".build/ansible-test/ansible_collections/echovalue/cloud").resolve()
-    shutil.rmtree(target, ignore_errors=True)
-    listed = session.run(
-        "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", external=True, silent=True
-    )
-    for name in str(listed).split("\0"):
-        if name and Path(name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(name, target / name)
+    session.run("python", "-m", "tests.release", str(target), "tree", silent=True)
     session.run("git", "init", "--quiet", str(target), external=True, silent=True)  # else it asks this one
     return target
 
@@ -76,6 +68,7 @@ def lint(session: nox.Session) -> None:
     types_of_the_package(session)
     session.run("yamllint", "--strict", ".")
     session.run("antsibull-changelog", "lint")
+    session.run("codespell")
     collections = str(installed_collection(session).parents[2])
     session.run("ansible-lint", "--offline", "--strict", "-q", env={"ANSIBLE_COLLECTIONS_PATH": collections})
 
@@ -190,23 +183,55 @@ def molecule(session: nox.Session) -> None:
     )
 
 
-@nox.session(python=NEWEST, tags=["lint"])
-def sanity(session: nox.Session) -> None:
-    """Ansible's own check that documentation and argument specs agree."""
-    install(session, "ansible")
-    # Called by itself: ansible-test would first fetch a pip of its own from outside the registry.
-    (ansible_test,) = Path(session.virtualenv.location).glob("lib/python*/site-packages/ansible_test")
-    session.install("-r", str(ansible_test / "_data/requirements/sanity.validate-modules.txt"))
-    collection = installed_collection(session)
-    collections = str(collection.parents[2])
+# ansible-test would fetch this file from outside the registry.
+GET_PIP = """\
+import ensurepip, subprocess, sys
+ensurepip.bootstrap()
+wanted = [argument for argument in sys.argv[1:] if not argument.startswith("--no-")]
+subprocess.run([sys.executable, "-m", "pip", "install", *wanted], check=True)
+"""
+
+
+@nox.session
+@nox.parametrize(
+    "python,group",
+    [
+        nox.param("3.11", "ansible-oldest", id="oldest", tags=["test-all"]),
+        nox.param(NEWEST, "ansible", id="newest", tags=["lint"]),
+    ],
+)
+def sanity(session: nox.Session, group: str) -> None:
+    """All of ansible-test's sanity tests, on the collection that is published."""
+    install(session, group, "sanity")
+    home = Path(".build/ansible-test/home").resolve()
+    for name in ("get_pip_24_2.py", "get_pip_25_2.py"):
+        home.joinpath(".ansible/test/cache").mkdir(parents=True, exist_ok=True)
+        home.joinpath(".ansible/test/cache", name).write_text(GET_PIP)
+    built = Path(session.create_tmp(), "built").resolve()
+    session.run("python", "-m", "tests.release", str(built), "collection", silent=True)
+    (archive,) = built.iterdir()
+    collections = str(built / "collections")
+    session.run(
+        *(
+            "ansible-galaxy",
+            "collection",
+            "install",
+            "--offline",
+            "--no-deps",
+            str(archive),
+            "-p",
+            collections,
+        ),
+        silent=True,
+    )
+    collection = built / "collections/ansible_collections/echovalue/cloud"
+    session.run(
+        "git", "init", "--quiet", str(collection), external=True, silent=True
+    )  # else it asks this one
     session.chdir(collection)
     session.run(
-        "python",
-        str(ansible_test / "_util/controller/sanity/validate-modules/validate.py"),
-        *("--arg-spec", "--collection", "ansible_collections/echovalue/cloud"),
-        *("--collection-version", VERSION),
-        *map(str, sorted(Path("plugins/modules").glob("*.py"))),
-        env={"ANSIBLE_COLLECTIONS_PATH": collections, "PYTHONPATH": collections},
+        *("ansible-test", "sanity", "--python", str(session.python), "--color", "no", *session.posargs),
+        env={"HOME": str(home), "LC_ALL": "C.UTF-8"},
     )
 
 
@@ -248,11 +273,11 @@ def run_pulumi(
 def dist(session: nox.Session) -> None:
     """Build sdist and wheel into dist/; run the example with the wheel in a clean environment."""
     install(session, "dist")
-    shutil.rmtree("dist", ignore_errors=True)
-    session.run("python", "-m", "build", "--outdir", "dist", silent=True)  # the wheel from the sdist
-    files = sorted(map(str, Path("dist").iterdir()))
-    session.run("twine", "check", "--strict", *files)
-    wheel = next(file for file in files if file.endswith(".whl"))
+    session.run("pytest", "tests/release")
+    session.run("python", "-m", "tests.release", "dist")
+    package = sorted(map(str, Path("dist").glob("pulumi_echovalue-*")))
+    session.run("twine", "check", "--strict", *package)
+    wheel = next(file for file in package if file.endswith(".whl"))
     clean = Path(session.create_tmp(), "clean").resolve()
     python = str(clean / "bin" / "python")
     session.run("python", "-m", "venv", "--clear", str(clean))

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Build what is published into a folder: the collection, the sdist and the wheel, the same bytes each time."""
+"""Build what is published into a folder: the collection, the sdist and the wheel, the same bytes each time.
+
+python -m tests.release FOLDER [collection | package | tree]; `tree` copies the sources alone.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,10 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PUBLISHED = {
+    "collection": ("ansible-galaxy", "collection", "build", "--output-path"),
+    "package": (sys.executable, "-m", "build", "--outdir"),  # the sdist, and the wheel from it
+}
 
 
 def copy_tree(target: Path) -> None:
@@ -29,16 +36,15 @@ def copy_tree(target: Path) -> None:
             copy.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
 
 
-def build(target: Path) -> None:
-    """Build into `target`; its date is the last commit's, or SOURCE_DATE_EPOCH."""
+def build(target: Path, *names: str) -> None:
+    """Build those of PUBLISHED that are named into `target`, as of the last commit's date."""
     date = int(os.environ.get("SOURCE_DATE_EPOCH") or _output("git", "log", "-1", "--format=%ct"))
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(date)}
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder, "tree")
         copy_tree(tree)
-        collection = ("ansible-galaxy", "collection", "build", "--force", "--output-path", str(target))
-        package = (sys.executable, "-m", "build", "--outdir", str(target))  # the wheel from the sdist
-        for command in (collection, package):
-            environment = {**os.environ, "SOURCE_DATE_EPOCH": str(date)}
+        for name in names or PUBLISHED:
+            command = (*PUBLISHED[name], str(target))
             subprocess.run(
                 command, cwd=tree, env=environment, umask=0o022, check=True, stdout=subprocess.DEVNULL
             )
@@ -86,5 +92,8 @@ def _output(*command: str) -> str:
 if __name__ == "__main__":
     destination = Path(sys.argv[1]).resolve()
     shutil.rmtree(destination, ignore_errors=True)
-    build(destination)
+    if sys.argv[2:] == ["tree"]:
+        copy_tree(destination)
+    else:
+        build(destination, *sys.argv[2:])
     print(*sorted(map(str, destination.iterdir())), sep="\n")
