@@ -108,6 +108,12 @@ SETS = {
             ),
         ),
     ),
+    "actionlint": Set(
+        title="actionlint {version}",
+        module="github.com/rhysd/actionlint",
+        takes="half a minute",
+        pins=(Pins("actionlint", {"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"}),),
+    ),
     "kubernetes": Set(
         title="the Kubernetes API server {version}",
         module="k8s.io/kubernetes",
