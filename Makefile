@@ -3,13 +3,14 @@
 
 PYTHON ?= python3
 NOX = .venv/bin/nox --reuse-existing-virtualenvs
+GATES = docs-check license-check extra-checks build-import-check # antsibull-nox.toml
 
 # pyenv hides the interpreters that are not its default: show them all to the test sessions.
 ifneq ($(shell command -v pyenv),)
 export PYENV_VERSION := $(shell pyenv versions --bare | grep '^3' | sort -rV | paste -sd: -)
 endif
 
-.PHONY: help demo test test-all molecule proof lint format bench dist clean
+.PHONY: help demo test test-all molecule proof lint format bench dist clean gates matrix coverage docs release
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -21,7 +22,7 @@ test: .venv/ready ## Run the tests that a change needs: 6 minutes on 2 cores, on
 	@$(NOX) --tags test && $(NOX) --session left_out
 
 test-all: .venv/ready ## Run the rest: Kubernetes, other versions of Ansible and Pulumi, molecule, packages, benchmark
-	$(NOX) --tags test-all
+	$(NOX) --tags test-all && $(NOX) --session $(GATES)
 
 molecule: .venv/ready ## Run the molecule scenarios: each store against its real server or program
 	$(NOX) --session molecule
@@ -31,6 +32,21 @@ proof: .venv/ready ## Try to lose a token, or to let somebody in: make proof ONL
 
 lint: .venv/ready ## Check style, types and metadata
 	$(NOX) --tags lint
+
+gates: .venv/ready ## Check what Galaxy, Automation Hub and PyPI ask for
+	$(NOX) --session $(GATES) sanity dist
+
+matrix: .venv/ready ## Test on every Python, ansible-core and SDK; one that is not there fails, by its name
+	$(NOX) --session unit ansible_cores managed_node pulumi
+
+coverage: .venv/ready ## Measure branch coverage, subprocesses and modules included, into build/coverage
+	$(NOX) --session coverage
+
+docs: .venv/ready ## Build the documentation site into build/site, and check its links
+	$(NOX) --session docs
+
+release: .venv/ready ## Build and check what is published, into dist; publish nothing
+	$(NOX) --session released build-import-check dist
 
 format: .venv/ready ## Write the code in the project's format
 	$(NOX) --session format

@@ -101,8 +101,8 @@ class LockedFile:
         if where.st_mode & stat.S_ISVTX and os.geteuid() not in (0, found.st_uid, where.st_uid):
             raise self._error("cannot be replaced: it is somebody else's, in a directory with the sticky bit")
 
-    def stage(self, room: int, replaces: str = "") -> None:
-        """Make the file that a new content of at most `room` bytes goes into, with its attributes."""
+    def stage(self, room: int, replaces: str = "") -> StagedFile:
+        """Make and return the file for a new content of at most `room` bytes, with its attributes."""
         self.check_writable()
         for leftover in self.leftovers():
             if leftover.content is None:  # of a run that died before its mint
@@ -119,13 +119,15 @@ class LockedFile:
                 f"{self._directory.path} cannot be written to ({reason_of(error)}).",
                 f"{NOTHING_MINTED} Correct the path or its permissions, then run again.",
             ) from None
+        return self._staged
 
     def fill(self, content: bytes, *, rescue: bool = True) -> str:
         """Put the new content into the staged file, durably; return where that is.
 
         What the disk refuses is kept elsewhere, unless `rescue` says that it is safe already.
         """
-        assert self._staged is not None, "stage comes before fill"
+        if self._staged is None:
+            raise AssertionError("stage comes before fill")
         if rescue:
             fill_or_rescue(self._staged, content, self.path)
         else:
@@ -136,16 +138,17 @@ class LockedFile:
         return self._staged.path
 
     def replace(self, content: bytes, *, keep_former: bool) -> None:
-        """Do all of this for a content that is safe elsewhere: where it fails, nothing of it is left."""
-        self.stage(len(content))
-        assert self._staged is not None
+        """Do all of this for a content that is safe elsewhere: nothing is left where it fails, or failed."""
+        for leftover in self.leftovers():
+            self.drop(leftover)
+        staged = self.stage(len(content))
         try:
-            self._staged.fill(content)
-            self.put_in_place(self._staged.path, keep_former=keep_former)
+            staged.fill(content)
+            self.put_in_place(staged.path, keep_former=keep_former)
         except OSError as error:
             raise self._error(f"cannot be replaced ({reason_of(error)})") from None
         finally:
-            self._staged.discard()
+            staged.discard()
 
     def put_in_place(self, source: str, *, keep_former: bool) -> None:
         """Let a filled file take this one's place, durably, unless somebody edited this one after `read`."""

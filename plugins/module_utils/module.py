@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Callable, NoReturn
@@ -66,7 +65,7 @@ class Module(AnsibleModule):
         return {"invocation": {"module_args": {**arguments, **masks}}}
 
     def add_path_info(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Add what Ansible tells of a file; where it cannot look, the token is where it belongs all the same."""
+        """Add what Ansible tells of a file; where it cannot look, the token is in its place all the same."""
         with suppress(OSError):
             super().add_path_info(kwargs)
         return kwargs
@@ -80,7 +79,7 @@ def run(module: AnsibleModule, work: Callable[[AnsibleModule, EchoValueClient], 
         module.fail_json(**failure(error))
     except ImportError:
         # The core imports requests at its first request, so this comes before any mint.
-        module.fail_json(missing_required_lib("requests"), exception=traceback.format_exc())
+        module.fail_json(missing_required_lib("requests"))
 
 
 def make_client(params: Mapping[str, Any]) -> EchoValueClient:

@@ -123,6 +123,7 @@ reason:
 import json
 
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import EchoValueClient
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import is_whole
 from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
     CONNECTION_SPEC,
     TOKEN_SPEC,
@@ -138,7 +139,7 @@ def work(module: Module, client: EchoValueClient) -> None:
         module.exit_json(changed=False, logs=None, spent=None)
     logs = client.get_logs(token, module.params["n"], module.params["type"])
     logs = json.loads(json.dumps(logs).replace(json.dumps(token)[1:-1], "********"))
-    costs = [entry["cost"] for entry in logs if type(entry.get("cost")) is int]
+    costs = [entry["cost"] for entry in logs if is_whole(entry.get("cost"))]
     module.exit_json(changed=False, logs=logs, spent=sum(costs))
 
 

@@ -61,7 +61,8 @@ def run_child(
 
 def _exchange(process: subprocess.Popen[bytes], given: bytes, until: float, most: int) -> tuple[bytes, bytes]:
     """Write what is given, and read until both outputs end."""
-    assert process.stdin and process.stdout and process.stderr  # noqa: PT018 - they are pipes
+    if not (process.stdin and process.stdout and process.stderr):
+        raise AssertionError("all three are pipes")
     left = memoryview(given)
     read = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
     with selectors.DefaultSelector() as selector:

@@ -41,8 +41,8 @@ from ansible_collections.echovalue.cloud.plugins.plugin_utils.vault_file import 
 # What the options are checked by, as ActionBase.validate_argument_spec takes it.
 OPTIONS: dict[str, Any] = {"argument_spec": {**ARGUMENT_SPEC, **CONNECTION_SPEC}, **CONSTRAINTS}
 
-# Options of a connection whose value is never told.
-_SECRET = re.compile("token|secret|password|jwt|key|cert|auth(?!_method)|cred")
+# Options of a connection, and fields of a kubeconfig, whose value is never told; a path may be.
+_SECRET = re.compile("token(?!_)|secret|password|jwt|api_key|access_key|key-data|basic_auth|cred|role_id")
 _USER_INFO = re.compile(r"//[^/@\s]+@")  # of a URL
 
 _STORES = "ansible_collections.echovalue.cloud.plugins.plugin_utils.stores"

@@ -199,6 +199,8 @@ class VaultFile:
     def _read_again(self, changed: list[VaultVariable]) -> None:
         """Read a file that was edited; raise ConflictError where that changed one of these variables."""
         before, self._found = self.content(), None
+        if (self.content().seal is None) != (before.seal is None):  # a token must not get there in clear
+            raise ConflictError(f"{self.path} was encrypted or decrypted by somebody else meanwhile.")
         for variable in changed:
             if self.value(variable.name) != before.document.value(variable.name):
                 raise ConflictError(f"{variable.words} was changed by somebody else meanwhile.")
@@ -242,7 +244,7 @@ class VaultVariable:
         self._file = file
         self._vault_id = vault_id
         where, base = os.path.split(file.path)
-        self._names = StagedNames(where, f".{base}.{name}", ".vault")
+        self._names = StagedNames(where, f".{base}={name}", ".vault")  # no name of a variable has a "="
         self._found: Value | None = None
         self._stored: str | None = None
         self._stored_seal: Seal | None = None
@@ -317,8 +319,9 @@ class VaultVariable:
         """Let the token wait, encrypted; the file is written when its lock ends."""
         if self._waiting is not None:
             ciphertext = (self._waiting.content or b"").decode("ascii")
+        elif self._staged is None:
+            raise AssertionError("check_writable comes before write")
         else:
-            assert self._staged is not None, "check_writable comes before write"
             ciphertext = self._file.vault.encrypt(token, self.seal)
             fill_or_rescue(self._staged, ciphertext.encode("ascii"), self._staged.path)
         tag = self._found and self._found.tag

@@ -177,12 +177,12 @@ def _edit(document: Document, values: Mapping[str, Value | None]) -> str:
         return _edit(Document(emptied), values)
     for name in document.merged.keys() & values.keys() - added.keys():
         raise document.error(f"a merge (<<) brings the variable {name} in", document.merged[name])
+    _check_references(document, values)
     latest = {entry.name: entry for entry in document.entries}
     edits: list[Edit] = []
     for index, entry in enumerate(document.entries):
         if entry.name not in values:
             continue
-        _check_anchors(document, entry, values)
         if values[entry.name] is None:
             edits.append(_removed(document, index))
         elif entry is latest[entry.name]:
@@ -198,15 +198,18 @@ def _edit(document: Document, values: Mapping[str, Value | None]) -> str:
     return text
 
 
-def _check_anchors(document: Document, entry: _Entry, values: Mapping[str, Value | None]) -> None:
+def _check_references(document: Document, values: Mapping[str, Value | None]) -> None:
     """Refuse to change a variable that others refer to."""
-    anchors = {getattr(event, "anchor", None) for event in entry.key + entry.value} - {None}
-    others = [other for other in document.entries if other.name not in values]
-    for event in (event for other in others for event in other.key + other.value):
-        if isinstance(event, yaml.AliasEvent) and event.anchor in anchors:
-            raise document.error(
-                f"*{event.anchor} refers to the variable {entry.name}", event.start_mark.index
-            )
+    anchored: dict[str, str] = {}
+    for entry in document.entries:
+        for event in entry.key + entry.value:
+            anchor = getattr(event, "anchor", None)
+            if anchor and not isinstance(event, yaml.AliasEvent):
+                anchored[anchor] = entry.name
+            elif anchor and entry.name not in values and anchored.get(anchor) in values:
+                raise document.error(
+                    f"*{anchor} refers to the variable {anchored[anchor]}", event.start_mark.index
+                )
 
 
 def _without_content(document: Document) -> str:
@@ -224,8 +227,7 @@ def _added(document: Document, values: Mapping[str, Value]) -> Edit:
     """Return the edit that adds variables behind the last one."""
     text, line_end, place = document.text, document.line_end, document.end
     last = document.entries[-1] if document.entries else None
-    if document.is_flow:
-        assert last
+    if document.is_flow and last:
         place = document.span(last)[1]
         before = text[document.line_start(last.start) : last.start]
         comma = ", " if before.strip() else f",{line_end}{before}"

@@ -137,8 +137,10 @@ class Provider(ResourceProviderServicer):
     def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:  # noqa: N802
         """Take the config, and from the environment what it leaves out."""
         given = plain(request.args)
-        environment = {name: os.environ.get(variable) for name, variable in _ENVIRONMENT.items()}
-        self._config = {name: given.get(name) or environment[name] for name in _ENVIRONMENT}
+        self._config = {
+            name: os.environ.get(variable) if given.get(name) in (None, "") else given[name]
+            for name, variable in _ENVIRONMENT.items()
+        }
         self._service = replace(find_service(given.get("baseUrl"), None), **_settings(self._config))
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
@@ -245,7 +247,8 @@ class Provider(ResourceProviderServicer):
                 "ECHOVALUE_TOKEN, and give its sha256 in hex as the id.",
             )
         kept = lifecycle.create(self._service, token)
-        return provider_pb2.ReadResponse(id=id_, properties=struct(_state(kept)))
+        # Without inputs the engine would say that nothing can be imported.
+        return provider_pb2.ReadResponse(id=id_, properties=struct(_state(kept)), inputs=Struct())
 
     # The functions
 
@@ -311,13 +314,16 @@ def _settings(config: dict[str, Any]) -> dict[str, Any]:
     Raises InvalidInputError for what is none.
     """
     settings: dict[str, Any] = {}
-    for name, kind in (("timeout", float), ("retries", int)):
-        value = config.get(name)
-        if value is not None:
+    for name in ("timeout", "retries"):
+        if config.get(name) not in (None, ""):
             try:
-                settings[name] = kind(value)
-            except ValueError:
-                raise InvalidInputError(f"{name} must be a number.") from None
+                settings[name] = float(config[name])
+            except (TypeError, ValueError):
+                raise InvalidInputError(f"{name} must be a number.", "No request was sent.") from None
+    if "retries" in settings:
+        if not settings["retries"].is_integer():
+            raise InvalidInputError("retries must be a whole number.", "No request was sent.")
+        settings["retries"] = int(settings["retries"])
     EchoValueClient(**settings)  # refuses what is out of range
     return settings
 

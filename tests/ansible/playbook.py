@@ -59,8 +59,9 @@ class Ansible:
             "PYTHONPATH": str(HERE / "shims"),
             "SYSLOG_FILE": str(directory / "syslog"),
         }
+        target = os.environ.get("TARGET_PYTHON", sys.executable)
         (directory / "inventory").write_text(
-            f"localhost ansible_connection=local ansible_python_interpreter={sys.executable}\n"
+            f"localhost ansible_connection=local ansible_python_interpreter={target}\n"
         )
 
     def start(self, playbook: Path, *options: str, start_new_session: bool = False) -> subprocess.Popen[str]:
@@ -162,12 +163,13 @@ def logs(register: str = "result", ignore_errors: bool = False, **options: Any) 
     return _task("echovalue_logs_info", register, ignore_errors, options)
 
 
-def role(variables: dict[str, Any], name: str = "token") -> Task:
+def role(variables: dict[str, Any], name: str = "token", **task: Any) -> Task:
     """Return a task that plays a role."""
     return {
         "name": f"Play the role echovalue_{name}",
         "ansible.builtin.include_role": {"name": f"echovalue.cloud.echovalue_{name}"},
         "vars": variables,
+        **task,
     }
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from tests.ansible.playbook import Ansible, alert, link, logs, wallet
@@ -47,20 +46,3 @@ def test_logs(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
     assert run["dead"]["reason"] == "unauthorized"
     assert (run["fresh"]["logs"], run["fresh"]["spent"]) == (None, None)
     assert emulator.stats()["credits_spent"] == 3  # none for a log
-
-
-def test_a_log_that_holds_the_token(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
-    path = tmp_path / "token"
-    path.write_text(GIVEN)
-    entry = {"id": "a", "path": f"/kv/{GIVEN}/x", "cost": 2, "endpoint": "kv", "new": [1]}
-    body = json.dumps({"logs": [entry, {"id": "b"}], "n": 2})
-    emulator.fault("GET /token/logs", "body", body=body, content_type="application/json", times=2)
-    run = ansible.play(
-        logs("kept", path=str(path)),
-        logs("given", token=GIVEN),
-        options=("-vvv",),
-    )
-    for name in ("kept", "given"):
-        assert run[name]["logs"] == [{**entry, "path": "/kv/********/x"}, {"id": "b"}]
-        assert run[name]["spent"] == 2
-    assert GIVEN not in run.shown

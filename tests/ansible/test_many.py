@@ -227,3 +227,11 @@ def test_a_cancelled_run_keeps_what_was_minted_for_a_vaulted_file(
     kept = vault.command("view", "--vault-id", identity, str(vault.file)).count("token")
     assert 0 < emulator.stats()["mints"] < 200
     assert kept == emulator.stats()["mints"]
+
+
+def test_two_vaulted_files_of_one_directory_share_its_lock(vault: Vault, emulator: Emulator) -> None:  # noqa: F811
+    tokens = [{"vault_file": f"group_vars/{name}.yml"} for name in ("b", "a")]
+    run = vault.run(token("result", tokens=tokens, variable="app_token"))
+    assert [entry["path"] for entry in run["result"]["tokens"]] == [item["vault_file"] for item in tokens]
+    assert sorted(entry.name for entry in vault.directory.iterdir()) == ["a.yml", "b.yml"]
+    assert emulator.stats()["mints"] == 2

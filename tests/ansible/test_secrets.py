@@ -4,17 +4,26 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.ansible.playbook import Ansible, link, token, wallet
+from tests.ansible.playbook import Ansible, alert, link, logs, token, wallet
 from tests.emulator.client import Emulator
 
 # From ansible-core 2.22 on.
 MASKS = importlib.util.find_spec("ansible.module_utils.secrets") is not None
 # As awkward as a token may be: quotes, braces, escapes, what YAML, Jinja or a URL would change.
 GIVEN = "\\\"'{{x}}%41&<>#:!-given-token"
+PLAIN = "plain-token-0123456789abcdef"
+HOOK = {
+    "url": "https://hooks.example.com/SECRET-1",
+    "headers": {"Authorization": "Bearer SECRET-2"},
+    "options": {"routing_key": "SECRET-3", "chat_id": 5, "on": True},
+    "format": "pagerduty",
+}
 
 
 @pytest.mark.parametrize("options", [(), ("-vvvvvv", "--diff"), ("--check", "--diff", "-v")])
@@ -109,3 +118,56 @@ def test_all_but_the_token_is_seen_on_cores_that_can_mask(ansible: Ansible, tmp_
     for seen in (run["result"]["hash"], '"status": "replaced"', f"-sha256 {first['hash']}"):
         assert (seen in run.screen) == MASKS
     assert run["result"]["token"] not in run.shown
+
+
+@pytest.mark.parametrize("options", [("-vvvvvv", "--diff"), ("--check", "--diff", "-vvv")])
+def test_the_values_of_a_webhook_are_not_shown(
+    ansible: Ansible, emulator: Emulator, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    emulator.register(PLAIN)
+    path = str(tmp_path / "token")
+    Path(path).write_text(PLAIN)
+    wrong: dict[str, Any] = {
+        "spelled": {**HOOK, "tokne": "SECRET-4"},
+        "no_url": {"headers": HOOK["headers"]},
+        "text": "https://hooks.example.com/SECRET-5",
+        "headers_text": {**HOOK, "headers": "Authorization: Bearer SECRET-6"},
+        "options_text": {**HOOK, "options": "SECRET-7"},
+        "http": {**HOOK, "url": "http://hooks.example.com/SECRET-8"},
+        "number": {**HOOK, "url": 5},
+    }
+    run = ansible.play(
+        wallet("wallet", path=path, details=False),
+        alert("right", path=path, threshold=55, webhook="{{ hook }}"),
+        alert("given", token=PLAIN, threshold=56, webhook="{{ hook }}"),
+        {**alert("looped", path=path, webhook="{{ hook }}", threshold="{{ item }}"), "loop": [51]},
+        *(alert(name, path=path, webhook=value, ignore_errors=True) for name, value in wrong.items()),
+        alert("dead", token="dead-token-0123456789", webhook="{{ hook }}", ignore_errors=True),
+        vars={"hook": HOOK},
+        options=options,
+    )
+    for text in (run.shown, run.syslog):
+        assert "SECRET" not in text
+        assert PLAIN not in text
+    assert "Invoked with" in run.syslog, "the shim must see what goes to the system log"
+    assert "hooks.example.com" in run.screen
+    assert run["right"]["threshold"] == 55  # though 5 is one of the values
+    assert (run["dead"]["reason"], "HTTP 401" in run["dead"]["msg"]) == ("unauthorized", True)
+    assert {run[name]["reason"] for name in wrong} == {"invalid_input"}
+    assert "tokne" in run["spelled"]["msg"]
+
+
+def test_a_log_that_holds_the_token(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(PLAIN)
+    entry = {"id": "a", "path": f"/kv/{PLAIN}/x", "cost": 2, "endpoint": "kv", "new": [1]}
+    body = json.dumps({"logs": [entry, {"id": "b"}], "n": 2})
+    emulator.fault("GET /token/logs", "body", body=body, content_type="application/json", times=2)
+    run = ansible.play(
+        logs("kept", path=str(tmp_path / "token")),
+        logs("given", token=PLAIN),
+        options=("-vvv",),
+    )
+    for name in ("kept", "given"):
+        assert run[name]["logs"] == [{**entry, "path": "/kv/********/x"}, {"id": "b"}]
+        assert run[name]["spent"] == 2
+    assert PLAIN not in run.shown

@@ -199,7 +199,7 @@ def test_many_hosts_and_runs_at_once_end_with_one_token(vault: Vault, emulator: 
 
 def test_an_interrupted_run_is_finished_over_what_was_edited_since(vault: Vault, emulator: Emulator) -> None:
     emulator.register(GIVEN)
-    waiting = vault.directory / ".all.yml.echovalue_token.vault"
+    waiting = vault.directory / ".all.yml=echovalue_token.vault"
     identity = f"default@{vault.ansible.directory}/default.password"
     vault.command("encrypt", "--vault-id", identity, "--output", str(waiting), text=GIVEN)
     vault.file.write_text("edited: 2\n")

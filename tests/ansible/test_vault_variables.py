@@ -291,7 +291,7 @@ def test_a_run_that_dies_after_its_mints_loses_none(path: Path, text: str) -> No
 
 def test_what_waits_for_others_stays(path: Path, service: Service) -> None:
     dies(path, "a", secrets=[("prod", PROD)])
-    waits = [".vars.yml.a.vault"]
+    waits = [".vars.yml=a.vault"]
     assert run(path, service, "b").status == "minted"
     assert others(path) == waits
     assert run(path, service, "a", secrets=[("dev", DEV)]).status == "minted"  # these secrets do not open it
@@ -327,6 +327,21 @@ def test_a_file_that_is_edited_meanwhile(path: Path, service: Service) -> None:
         overtaken()
     assert path.read_text() == theirs
     assert run(path, service, "token").token == "put-there-by-hand-01"
+
+
+def test_a_file_that_is_decrypted_meanwhile(path: Path, service: Service) -> None:
+    path.write_text(encrypted("a: 1\n"))
+
+    def decrypted_meanwhile() -> None:
+        with variables(path, "token") as (store,):
+            provision(service, store)
+            path.write_text("a: 1\n")
+
+    with pytest.raises(ConflictError, match="was encrypted or decrypted by somebody else meanwhile"):
+        decrypted_meanwhile()
+    assert path.read_text() == "a: 1\n"
+    assert run(path, service, "token").token == "minted-token-number-0001"
+    assert "minted" not in path.read_text()
 
 
 def test_a_file_that_cannot_be_replaced(

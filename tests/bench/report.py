@@ -85,8 +85,11 @@ TARGETS = (
     Target("OpenBao, 50 new tokens: ours over the floor", "openbao", 50, "new", 0, "bulk", "floor", 2.5),
     Target("OpenBao, 50 tokens again: ours over the floor", "openbao", 50, "again", 0, "bulk", "floor", 2),
     Target("Pulumi, 100 new tokens: ours over a resource that does nothing", "pulumi", 100, "new", 0, "token", "idle", 1.25),
+    Target("Pulumi, 100 new tokens: native over ours", "pulumi", 100, "new", 0, "native", "token", 1),
+    Target("Pulumi, 1,000 new tokens: native over ours", "pulumi", _MANY, "new", 0, "native", "token", 1),
+    Target("Pulumi, 1,000 tokens again: native over ours", "pulumi", _MANY, "again", 0, "native", "token", 1),
     Target(
-        "the same, without the latency itself", "pulumi", 100, "new", 0.05, "token", "idle", 1.25,
+        "100 new tokens over a resource that does nothing, without the latency itself", "pulumi", 100, "new", 0.05, "token", "idle", 1.25,
         spared=100 * 0.05 / _DYNAMIC_THREADS,
     ),
 )  # fmt: skip

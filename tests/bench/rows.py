@@ -126,9 +126,11 @@ def _openbao_start(site: Site) -> Callable[[str], list[Command]]:
     return lambda phase: [*ping(phase), imported]
 
 
-def _up(program: str) -> Callable[[Site], Callable[[str], list[Command]]]:
+def _up(program: str, *, native: bool = False) -> Callable[[Site], Callable[[str], list[Command]]]:
     def prepare(site: Site) -> Callable[[str], list[Command]]:
         workspace = Workspace(site.folder, site.url)
+        if native:
+            workspace.project("python")
         (workspace.root / "__main__.py").write_text(f"COUNT = {site.count}\n{program}")
         up = ("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--color=never")
         return lambda _phase: [Command(up, workspace.root, workspace.environment)]
@@ -141,6 +143,13 @@ import pulumi_echovalue as echovalue
 
 for number in range(COUNT):
     echovalue.Token(f"token{number}")
+"""
+
+NATIVE = """
+import pulumi
+
+for number in range(COUNT):
+    pulumi.CustomResource("echovalue:index:Token", f"token{number}", {"token": None, "hash": None})
 """
 
 IDLE = """
@@ -159,12 +168,14 @@ for number in range(COUNT):
 
 MODULE = "AnsiballZ_"
 PROVIDER = "pulumi.dynamic"
+PLUGIN = "pulumi-resource-echovalue"
 
 # All rows of one part and count are run one after the other, then again: so they are paired.
 ROWS = (
     Row("ansible", "ping", "ansible -m ping", (0,), MODULE, _ping, ("new",)),
     Row("ansible", "uri", "one `uri` task", (1,), MODULE, _playbook("uri.yml"), ("new",)),
     Row("ansible", "single", "ours, one task", (1,), MODULE, _playbook("single.yml")),
+    Row("ansible", "alert", "ours, one token and its alert", (1,), MODULE, _playbook("alert.yml")),
     Row("ansible", "floor", "the floor", (1, 10, 50, 100, 1000), "floor.py", _floor),
     Row("ansible", "bulk", "ours in bulk", (0, 1, 10, 50, 100, 1000), MODULE, _playbook("bulk.yml")),
     Row("ansible", "loop", "ours in a loop", (1, 10, 100, 1000), MODULE, _playbook("loop.yml")),
@@ -176,4 +187,5 @@ ROWS = (
     Row("pulumi", "engine", "the engine alone", (0, 1, 100, 1000), PROVIDER, _up(ENGINE)),
     Row("pulumi", "idle", "a resource that does nothing", (1, 100, 1000), PROVIDER, _up(IDLE)),
     Row("pulumi", "token", "ours", (1, 100, 1000), PROVIDER, _up(OURS)),
+    Row("pulumi", "native", "ours, native", (1, 100, 1000), PLUGIN, _up(NATIVE, native=True)),
 )

@@ -38,7 +38,7 @@ class Pins:
     """A folder with a go.mod and go.sum, and what is built from it."""
 
     folder: str
-    programs: Mapping[str, str]  # name -> Go package
+    programs: Mapping[str, str]  # name -> Go package; one of ours begins with ./
     ldflags: str = "-s -w"  # no debug tables: a third smaller, and quicker to link
     copies: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # name -> module, path
 
@@ -89,6 +89,30 @@ SETS = {
         ),
         scripts={"pulumi-resource-pulumi-python": '#!/bin/sh\nexec python3 -u -m pulumi.dynamic "$@"\n'},
         own=("pulumi", "pulumi-language-python"),
+    ),
+    "pulumi-languages": Set(
+        title="the hosts of Pulumi programs in Node and Go, and the code generator {version}",
+        module="github.com/pulumi/pulumi/pkg/v3",
+        takes="about a minute",
+        pins=(
+            Pins("pulumi", {"pulumi-codegen": "./codegen"}),
+            # The last version that is part of a module that can be fetched.
+            Pins(
+                "pulumi-languages",
+                {
+                    "pulumi-language-go": "github.com/pulumi/pulumi/sdk/v3/go/pulumi-language-go",
+                    "pulumi-language-nodejs": (
+                        "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs"
+                    ),
+                },
+            ),
+        ),
+    ),
+    "actionlint": Set(
+        title="actionlint {version}",
+        module="github.com/rhysd/actionlint",
+        takes="half a minute",
+        pins=(Pins("actionlint", {"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"}),),
     ),
     "kubernetes": Set(
         title="the Kubernetes API server {version}",
@@ -251,7 +275,8 @@ def _digest(wanted: Set) -> str:
     """The digest of all that decides what is built."""
     digest = hashlib.sha256(repr((wanted.pins, wanted.scripts, GO_BUILD, sysconfig.get_platform())).encode())
     for pins in wanted.pins:
-        for name in ("go.mod", "go.sum"):
+        ours = [f"{package}/main.go" for package in pins.programs.values() if package.startswith("./")]
+        for name in ("go.mod", "go.sum", *ours):
             digest.update((PINS / pins.folder / name).read_bytes())
     return digest.hexdigest()[:16]
 

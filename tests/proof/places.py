@@ -40,7 +40,9 @@ class FilePlace:
 
     def work(self, **options: Any) -> Work:
         """Return what runs the product with `options` for this place."""
-        return subject.module(self.rescue, **_one_or_many([{"path": str(path)} for path in self.paths]), **options)
+        return subject.module(
+            self.rescue, **_one_or_many([{"path": str(path)} for path in self.paths]), **options
+        )
 
     @property
     def paths(self) -> list[Path]:
@@ -67,7 +69,9 @@ class FilePlace:
 
     def holding(self, hashes: set[str]) -> list[Path]:
         """Return the files that hold one of these tokens."""
-        return [path for path in self._files() if set(map(subject.token_hash, self._tokens_in(path))) & hashes]
+        return [
+            path for path in self._files() if set(map(subject.token_hash, self._tokens_in(path))) & hashes
+        ]
 
     def open_to_others(self) -> list[str]:
         """Return the files that others may read or write, outside of a private directory."""
@@ -205,7 +209,9 @@ class SopsPlace(SpooledPlace):
     def _tokens_in(self, path: Path) -> list[str]:
         if b"ENC[" not in path.read_bytes():
             return super()._tokens_in(path)
-        content = json.loads(_sops(["decrypt", "--input-type=yaml", "--output-type=json", str(path)], self.base))
+        content = json.loads(
+            _sops(["decrypt", "--input-type=yaml", "--output-type=json", str(path)], self.base)
+        )
         return [found.decode() for found in _TOKEN.findall(content.get("echovalue_token", "").encode())]
 
     def current(self) -> list[str | None]:
@@ -259,12 +265,19 @@ def _one_or_many(items: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _decrypted(text: str) -> list[str]:
     """Return what stands encrypted by Ansible Vault anywhere in a text."""
-    return [subject.VAULT.decrypt(re.sub(r"^ +", "", one, flags=re.MULTILINE)).decode() for one in _VAULTED.findall(text)]
+    return [
+        subject.VAULT.decrypt(re.sub(r"^ +", "", one, flags=re.MULTILINE)).decode()
+        for one in _VAULTED.findall(text)
+    ]
 
 
 def _sops(arguments: list[str], directory: Path, given: str = "") -> str:
     ended = subprocess.run(
-        [Path(sys.executable).parent / "sops", *arguments], cwd=directory, input=given, capture_output=True, text=True
+        [Path(sys.executable).parent / "sops", *arguments],
+        cwd=directory,
+        input=given,
+        capture_output=True,
+        text=True,
     )
     assert ended.returncode == 0, ended.stderr
     return ended.stdout

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.emulator.client import Emulator
 from tests.proof import subject
-from tests.proof.crash import OLD, Scenario, minted, stage
+from tests.proof.crash import Scenario, minted, stage
 from tests.proof.places import FilePlace, SpooledPlace
 from tests.proof.report import Report
 
@@ -23,7 +23,9 @@ def run(short: bool) -> Report:
     processes, rounds = (6, 1) if short else (50, 20)
     with stage() as (emulator, tried):
         for scenario in tried:
-            if scenario.name in ("new", "replaced", "removed") and (scenario.name == "new" or _is_file(scenario.place)):
+            if scenario.name in ("new", "replaced", "removed") and (
+                scenario.name == "new" or _is_file(scenario.place)
+            ):
                 _play(scenario, emulator, report, processes, rounds)
     return report
 

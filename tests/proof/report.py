@@ -38,5 +38,7 @@ def table(rows: Sequence[Row]) -> str:
         return "(nothing)"
     lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    padded = ["| " + " | ".join(text.ljust(width) for text, width in zip(line, widths)) + " |" for line in lines]
+    padded = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths)) + " |" for line in lines
+    ]
     return "\n".join([padded[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *padded[1:]])

@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import trustme
+
 from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.errors import EchoValueError
 from plugins.module_utils.core.models import token_hash
 from plugins.module_utils.core.provision import provision
 from plugins.module_utils.token_file import TokenFile
-
 from tests.proof.report import Report
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -125,11 +125,18 @@ def faults() -> list[Fault]:
         Fault("a login page with 200", _says(lambda _true: http("<!doctype html><p>Log in"))),
         Fault("an empty 200", _says(lambda _true: http(""))),
         Fault("204", _says(lambda _true: http("", "204 No Content"))),
-        Fault("JSON for text, text for JSON", _says(lambda true: http("true" if true[0] == "{" else '{"a": 1}'))),
-        Fault("a wallet of another token", _says(lambda true: http(true.replace(token_hash(TOKEN), "0" * 64)))),
+        Fault(
+            "JSON for text, text for JSON", _says(lambda true: http("true" if true[0] == "{" else '{"a": 1}'))
+        ),
+        Fault(
+            "a wallet of another token", _says(lambda true: http(true.replace(token_hash(TOKEN), "0" * 64)))
+        ),
         Fault("bytes that are no text", _says(lambda _true: http(b"\xff\xfe" * 20))),
         Fault("50 MB", _huge),
-        Fault("gzip that nobody asked for", _says(lambda true: http(gzip.compress(true.encode()), "200 OK", "Content-Encoding: gzip"))),
+        Fault(
+            "gzip that nobody asked for",
+            _says(lambda true: http(gzip.compress(true.encode()), "200 OK", "Content-Encoding: gzip")),
+        ),
         Fault("HTTP/1.0", _says(lambda true: http(true, version="1.0"))),
         Fault("chunked", _says(_chunked(b"0\r\n\r\n"))),
         Fault("chunked, cut short", _says(_chunked(b""))),
@@ -187,7 +194,9 @@ def served(fault: Fault, call: str, authority: trustme.CA) -> Iterator[tuple[dic
         options["verify"] = True if fault.certificate == "unknown" else bundle.name
         if fault.certificate.startswith("proxy"):
             proxy = port if fault.certificate == "proxy refuses" else 1
-            options.update(base_url="https://echovalue.invalid", proxies={"https": f"http://127.0.0.1:{proxy}"})
+            options.update(
+                base_url="https://echovalue.invalid", proxies={"https": f"http://127.0.0.1:{proxy}"}
+            )
         try:
             yield options, requests
         finally:
@@ -235,7 +244,9 @@ def _ask(call: str, fault: Fault, authority: trustme.CA, report: Report) -> tupl
             report.problems.append(f"{where}: {error!r}")
         seconds = time.monotonic() - start
         most = (_RETRIES + 1) * _TIMEOUT + _RETRIES * (2.5 if "Retry-After" in fault.name else 0.5)
-        report.expect(seconds < most + _slack(), f"{where}: it took {seconds:.1f} s, and {most:g} s are the most")
+        report.expect(
+            seconds < most + _slack(), f"{where}: it took {seconds:.1f} s, and {most:g} s are the most"
+        )
         if call == "GET /recharge" and fault.name != "401":
             report.expect(file.read_text() == TOKEN + "\n", f"{where}: the token was replaced")
             report.expect(not any("POST" in one for one in requests), f"{where}: a token was minted")
@@ -262,6 +273,9 @@ def run(short: bool) -> Report:
         }
     for fault in tried:
         outcomes = {call: asked[fault.name, call].result() for call in _TRUE_ANSWERS}
-        row = {call: f"{told}, {tries} {'try' if tries == 1 else 'tries'}" for call, (told, tries) in outcomes.items()}
+        row = {
+            call: f"{told}, {tries} {'try' if tries == 1 else 'tries'}"
+            for call, (told, tries) in outcomes.items()
+        }
         report.rows.append({"the service": fault.name, **row})
     return report

@@ -201,7 +201,9 @@ def _users() -> Iterator[None]:
         sys.exit("The experiment over SSH makes and removes two users, so it must run as root.")
     try:
         for user in (_LOGIN, _OTHER):
-            subprocess.run(["useradd", "--create-home", "--password", "*", "--shell", "/bin/sh", user], check=True)
+            subprocess.run(
+                ["useradd", "--create-home", "--password", "*", "--shell", "/bin/sh", user], check=True
+            )
         _SUDOERS.write_text(f"{_LOGIN} ALL=(ALL) NOPASSWD: ALL\n")
         yield
     finally:
@@ -223,7 +225,10 @@ def _server(base: Path) -> Iterator[int]:
         f"AllowUsers {_LOGIN}\nSubsystem sftp internal-sftp\n"
     )
     Path("/run/sshd").mkdir(exist_ok=True)
-    server = subprocess.Popen([shutil.which("sshd") or "/usr/sbin/sshd", "-D", "-e", "-f", base / "sshd_config"], stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [shutil.which("sshd") or "/usr/sbin/sshd", "-D", "-e", "-f", base / "sshd_config"],
+        stderr=subprocess.DEVNULL,
+    )
     try:
         for _try in range(100):
             with suppress(OSError), socket.create_connection(("127.0.0.1", port)):

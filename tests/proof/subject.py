@@ -37,8 +37,8 @@ init_plugin_loader([collections_path()])
 from ansible.module_utils._internal._json._profiles import _module_legacy_m2c  # noqa: E402, F401
 from ansible_collections.echovalue.cloud.plugins.module_utils import many_tokens  # noqa: E402
 from ansible_collections.echovalue.cloud.plugins.module_utils.core import transport  # noqa: E402, F401
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import token_hash  # noqa: E402, F401
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import EchoValueError  # noqa: E402
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import token_hash  # noqa: E402, F401
 from ansible_collections.echovalue.cloud.plugins.module_utils.failure import failure  # noqa: E402
 from ansible_collections.echovalue.cloud.plugins.modules import echovalue_token  # noqa: E402
 from ansible_collections.echovalue.cloud.plugins.plugin_utils import controller as controllers  # noqa: E402
@@ -127,7 +127,9 @@ def start(
     return Started(child, scratch, tracer, trace)
 
 
-def run(work: Callable[[], None], inject: str | None = None, *, trace: bool = False, pool: bool = False) -> Ended:
+def run(
+    work: Callable[[], None], inject: str | None = None, *, trace: bool = False, pool: bool = False
+) -> Ended:
     """Start a run, and wait for its end."""
     return start(work, inject, trace=trace, pool=pool).end()
 

@@ -59,7 +59,9 @@ def run(short: bool) -> Report:
                 _play(scenario, emulator, report, outcomes, _SAMPLE if short else scenario.step)
     for (scenario_name, error), counted in sorted(outcomes.items()):
         columns = ("points", "done all the same", "refused", "of these kept elsewhere")
-        report.rows.append({"what": scenario_name, "error": error, **{name: counted[name] for name in columns}})
+        report.rows.append(
+            {"what": scenario_name, "error": error, **{name: counted[name] for name in columns}}
+        )
     return report
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The code of docs/pulumi.md does what is said of it."""
+"""The code of docs/pulumi does what is said of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.emulator.client import Emulator
 from tests.pulumi.workspace import Run, Workspace
 
@@ -15,17 +17,32 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 BLOCKS = dict(
     zip(
         ("first", "adopt", "rotate", "watch", "automation", "mocks"),
-        re.findall(r"^```python\n(.*?)^```", (DOCS / "pulumi.md").read_text(), re.MULTILINE | re.DOTALL),
+        re.findall(
+            r"^```python\n(.*?)^```", (DOCS / "pulumi" / "python.md").read_text(), re.MULTILINE | re.DOTALL
+        ),
         strict=True,
     )
 )
 GIVEN = "feedfacefeedfacefeedfacefeedface"
 
 
+@pytest.mark.parametrize(
+    "program",
+    ["pulumi/__main__.py", "pulumi-typescript/index.ts", "pulumi-go/main.go", "pulumi-yaml/Pulumi.yaml"],
+)
+def test_the_examples_of_the_index(program: str) -> None:
+    index = re.findall(
+        r"^```[a-z]+\n(.*?)^```", (DOCS / "pulumi" / "_index.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    example = (DOCS / "examples" / program).read_text()
+    assert any(example.endswith(f"\n{text}") for text in index)
+
+
 def test_the_first_program_is_the_example() -> None:
     assert (DOCS / "examples" / "pulumi" / "__main__.py").read_text().endswith(BLOCKS["first"])
 
 
+@pytest.mark.slow
 def test_adopting_and_rotating(workspace: Workspace, emulator: Emulator) -> None:
     digest = emulator.register(GIVEN)
     workspace.pulumi("config", "set", "--secret", "echovalueToken", GIVEN)
@@ -39,6 +56,7 @@ def test_adopting_and_rotating(workspace: Workspace, emulator: Emulator) -> None
     assert emulator.stats()["mints"] == 1
 
 
+@pytest.mark.slow
 def test_an_empty_wallet_stops_a_pipeline(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program(BLOCKS["watch"])
     workspace.up()
@@ -48,6 +66,7 @@ def test_an_empty_wallet_stops_a_pipeline(workspace: Workspace, emulator: Emulat
     workspace.up()
 
 
+@pytest.mark.slow
 def test_the_automation_api(workspace: Workspace, emulator: Emulator) -> None:
     environment = {name: text for name, text in workspace.environment.items() if name != "PULUMI_STACK"}
     done = subprocess.run(

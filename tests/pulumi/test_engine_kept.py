@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pulumi
 import pulumi.automation as auto
+import pytest
 
 import pulumi_echovalue as echovalue
 from tests.emulator.client import Emulator
@@ -18,6 +19,7 @@ OLD_STACK = Path(__file__).parent / "data" / "stack-0.1.0.json"
 OLD_PROGRAM = Path(__file__).parent / "data" / "program-0.1.0.py"
 
 
+@pytest.mark.slow
 def test_the_search_for_tokens_finds_one(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program('pulumi.export("token", echovalue.Token("app").token)')
     workspace.up()
@@ -29,6 +31,7 @@ def test_the_search_for_tokens_finds_one(workspace: Workspace, emulator: Emulato
     assert any((workspace.state_folder / ".pulumi" / "history").rglob("*.json*"))
 
 
+@pytest.mark.slow
 def test_a_stack_is_exported_and_imported(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program('pulumi.export("token", echovalue.Token("app").token)')
     workspace.up()
@@ -83,6 +86,7 @@ def test_a_stack_of_version_0_1_0(workspace: Workspace, emulator: Emulator) -> N
     emulator.register(before["token"])  # for the search of the state, the history and the backups
 
 
+@pytest.mark.slow
 def test_an_inline_program(workspace: Workspace, emulator: Emulator) -> None:
     def program() -> None:
         token = echovalue.Token("app")

@@ -70,6 +70,7 @@ def test_rotation_puts_the_new_token_before_the_old_one_goes(
     assert f"the one with hash {old['hash']} leaves the stack and stays valid, with 100 credits" in run.text
 
 
+@pytest.mark.slow
 def test_a_forced_rotation_and_a_protected_token(workspace: Workspace, emulator: Emulator) -> None:
     program = 'echovalue.Token("app", keepers={"release": "1"}, opts=pulumi.ResourceOptions(protect=True))'
     workspace.program('echovalue.Token("app", keepers={"release": "1"})')
@@ -86,6 +87,7 @@ def test_a_forced_rotation_and_a_protected_token(workspace: Workspace, emulator:
     assert emulator.stats()["mints"] == 2
 
 
+@pytest.mark.slow
 def test_a_failed_rotation_keeps_the_old_token(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program(ONE)
     workspace.up()
@@ -98,7 +100,9 @@ def test_a_failed_rotation_keeps_the_old_token(workspace: Workspace, emulator: E
     assert workspace.outputs() == old
 
 
-@pytest.mark.parametrize("given", ['pulumi.Config().require_secret("given")', f'"{GIVEN}"'])
+@pytest.mark.parametrize(
+    "given", ['pulumi.Config().require_secret("given")', pytest.param(f'"{GIVEN}"', marks=pytest.mark.slow)]
+)
 def test_adopting(workspace: Workspace, emulator: Emulator, given: str) -> None:
     emulator.register(GIVEN, wallet=0)  # an empty wallet is valid
     workspace.pulumi("config", "set", "--secret", "given", GIVEN)
@@ -129,6 +133,7 @@ def test_adopting_is_done_once(workspace: Workspace, emulator: Emulator) -> None
     assert "1 replaced" in workspace.up().out
 
 
+@pytest.mark.slow
 def test_a_dead_token_is_not_adopted(workspace: Workspace, emulator: Emulator) -> None:
     emulator.forget(emulator.register(GIVEN))
     emulator.register("0" * 32)
@@ -221,6 +226,7 @@ def test_the_stacks_config_names_the_service(workspace: Workspace, emulator: Emu
     assert "with 100 credits" in workspace.destroy().text
 
 
+@pytest.mark.slow
 def test_thirty_tokens(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program('for n in range(30): echovalue.Token(f"app-{n}")')
     workspace.up()
@@ -232,6 +238,7 @@ def test_thirty_tokens(workspace: Workspace, emulator: Emulator) -> None:
     assert emulator.stats()["total"] == 30
 
 
+@pytest.mark.slow
 def test_two_stacks(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program(ONE)
     workspace.up("--json")
@@ -278,6 +285,7 @@ pulumi.export("plain", pulumi.Output.format("{}", adopted.token))
     assert "Traceback" not in run.text
 
 
+@pytest.mark.slow
 def test_an_interrupt_during_a_mint_loses_no_token(workspace: Workspace, emulator: Emulator) -> None:
     before = emulator.tokens()
     workspace.program(ONE)
@@ -295,6 +303,7 @@ def test_an_interrupt_during_a_mint_loses_no_token(workspace: Workspace, emulato
     assert emulator.stats()["mints"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ['import_="abc"', 'id="abc"'])
 def test_nothing_can_be_imported(workspace: Workspace, emulator: Emulator, option: str) -> None:
     emulator.register(GIVEN)

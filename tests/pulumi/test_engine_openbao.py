@@ -26,6 +26,7 @@ def openbao(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
         yield server
 
 
+@pytest.mark.slow
 def test_a_token_is_registered_once_and_leaves_other_keys_alone(
     workspace: Workspace, emulator: Emulator, openbao: OpenBao
 ) -> None:

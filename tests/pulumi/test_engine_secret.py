@@ -41,7 +41,7 @@ def test_a_transformation_does_not_uncover_a_token(workspace: Workspace, emulato
     assert set(shown.values()) == {"[secret]"}
 
 
-@pytest.mark.parametrize("by", ["up", "refresh"])
+@pytest.mark.parametrize("by", [pytest.param("up", marks=pytest.mark.slow), "refresh"])
 def test_a_state_in_clear_is_mended(workspace: Workspace, emulator: Emulator, by: str) -> None:
     workspace.program(PROGRAM)
     emulator.register(GIVEN)

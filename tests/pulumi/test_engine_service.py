@@ -55,7 +55,7 @@ def test_another_service_of_the_environment(
     assert emulator.stats()["mints"] == 0
 
 
-@pytest.mark.parametrize("by", ["config", "argument"])
+@pytest.mark.parametrize("by", ["config", pytest.param("argument", marks=pytest.mark.slow)])
 def test_another_service_that_is_named(
     workspace: Workspace, emulator: Emulator, other: Emulator, hash_: str, by: str
 ) -> None:
@@ -78,6 +78,7 @@ def test_another_service_that_is_named(
     assert (emulator.stats()["mints"], other.stats()["mints"]) == (0, 0)
 
 
+@pytest.mark.slow
 def test_a_rotation_at_another_service(workspace: Workspace, other: Emulator, hash_: str) -> None:
     workspace.pulumi("config", "set", "echovalue:baseUrl", other.url)
     workspace.program(ONE.replace('"1"', '"2"'))
@@ -88,6 +89,7 @@ def test_a_rotation_at_another_service(workspace: Workspace, other: Emulator, ha
     assert other.stats()["mints"] == 1
 
 
+@pytest.mark.slow
 def test_a_token_that_its_own_service_lost(
     workspace: Workspace, emulator: Emulator, other: Emulator, hash_: str
 ) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -22,9 +26,11 @@ from pulumi.runtime.proto.provider_pb2_grpc import (
 
 from pulumi_echovalue import lifecycle
 from pulumi_echovalue._core.version import VERSION
+from pulumi_echovalue.plugin import __main__ as command_line
 from pulumi_echovalue.plugin import provider as plugin
 from pulumi_echovalue.plugin.properties import UNKNOWN, plain, secret, struct
 from tests.emulator.client import Emulator
+from tests.workspace import ROOT
 
 GIVEN = "feedfacefeedfacefeedfacefeedface"
 GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
@@ -236,6 +242,7 @@ def test_a_child_of_a_component_and_another_type(engine: Engine) -> None:
         ({"timeout": "soon"}, "timeout: timeout must be a number"),
         ({"timeout": 0.0}, "timeout: timeout must be a number of seconds above 0"),
         ({"retries": "-1"}, "retries: retries must be 0 or more"),
+        ({"retries": 1.5}, "retries: retries must be a whole number"),
     ],
 )
 def test_a_config_that_cannot_be_meant(engine: Engine, config: dict[str, Any], told: str) -> None:
@@ -249,10 +256,13 @@ def test_the_config(engine: Engine, emulator: Emulator, monkeypatch: pytest.Monk
     config = {"baseUrl": emulator.url, "token": GIVEN, "timeout": "0.3", "retries": 0.0}
     checked = engine.stub.CheckConfig(provider_pb2.CheckRequest(news=struct(config)))
     assert dict(checked.inputs)["token"] == secret(GIVEN)
+    emulator.reset_stats()
     monkeypatch.setenv("ECHOVALUE_BASE_URL", "https://elsewhere.example")
     engine.configure(**config)
     emulator.fault("POST /token", "hang")
     assert "no whole answer within 0.3 s" in failure(engine.create, {})
+    emulator.fault("POST /token", "status", status=503)
+    assert "HTTP 503" in failure(engine.create, {})  # asked once: retries is 0
     monkeypatch.setenv("ECHOVALUE_BASE_URL", emulator.url)
     monkeypatch.setenv("ECHOVALUE_TIMEOUT", "0.4")
     engine.configure()
@@ -381,10 +391,14 @@ def test_what_cannot_be_asked(engine: Engine, emulator: Emulator) -> None:
     assert "That is not a token" in failure(engine.invoke, "getWallet", required=False)
     for function in ("getWallet", "getRechargeLink"):
         assert "`pulumi refresh` lets it go" in failure(engine.invoke, function, token=UNHEARD_OF)
-    assert engine.invoke("getWallet", token=UNHEARD_OF, required=False) == {"hash": hashlib.sha256(UNHEARD_OF.encode()).hexdigest()}
+    assert engine.invoke("getWallet", token=UNHEARD_OF, required=False) == {
+        "hash": hashlib.sha256(UNHEARD_OF.encode()).hexdigest()
+    }
     assert engine.invoke("getRechargeLink", token=UNHEARD_OF, required=False) == {}
     assert len(engine.warnings) == 2
-    assert all("The program goes on without" in text and UNHEARD_OF not in text for text, _urn in engine.warnings)
+    assert all(
+        "The program goes on without" in text and UNHEARD_OF not in text for text, _urn in engine.warnings
+    )
 
 
 def test_a_preview_costs_no_credit(engine: Engine, emulator: Emulator) -> None:
@@ -401,3 +415,37 @@ def test_many_at_once_over_few_connections(engine: Engine, emulator: Emulator) -
         made = list(pool.map(lambda _: engine.create({}).id, range(64)))
     assert len(set(made)) == emulator.stats()["mints"] == 64
     assert emulator.stats()["connections"] <= 8
+
+
+def test_a_broken_environment_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "pulumi.py").write_text("raise ImportError('cannot import name')")
+    program = "import pulumi_resource_echovalue as program; program.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "127.0.0.1:1"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "pulumi-resource-echovalue cannot start (ImportError: cannot import name). "
+        f"Install pulumi-echovalue anew in {sys.prefix}.\n"
+    )
+
+
+def test_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["plugin", "schema"])
+    assert command_line.main() == 0
+    assert json.loads(capsys.readouterr().out) == plugin.schema()
+    monkeypatch.setattr(sys, "argv", ["plugin", "install"])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit, match=r"pulumi is not on PATH\. Nothing was installed"):
+        command_line.main()
+    pulumi = tmp_path / "pulumi"
+    pulumi.write_text(f'#!/bin/sh\necho "$@" && /bin/ls "$7" >{tmp_path}/listed && exit 3\n')
+    pulumi.chmod(0o755)
+    assert command_line.main() == 3
+    assert (tmp_path / "listed").read_text() == "pulumi-resource-echovalue\n"

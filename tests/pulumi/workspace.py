@@ -17,6 +17,7 @@ from typing import Any
 from tests.engine import tool_path
 from tests.workspace import ROOT
 
+OUTSIDE = dict(os.environ)  # before the tests shut off the internet
 PASSPHRASE = "correct horse"
 PROJECT = "shop"
 TYPES = ("pulumi-python:dynamic/echovalue:Token", "echovalue:index:Token")
@@ -94,12 +95,13 @@ class Workspace:
         (self.root / "__main__.py").write_text(head + text)
 
     def yaml(self, text: str) -> None:
-        """Make `text` the program, in YAML, with the native provider of this environment."""
-        folder = Path(self.python).parent
-        head = (
-            f"name: {PROJECT}\nruntime: yaml\nplugins: {{providers: [{{name: echovalue, path: {folder}}}]}}\n"
-        )
-        (self.root / "Pulumi.yaml").write_text(head + text)
+        """Make `text` the program, in YAML."""
+        self.project("yaml", text)
+
+    def project(self, runtime: str, text: str = "") -> None:
+        """Name the native provider of this environment in the project, and a runtime."""
+        plugins = f"plugins: {{providers: [{{name: echovalue, path: {Path(self.python).parent}}}]}}"
+        (self.root / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: {runtime}\n{plugins}\n{text}")
 
     def pulumi(self, *arguments: str, fails: bool = False) -> Run:
         """Run a pulumi command; a failure is an error unless it is asked for."""
@@ -148,7 +150,9 @@ class Workspace:
 
     def seen(self) -> str:
         """Return all that a person saw, and all that the engine keeps."""
+        # Without programs, and what they are installed with.
         kept = [path for path in self.folder.rglob("*") if path.is_file() and path.name != "__main__.py"]
+        kept = [path for path in kept if "node_modules" not in path.parts]
         return "\n".join(
             [run.text for run in self.runs] + [path.read_text(errors="replace") for path in kept]
         )

@@ -48,13 +48,15 @@ def start(store: str, directory: Path) -> None:
 def serve(store: str, directory: Path) -> None:
     """Run them until told to stop."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    with Emulator() as emulator, PLACES[store](directory) as variables:
+    with Emulator() as emulator, PLACES[store].server(directory) as server:
+        place = PLACES[store](server, directory)
+        variables = {
+            "echovalue_token_base_url": emulator.url,
+            "echovalue_token_store": place.store,
+            **place.variables,
+        }
         new = directory / "variables.new"
-        new.write_text(
-            json.dumps(
-                {"echovalue_token_base_url": emulator.url, "echovalue_token_store": store, **variables}
-            )
-        )
+        new.write_text(json.dumps(variables))
         new.rename(directory / "variables.json")
         time.sleep(LIFETIME)
 

@@ -3,34 +3,36 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
 from tests.ansible.conftest import _emulator, emulator  # noqa: F401 - fixtures
-from tests.ansible.playbook import Ansible, Run, role
+from tests.ansible.playbook import Ansible
 from tests.emulator.client import Emulator
-from tests.engine import tool_path
-from tests.engine.servers import Kubernetes, OpenBao, kubernetes_server, openbao_server
-from tests.stores.kept import HashiVault, Kept, KubernetesSecret, Sops
-from tests.stores.places import PLACES
+from tests.stores.gate import gate
+from tests.stores.places import PLACES, Pass, Place
+
+MakePlace = Callable[..., Any]
+AtTheMint = list[Callable[[], object]]
 
 
 class Controller(Ansible):
-    """A controller with a home and a spool directory of its own, which plays the roles."""
+    """A controller with a home and a spool of its own."""
 
-    def provision(self, variables: dict[str, Any], **play: Any) -> Run:
-        """Play the role echovalue_token; its result is `["echovalue_token_result"]`."""
-        return self.play(role(variables), also=("echovalue_token_result",), **play)
+    @property
+    def spool(self) -> list[Path]:
+        """What is in the spool."""
+        return sorted((self.directory / ".echovalue" / "spool").glob("*"))
 
     @property
     def waiting(self) -> list[Path]:
-        """What is in the spool directory."""
-        return sorted((self.directory / ".echovalue" / "spool").glob("*"))
+        """The tokens that wait in the spool."""
+        return [path for path in self.spool if path.suffix == ".token"]
 
 
 @pytest.fixture
@@ -44,9 +46,7 @@ def controller(directory: Path, temporary: Path, emulator: Emulator) -> Controll
     """Return a controller that works in `directory`."""
     directory.mkdir()
     ansible = Controller(directory, emulator.url)
-    ansible.environment["PATH"] = os.pathsep.join([tool_path("sops"), ansible.environment["PATH"]])
     ansible.environment["TMPDIR"] = str(temporary)
-    ansible.environment["SOPS_AGE_KEY_FILE"] = str(directory.parent / "sops" / "age-key")
     return ansible
 
 
@@ -63,35 +63,62 @@ def other_ansible(tmp_path: Path, temporary: Path, emulator: Emulator) -> Contro
 
 
 @pytest.fixture(scope="session")
-def openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
-    with openbao_server(tmp_path_factory.mktemp("openbao")) as server:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Any]]:
+    """The server of a store, started when it is asked for."""
+    started: dict[Any, Any] = {}
+    with ExitStack() as stack:
+
+        def server(store: str) -> Any:
+            start = PLACES[store].server
+            if start not in started:
+                started[start] = stack.enter_context(start(tmp_path_factory.mktemp(store)))
+            return started[start]
+
         yield server
 
 
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubernetes]:
-    with kubernetes_server(tmp_path_factory.mktemp("kubernetes")) as server:
-        yield server
+@pytest.fixture
+def make_place(servers: Callable[[str], Any], tmp_path: Path, ansible: Controller) -> Iterator[MakePlace]:
+    """Make a place of a store; the controller gets its environment."""
+    made: list[Place] = []
+
+    def make(store: str, **options: Any) -> Any:
+        directory = tmp_path / f"place{len(made)}"
+        directory.mkdir()
+        place = PLACES[store](servers(store), directory, **options)
+        made.append(place)
+        ansible.environment.update(place.environment)
+        return place
+
+    yield make
+    for place in made:
+        if isinstance(place, Pass):
+            place.close()
 
 
 @pytest.fixture
-def sops(tmp_path: Path) -> Iterator[Sops]:
-    (tmp_path / "sops").mkdir()
-    with PLACES["sops"](tmp_path / "sops") as variables:
-        yield Sops(variables)
+def at_the_mint(ansible: Controller, emulator: Emulator) -> Iterator[AtTheMint]:  # noqa: F811
+    """What is called when the controller asks for a new token, before the service hears of it."""
+    actions: AtTheMint = []
+
+    def see(operation: str) -> None:
+        for action in actions if operation == "POST /token" else ():
+            action()
+
+    with gate(emulator.url, see) as running:
+        ansible.environment["ECHOVALUE_BASE_URL"] = running.url
+        yield actions
+
+
+def stores(*names: str) -> pytest.MarkDecorator:
+    """Run a test for each of these stores; those with Kubernetes can be chosen by its marker."""
+    params = [
+        pytest.param(name, marks=getattr(pytest.mark, name) if name == "kubernetes" else ()) for name in names
+    ]
+    return pytest.mark.parametrize("store", params)
 
 
 @pytest.fixture
-def hashi_vault(openbao: OpenBao) -> HashiVault:
-    return HashiVault(openbao)
-
-
-@pytest.fixture
-def kubernetes(cluster: Kubernetes) -> KubernetesSecret:
-    return KubernetesSecret(cluster)
-
-
-@pytest.fixture(params=["hashi_vault", "kubernetes", "sops"])
-def kept(request: pytest.FixtureRequest) -> Kept:
-    """Each store that is no file of the module's own."""
-    return request.getfixturevalue(request.param)
+def place(make_place: MakePlace, store: str) -> Place:
+    """The place of a test for several stores."""
+    return make_place(store)

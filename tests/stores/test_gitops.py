@@ -44,14 +44,14 @@ def origin(tmp_path: Path, ansible: Ansible, monkeypatch: pytest.MonkeyPatch) ->
     return bare
 
 
-def pipeline(ansible: Controller, origin: Path, name: str) -> subprocess.Popen[str]:
-    """Start a pipeline on a fresh clone."""
+def pipeline(ansible: Controller, origin: Path, name: str, *command: str) -> subprocess.Popen[str]:
+    """Start a pipeline, or another command, on a fresh clone."""
     clone = origin.parent / name
     git(origin.parent, "clone", "--quiet", str(origin), str(clone))
     git_environment = {key: value for key, value in os.environ.items() if key.startswith("GIT_")}
     path = os.pathsep.join([str(Path(sys.executable).parent), ansible.environment["PATH"]])
     return subprocess.Popen(
-        ["./pipeline.sh"],
+        command or ["./pipeline.sh"],
         cwd=clone,
         env={
             **ansible.environment,
@@ -116,3 +116,20 @@ def test_nothing_is_minted_where_nothing_can_be_pushed(
     process.communicate(timeout=120)
     assert process.returncode != 0
     assert emulator.stats()["total"] == 0
+
+
+def test_a_low_wallet_is_told_to_whoever_pays(ansible: Controller, emulator: Emulator, origin: Path) -> None:
+    pipeline(ansible, origin, "first").communicate(timeout=120)
+    token = (origin.parent / "myapp" / "echovalue.token").read_text().strip()
+    for wallet, told in ((1000, False), (999, True)):
+        emulator.register(token, wallet)
+        night = f"night-{wallet}"
+        process = pipeline(ansible, origin, night, "ansible-playbook", "wallet.yml")
+        screen, _nothing = process.communicate(timeout=120)
+        assert process.returncode == 0, screen
+        note = origin.parent / night / "recharge.md"
+        assert note.exists() == told
+    assert "999 credits are left" in note.read_text()
+    assert "Recharge it here: https://buy.stripe.com/" in note.read_text()
+    assert token not in note.read_text() + screen
+    assert emulator.stats()["credits_spent"] == 0

@@ -1,90 +1,83 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The raw token is found where its store keeps it, and nowhere else that a run leaves or passes through."""
+"""Tokens and what is secret in a connection are found where they belong, and nowhere else that a run passes through."""
 
 from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from tests.ansible.playbook import role, token
 from tests.emulator.client import Emulator
-from tests.stores.conftest import Controller
-from tests.stores.kept import HashiVault, KubernetesSecret, Sops
-from tests.stores.places import PLACES, Variables
+from tests.stores.conftest import Controller, MakePlace, stores
+from tests.stores.places import Place
 
-SAVED = b'"echovalue_token_result"'  # in what the test itself writes down
+SAVED = b'"rotated": {'  # in what the test itself writes down
+PLAY = b'"gather_facts": false'  # the test's playbook, which holds the connection
 
-
-@pytest.fixture
-def file(tmp_path: Path) -> Iterator[Variables]:
-    (tmp_path / "file").mkdir()
-    with PLACES["file"](tmp_path / "file") as variables:
-        yield {"echovalue_token_store": "file", **variables}
-
-
-@pytest.fixture
-def ansible_vault(tmp_path: Path, ansible: Controller) -> Iterator[Variables]:
-    (tmp_path / "vault").mkdir()
-    ansible.environment["ANSIBLE_VAULT_PASSWORD_FILE"] = str(tmp_path / "password")
-    (tmp_path / "password").write_text("for the test alone")
-    with PLACES["ansible_vault"](tmp_path / "vault") as variables:
-        yield {"echovalue_token_store": "ansible_vault", **variables}
+# Where the raw token is to be found in the end.
+BELONGS: dict[str, Callable[[Path], bool]] = {
+    "file": lambda path: path.match("app.token*"),
+    "command": lambda path: path.match("kept*") or path.match("spool/*.replaced"),
+    "pass": lambda path: path.match("spool/*.replaced"),
+    "kubernetes": lambda path: (
+        "etcd" in path.parts or path.match("spool/*.replaced")
+    ),  # the server's own disk
+}
 
 
-@pytest.mark.parametrize("store", ["file", "ansible_vault", "hashi_vault", "kubernetes", "sops"])
-def test_the_token_is_only_where_it_belongs(
-    request: pytest.FixtureRequest,
+@stores("file", "ansible_vault", "hashi_vault", "aws_secretsmanager", "sops", "command", "pass", "kubernetes")
+def test_secrets_are_only_where_they_belong(
     ansible: Controller,
     emulator: Emulator,
     temporary: Path,
     tmp_path_factory: pytest.TempPathFactory,
+    tmp_path: Path,
+    place: Place,
     store: str,
 ) -> None:
-    place = request.getfixturevalue(store)
-    variables = place.variables if isinstance(place, (HashiVault, KubernetesSecret, Sops)) else place
-    verbose = ("-vvv", "--diff")
-    rotating = {**variables, "echovalue_token_regenerate": "always"}
+    (tmp_path / "password").write_text("for the test alone")
+    ansible.environment["ANSIBLE_VAULT_PASSWORD_FILE"] = str(tmp_path / "password")
     with watched(ansible.directory / "ansible", ansible.directory / "remote", temporary) as seen:
-        runs = [
-            ansible.provision(variables, options=verbose),
-            ansible.provision(variables, options=verbose),
-            ansible.provision(rotating, options=verbose),
-        ]
-        tokens = {run["echovalue_token_result"]["token"] for run in runs}
-        for token in tokens:
-            emulator.forget(sha256(token.encode()).hexdigest())
-        runs.append(ansible.provision(variables, options=verbose, fails=True))
+        run = ansible.play(
+            token("first", **place.options),
+            role({"echovalue_token_store": place.store, **place.variables}),
+            token("rotated", regenerate="always", **place.options),
+            token("refused", ignore_errors=True, base_url=f"{emulator.url}/none", **place.options),
+            options=("-vvv", "--diff"),
+        )
+    tokens = {run["first"]["token"], run["rotated"]["token"]}
     assert len(tokens) == 2
-    assert "HTTP 401" in runs[-1].screen
+    assert run["refused"]["failed"]
+    raw = [form for one in tokens for form in (one.encode(), base64.b64encode(one.encode()))]
+    connection = [secret.encode() for secret in place.secrets]
 
-    needles = [form for token in tokens for form in (token.encode(), base64.b64encode(token.encode()))]
+    def shows(content: bytes, *needles: bytes) -> bool:
+        mine = SAVED in content or PLAY in content
+        return not mine and any(needle in content for needle in needles)
 
-    def holds(content: bytes) -> bool:
-        return SAVED not in content and any(needle in content for needle in needles)
-
-    for run in runs:
-        assert not holds(run.shown.encode().replace(SAVED, b""))
-        assert not holds(run.syslog.encode())
+    for needle in raw + connection:
+        assert needle.decode() not in run.shown
+        assert needle.decode() not in run.syslog
     assert any(b"play.yml" in content for content in seen), "no command line was seen"
-    assert not [content[:200] for content in seen if holds(content)]
-
+    assert not [content[:200] for content in seen if shows(content, *raw, *connection)]
     found = {
-        path.relative_to(root)
+        path
         for root in (tmp_path_factory.getbasetemp(), temporary)
         for path in root.rglob("*")
-        if path.is_file() and not path.is_symlink() and holds(path.read_bytes())
+        if path.is_file() and not path.is_symlink() and shows(path.read_bytes(), *raw)
     }
-    belongs = {
-        "file": lambda path: path.match("file/app.token*"),
-        "kubernetes": lambda path: "etcd" in path.parts,  # the server's own disk
-    }.get(store, lambda path: False)
+    belongs = BELONGS.get(store, lambda path: False)
     assert [path for path in found if not belongs(path)] == []
-    assert bool(found) == (store in ("file", "kubernetes")), "the search must be able to find"
+    assert bool(found) == (store in BELONGS), "the search must be able to find"
+    assert {sha256(one.encode()).hexdigest() for one in tokens} == {
+        run[name]["hash"] for name in ("first", "rotated")
+    }
 
 
 @contextmanager
@@ -94,7 +87,7 @@ def watched(*folders: Path) -> Iterator[set[bytes]]:
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.02):
+        while not over.wait(0.05):
             processes = Path("/proc").glob("[0-9]*")
             files = [process / name for process in processes for name in ("cmdline", "environ")]
             for folder in folders:
@@ -110,3 +103,27 @@ def watched(*folders: Path) -> Iterator[set[bytes]]:
     finally:
         over.set()
         thread.join()
+
+
+def test_the_words_of_a_failure_hold_no_secret_of_the_connection(
+    ansible: Controller, make_place: MakePlace
+) -> None:
+    place = make_place("hashi_vault")
+    secret = "of-the-login-0123456789"
+    wrong = [
+        {"token": secret},
+        {"auth_method": "approle", "role_id": secret, "secret_id": secret},
+        {"auth_method": "userpass", "username": "me", "password": secret, "token_validate": secret},
+        {"proxies": f"http://me:{secret}@127.0.0.1:1"},
+    ]
+    tasks = [
+        token(
+            f"case{number}",
+            ignore_errors=True,
+            hashi_vault=place.named("", connection={"url": place.connection["url"], **connection}),
+        )
+        for number, connection in enumerate(wrong)
+    ]
+    run = ansible.play(*tasks, options=("-vvv",))
+    assert all(run[f"case{number}"]["failed"] for number in range(len(wrong)))
+    assert secret not in run.shown

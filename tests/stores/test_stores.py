@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What each store promises, against the real server or program."""
+"""What every place promises, against the real server or program."""
 
 from __future__ import annotations
 
@@ -7,288 +7,305 @@ import json
 import stat
 from hashlib import sha256
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
-import pytest
-
-from tests.ansible.playbook import Run, wait_until
+from tests.ansible.playbook import Run, Task, token
 from tests.emulator.client import Emulator
-from tests.stores.conftest import Controller, role
-from tests.stores.kept import HashiVault, Kept, KubernetesSecret, Sops
+from tests.stores.conftest import AtTheMint, Controller, MakePlace, stores
+from tests.stores.places import Place
 
 # As awkward as a value may be that is somebody else's.
 OTHERS = {"user": "{{ 1 + 1 }}", "number": "007", "word": "a: 'b' # \"c\"\n%", "empty": ""}
-UNCHANGED = "changed=1 "  # by the task of the test itself, which saves the result
+GIVEN = "given-token-0123456789abcdef"
+ALL = ("hashi_vault", "aws_secretsmanager", "sops", "command", "kubernetes")
 
 
-def result(run: Run) -> tuple[Any, ...]:
-    told = run["echovalue_token_result"]
-    assert told["hash"] == (told["token"] and sha256(told["token"].encode()).hexdigest())
-    return told["changed"], told["status"]
+def checked(task: Task) -> Task:
+    """Return the task as one of a check, which shows the difference."""
+    return {**task, "check_mode": True, "diff": True}
 
 
-def test_found_proven_kept_beside_what_others_keep(
-    ansible: Controller, emulator: Emulator, kept: Kept
+def told(run: Run, *names: str) -> list[tuple[Any, ...]]:
+    """Return what changed and how, of each of these results."""
+    for name in names:
+        result = run[name]
+        assert not result.get("failed"), result
+        assert result["hash"] == (result["token"] and sha256(result["token"].encode()).hexdigest())
+    return [(run[name]["changed"], run[name]["status"]) for name in names]
+
+
+def others(place: Place) -> dict[str, Any]:
+    return OTHERS if place.key else {}
+
+
+def kept(place: Place, name: str = "") -> Any:
+    return place.content(name).get(place.key or "token")
+
+
+@stores(*ALL, "pass")
+def test_minted_once_kept_rotated_removed_beside_what_others_keep(
+    ansible: Controller, emulator: Emulator, place: Place
 ) -> None:
-    kept.put(OTHERS)
-    first = ansible.provision(kept.variables)
-    assert result(first) == (True, "minted")
-    token = first["echovalue_token_result"]["token"]
-    assert kept.content() == {**OTHERS, kept.key: token}
+    if others(place):
+        place.put(others(place))
+    run = ansible.play(
+        checked(token("check", **place.options)),
+        token("first", **place.options),
+        token("again", **place.options),
+        token("trusted", verify=False, **place.options),
+        checked(token("check_rotated", regenerate="always", **place.options)),
+        token("rotated", regenerate="always", **place.options),
+        options=("-vvv",),
+    )
+    assert told(run, *run.registered) == [
+        *((True, "minted"), (True, "minted"), (False, "kept"), (False, "kept")),
+        *((True, "replaced"), (True, "replaced")),
+    ]
+    first, new = run["first"]["token"], run["rotated"]["token"]
+    assert run["check"]["token"] is run["check_rotated"]["token"] is None
+    assert run["again"]["token"] == run["trusted"]["token"] == first != new
+    assert run["again"]["balance"] == 100
+    assert place.content() == {**others(place), place.key or "token": new}
+    assert emulator.stats()["requests"] == {"POST /token": 2, "GET /recharge": 1}
+    assert {entry["store"] for entry in run.registered.values()} == {place.store}
+    assert {entry["path"] for entry in run.registered.values()} == {place.named("").get("file")}
+    assert first not in run.shown
+    assert new not in run.shown
+    assert run["check_rotated"]["diff"]["before"] == f"sha256 {run['first']['hash']}\n"
     assert ansible.waiting == []
 
-    emulator.reset_stats()
-    again = ansible.provision(kept.variables)
-    assert result(again) == (False, "kept")
-    assert again["echovalue_token_result"]["token"] == token
-    assert again["echovalue_token_result"]["balance"] == 100
-    assert UNCHANGED in again.screen
-    assert (emulator.stats()["total"], emulator.stats()["credits_spent"]) == (1, 0)
+    former = run["rotated"]["backup_file"]
+    assert [str(path) for path in ansible.spool] == ([former] if place.keeps_former else [])
+    if former:
+        assert stat.S_IMODE(Path(former).stat().st_mode) == 0o600
+        assert (Path(former).read_text() == f"{first}\n") == place.keeps_former
+    if place.key is None:  # a program has no way to take it away
+        run = ansible.play(token("absent", ignore_errors=True, state="absent", **place.options))
+        assert run["absent"]["reason"] == "invalid_input"
+        assert kept(place) == new
+        return
+    run = (
+        ansible.play(
+            checked(token("check", state="absent", **place.options)),
+            token("absent", state="absent", backup=False, **place.options),
+            token("again", state="absent", **place.options),
+            token("adopted", token=GIVEN, **place.options),
+        )
+        if emulator.register(GIVEN)
+        else None
+    )
+    assert run
+    assert told(run, *run.registered) == [
+        *((True, "removed"), (True, "removed"), (False, "absent"), (True, "adopted")),
+    ]
+    assert run["absent"]["backup_file"] is None
+    assert place.content() == {**others(place), place.key: GIVEN}
 
-    rotated = ansible.provision({**kept.variables, "echovalue_token_regenerate": "always"})
-    assert result(rotated) == (True, "replaced")
-    new = rotated["echovalue_token_result"]["token"]
-    assert kept.content() == {**OTHERS, kept.key: new}
-    assert new != token
 
-    emulator.reset_stats()
-    unproven = ansible.provision({**kept.variables, "echovalue_token_verify": False})
-    assert result(unproven) == (False, "kept")
+@stores("hashi_vault", "sops")
+def test_a_token_that_the_service_does_not_know(
+    ansible: Controller, emulator: Emulator, place: Place
+) -> None:
+    place.put({place.key or "token": GIVEN})
+    run = ansible.play(
+        token("refused", ignore_errors=True, **place.options),
+        token("replaced", regenerate="if_invalid", **place.options),
+    )
+    assert run["refused"]["reason"] == "unauthorized"
+    assert "regenerate: if_invalid" in run["refused"]["msg"]
+    assert told(run, "replaced") == [(True, "replaced")]
+    assert kept(place) == run["replaced"]["token"] != GIVEN
+
+
+@stores("hashi_vault", "command")
+def test_what_is_no_token_is_left_alone(ansible: Controller, emulator: Emulator, place: Place) -> None:
+    wrong = {place.key or "token": "no token at all"}
+    place.put(wrong)
+    run = ansible.play(
+        token("never", ignore_errors=True, **place.options),
+        token("always", ignore_errors=True, regenerate="always", **place.options),
+        token("given", ignore_errors=True, token=GIVEN, **place.options),
+    )
+    for result in run.registered.values():
+        assert (result["failed"], result["reason"]) == (True, "store")
+        assert "no token" in result["msg"]
+    assert place.content() == wrong
     assert emulator.stats()["total"] == 0
 
 
-def test_a_token_that_the_service_does_not_know(ansible: Controller, emulator: Emulator, kept: Kept) -> None:
-    token = ansible.provision(kept.variables)["echovalue_token_result"]["token"]
-    emulator.set_wallet(sha256(token.encode()).hexdigest(), 0)
-    assert result(ansible.provision({**kept.variables, "echovalue_token_regenerate": "if_invalid"})) == (
-        False,
-        "kept",
-    )
-    emulator.forget(sha256(token.encode()).hexdigest())
-    run = ansible.provision(kept.variables, fails=True)
-    assert "HTTP 401" in run.screen
-    assert "if_invalid" in run.screen
-    assert kept.content()[kept.key] == token
-    assert emulator.stats()["mints"] == 1
-    run = ansible.provision({**kept.variables, "echovalue_token_regenerate": "if_invalid"})
-    assert result(run) == (True, "replaced")
-    assert kept.content()[kept.key] == run["echovalue_token_result"]["token"] != token
-
-
-def test_check_mode_tells_and_does_nothing(ansible: Controller, emulator: Emulator, kept: Kept) -> None:
-    run = ansible.provision(kept.variables, options=("--check", "--diff"))
-    assert result(run) == (True, "minted")
-    assert run["echovalue_token_result"]["token"] is None
-    assert UNCHANGED not in run.screen
-    assert (kept.content(), emulator.stats()["total"]) == ({}, 0)
-    assert not (ansible.directory / ".echovalue").exists()
-    ansible.provision(kept.variables)
-    before = kept.content()
-    run = ansible.provision(kept.variables, options=("--check",))
-    assert result(run) == (False, "kept")
-    assert UNCHANGED in run.screen
-    run = ansible.provision(
-        {**kept.variables, "echovalue_token_regenerate": "always"}, options=("--check", "--diff")
-    )
-    assert result(run) == (True, "replaced")
-    assert kept.content() == before
-    assert emulator.stats()["mints"] == 1
-    kept.refuse()
-    run = ansible.provision(
-        {**kept.variables, "echovalue_token_regenerate": "always"}, options=("--check",), fails=True
-    )
-    kept.accept()
-    assert kept.content() == before
-
-
+@stores(*(name for name in ALL if name not in ("aws_secretsmanager", "command")))
 def test_no_mint_where_the_place_cannot_be_written(
-    ansible: Controller, emulator: Emulator, kept: Kept
+    ansible: Controller, emulator: Emulator, place: Place
 ) -> None:
-    kept.refuse()
-    run = ansible.provision(kept.variables, fails=True)
-    assert kept.hint in run.screen
-    assert "No token was minted" in run.screen
+    assert place.rehearses
+    place.refuse()
+    run = ansible.play(
+        checked(token("check", ignore_errors=True, **place.options)),
+        token("refused", ignore_errors=True, **place.options),
+    )
+    place.accept()
+    for result in run.registered.values():
+        assert (result["failed"], result["reason"]) == (True, "store")
+        assert "No token was minted" in result["msg"]
     assert emulator.stats()["total"] == 0
-    kept.accept()
-    assert result(ansible.provision(kept.variables)) == (True, "minted")
+    assert place.content() == {}
 
 
+@stores(*ALL)
 def test_a_write_that_fails_after_the_mint_is_made_good_by_the_next_run(
-    ansible: Controller, emulator: Emulator, kept: Kept
+    ansible: Controller, emulator: Emulator, at_the_mint: AtTheMint, place: Place
 ) -> None:
-    run = broken_after_the_mint(ansible, emulator, kept)
+    screen = broken_after_the_mint(ansible, at_the_mint, place)
     (handover,) = ansible.waiting
-    token = handover.read_text().strip()
+    minted = handover.read_text().rstrip("\n")
     assert stat.S_IMODE(handover.stat().st_mode) == 0o600
     assert stat.S_IMODE(handover.parent.stat().st_mode) == 0o700
-    assert str(handover) in run
-    assert "run again" in run
-    assert token not in run
-    assert kept.content() == {}
-    again = ansible.provision(kept.variables)
-    assert result(again) == (True, "minted")
-    assert again["echovalue_token_result"]["token"] == kept.content()[kept.key] == token
+    assert str(handover) in screen
+    assert "run again" in screen
+    assert minted not in screen
+    assert place.content() == {}
+    run = ansible.play(checked(token("check", **place.options)), token("again", **place.options))
+    assert told(run, "check", "again") == [(True, "minted"), (True, "minted")]
+    assert run["again"]["token"] == kept(place) == minted
     assert emulator.stats()["mints"] == 1
+    assert ansible.spool == []
+
+
+@stores("hashi_vault", "command")
+def test_an_interrupted_rotation_overwrites_nothing(
+    ansible: Controller, emulator: Emulator, at_the_mint: AtTheMint, place: Place
+) -> None:
+    emulator.register(GIVEN)
+    place.put({place.key or "token": GIVEN})
+    broken_after_the_mint(ansible, at_the_mint, place, regenerate="always")
+    assert len(ansible.waiting) == 1
+    other = "other-token-0123456789abcdef"
+    emulator.register(other)
+    place.put({place.key or "token": other})
+    run = ansible.play(token("result", **place.options))
+    assert told(run, "result") == [(False, "kept")]
+    assert kept(place) == run["result"]["token"] == other
     assert ansible.waiting == []
 
 
-def broken_after_the_mint(ansible: Controller, emulator: Emulator, kept: Kept) -> str:
-    """Let writes fail as soon as the mint is under way; return what was shown."""
-    emulator.fault("POST /token", "late", seconds=2)
-    process = ansible.start(playbook(ansible, kept.variables))
-    wait_until(lambda: process.poll() is not None or any(ansible.directory.rglob("spool/.*.new")), 60)
-    kept.refuse()
-    screen, _nothing = process.communicate(timeout=120)
-    kept.accept()
-    assert process.returncode != 0, screen
-    return screen
-
-
-def test_two_pipelines_at_once_end_with_one_token(
-    ansible: Controller, other_ansible: Controller, emulator: Emulator, kept: Kept
+@stores("hashi_vault")
+def test_a_given_token_is_adopted_though_another_waits(
+    ansible: Controller, emulator: Emulator, at_the_mint: AtTheMint, place: Place
 ) -> None:
-    if isinstance(kept, Sops):  # a file has no server that decides: those who share it share the spool
-        other_ansible.environment["HOME"] = ansible.environment["HOME"]
-    emulator.options(latency=1)
-    processes = [one.start(playbook(one, kept.variables)) for one in (ansible, other_ansible)]
+    broken_after_the_mint(ansible, at_the_mint, place)
+    emulator.register(GIVEN)
+    run = ansible.play(token("result", token=GIVEN, **place.options))
+    assert told(run, "result") == [(True, "adopted")]
+    assert kept(place) == GIVEN
+    assert ansible.waiting == []
+
+
+def broken_after_the_mint(ansible: Controller, at_the_mint: AtTheMint, place: Place, **options: Any) -> str:
+    """Let writes fail from the mint on; return what was shown."""
+    at_the_mint.append(place.refuse)
+    run = ansible.play(token("broken", ignore_errors=True, **options, **place.options), options=("-vvv",))
+    at_the_mint.clear()
+    place.accept()
+    assert (run["broken"]["failed"], run["broken"]["reason"]) == (True, "store")
+    return run.shown
+
+
+@stores(*ALL, "pass")
+def test_two_controllers_at_once_end_with_one_token(
+    ansible: Controller,
+    other_ansible: Controller,
+    emulator: Emulator,
+    at_the_mint: AtTheMint,
+    place: Place,
+) -> None:
+    at_the_mint.append(Barrier(2, timeout=60).wait)  # neither gets a token before both have asked for one
+    for name in (*place.environment, "ECHOVALUE_BASE_URL"):
+        other_ansible.environment[name] = ansible.environment[name]
+    processes = [one.start(playbook(one, place, timeout=90)) for one in (ansible, other_ansible)]
     screens = [process.communicate(timeout=120)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], screens
-    token = kept.content()[kept.key]
-    told = [(one.directory / "told").read_text() for one in (ansible, other_ansible)]
-    assert told == [token, token]
-    assert ansible.waiting == other_ansible.waiting == []
-    assert emulator.stats()["credits_spent"] == 0
-    if not isinstance(kept, Sops):
-        assert emulator.stats()["mints"] == 2, "they did not meet"
+    assert not [screen for screen in screens if "fatal" in screen or "ERROR" in screen]
+    both = [json.loads((one.directory / "told").read_text()) for one in (ansible, other_ansible)]
+    assert [one["token"] for one in both] == [kept(place)] * 2
+    assert sorted((one["status"], one["changed"]) for one in both) == [("kept", False), ("minted", True)]
+    assert ansible.spool == other_ansible.spool == []
+    assert emulator.stats()["mints"] == 2
 
 
-def test_the_hosts_of_one_play_end_with_one_token(
-    ansible: Controller, emulator: Emulator, kept: Kept
+@stores("hashi_vault", "command")
+def test_hosts_and_runs_that_share_a_spool_mint_one(
+    ansible: Controller, emulator: Emulator, place: Place
 ) -> None:
     inventory = ansible.directory / "inventory"
     inventory.write_text(inventory.read_text() + inventory.read_text().replace("localhost", "other"))
-    run = ansible.provision(kept.variables, hosts="all")
+    run = ansible.play(token("result", **place.options), hosts="all")
     assert run.screen.count("failed=0") == 2
-    assert run["echovalue_token_result"]["token"] == kept.content()[kept.key]
+    assert run["result"]["token"] == kept(place)
     assert emulator.stats()["mints"] == 1
-    assert ansible.waiting == []
+    assert ansible.spool == []
 
 
-def test_what_is_no_token_is_left_alone(ansible: Controller, emulator: Emulator, kept: Kept) -> None:
-    kept.put({kept.key: "no token at all"})
-    run = ansible.provision({**kept.variables, "echovalue_token_regenerate": "if_invalid"}, fails=True)
-    assert "holds no token" in run.screen
-    assert kept.content() == {kept.key: "no token at all"}
-    assert emulator.stats()["total"] == 0
-
-
-def test_a_deleted_secret_gets_a_new_version(ansible: Controller, hashi_vault: HashiVault) -> None:
-    hashi_vault.put({"old": "value"})
-    hashi_vault.delete()
-    assert result(ansible.provision(hashi_vault.variables)) == (True, "minted")
-    assert list(hashi_vault.content()) == ["token"]
-
-
-def test_a_mount_that_is_not_kv_version_2_is_refused(
-    ansible: Controller, emulator: Emulator, hashi_vault: HashiVault
+@stores(*ALL)
+def test_many_side_by_side_in_one_secret_and_in_many(
+    ansible: Controller, emulator: Emulator, place: Place
 ) -> None:
-    variables = {**hashi_vault.variables, "echovalue_token_hashi_vault_mount": "cubbyhole"}
-    assert "not KV version 2" in ansible.provision(variables, fails=True).screen
-    assert emulator.stats()["total"] == 0
-
-
-def test_a_secret_keeps_its_type_and_labels(ansible: Controller, kubernetes: KubernetesSecret) -> None:
-    kubernetes.put({"binary": "\xff\x00\xfe"})
-    ansible.provision(kubernetes.variables)
-    whole = kubernetes.whole()
-    assert (whole["type"], whole["metadata"]["labels"]) == ("example.com/mixed", {"team": "core"})
-    assert kubernetes.content()["binary"] == "\xff\x00\xfe"
-
-
-def test_the_ciphertext_of_other_keys_stays(ansible: Controller, sops: Sops) -> None:
-    sops.put(OTHERS)
-    sops.path.chmod(0o640)
-    before = sops.path.read_text().splitlines()
-    ansible.provision(sops.variables)
-    after = sops.path.read_text().splitlines()
-    changed = [line.split(":")[0].strip() for line in before if line not in after]
-    assert changed == ["lastmodified", "mac"]
-    assert stat.S_IMODE(sops.path.stat().st_mode) == 0o640
-
-
-@pytest.mark.parametrize("exists", [False, True])
-def test_rules_that_leave_the_token_in_clear_are_refused(
-    ansible: Controller, emulator: Emulator, sops: Sops, exists: bool
-) -> None:
-    rules = sops.path.parent / ".sops.yaml"
-    rules.write_text(rules.read_text().replace("}]", ", encrypted_regex: ^hidden$}]"))
-    if exists:
-        sops.put({"hidden": "value"})
-    run = ansible.provision(sops.variables, fails=True)
-    assert "in clear" in run.screen
-    assert emulator.stats()["total"] == 0
-
-
-def test_wrong_arguments_stop_the_role_before_anything_is_sent(
-    ansible: Controller, emulator: Emulator, hashi_vault: HashiVault
-) -> None:
-    good = hashi_vault.variables
-    cases: dict[str, tuple[dict[str, Any], str]] = {
-        "missing": ({}, "echovalue_token_store"),
-        "unknown": (
-            {"echovalue_token_store": "drawer"},
-            "ansible_vault, file, hashi_vault, kubernetes, sops",
-        ),
-        "path": ({"echovalue_token_store": "../main"}, "There is no store"),
-        "regenerate": ({**good, "echovalue_token_regenerate": "often"}, "if_invalid"),
-        "verify": ({**good, "echovalue_token_verify": "perhaps"}, "verify"),
-        "retries": ({**good, "echovalue_token_retries": "many"}, "retries"),
-        "connection": ({**good, "echovalue_token_hashi_vault_connection": "there"}, "connection"),
-        **{
-            store: ({"echovalue_token_store": store}, f"Set echovalue_token_{variable}")
-            for store, variable in {
-                "file": "path",
-                "ansible_vault": "vault_file",
-                "hashi_vault": "hashi_vault_path",
-                "kubernetes": "kubernetes_name",
-                "sops": "sops_file",
-            }.items()
-        },
-    }
+    items = [{place.store: place.named(name)} for name in ("", "-b", "-c", "-d")]
+    if place.key:
+        items += [{place.store: place.named("", key=key)} for key in ("x", "y")]
+        place.put({**OTHERS, "y": "no token at all"})
     run = ansible.play(
-        *[
-            {
-                "block": [role(variables), {"ansible.builtin.fail": {"msg": "accepted"}}],
-                "rescue": [
-                    {
-                        "name": "Keep the message",
-                        "ansible.builtin.set_fact": {f"case_{name}": "{{ ansible_failed_result.msg }}"},
-                    }
-                ],
-            }
-            for name, (variables, _word) in cases.items()
-        ],
-        also=tuple(f"case_{name}" for name in cases),
+        checked(token("check", ignore_errors=True, tokens=items)),
+        token("first", ignore_errors=True, tokens=items),
+        token("again", tokens=items[:5]),
     )
-    for name, (_variables, word) in cases.items():
-        assert word in run[f"case_{name}"], (name, run[f"case_{name}"])
-    assert emulator.stats()["total"] == 0
-    assert hashi_vault.content() == {}
+    entries = run["first"]["tokens"]
+    good = entries[:5]
+    assert [entry["status"] for entry in good] == ["minted"] * len(good)
+    assert len({entry["hash"] for entry in good}) == len(good)
+    assert [entry["hash"] for entry in run["again"]["tokens"]] == [entry["hash"] for entry in good]
+    assert [entry["status"] for entry in run["again"]["tokens"]] == ["kept"] * len(good)
+    hashes = [sha256(kept(place, name).encode()).hexdigest() for name in ("", "-b", "-c", "-d")]
+    assert hashes == [entry["hash"] for entry in good[:4]]
+    if place.key:
+        assert (entries[5]["failed"], entries[5]["reason"]) == (True, "store")
+        assert place.content()["y"] == "no token at all"
+        assert sha256(place.content()["x"].encode()).hexdigest() == good[4]["hash"]
+        assert OTHERS.items() <= place.content().items()
+    assert emulator.stats()["mints"] == len(good)
+    assert ansible.spool == []
 
 
-def playbook(ansible: Controller, variables: dict[str, Any]) -> Path:
-    """Return a playbook that provisions and writes down the token."""
+def test_two_places_never_share_what_waits(
+    ansible: Controller, emulator: Emulator, make_place: MakePlace
+) -> None:
+    """One spool, equal names: each pair differs by what the client resolved alone."""
+    place = make_place("command")
+    place.refuse()
+    options = place.named("")
+    items = [
+        options,
+        {**options, "id": "of the other"},
+        {"argv": [*options["argv"], "of the other"]},
+        {"argv": [*options["argv"], "of", "the other"]},
+    ]
+    run = ansible.play(token("result", ignore_errors=True, tokens=[{"command": item} for item in items]))
+    assert [entry["reason"] for entry in run["result"]["tokens"]] == ["store"] * 4
+    assert len(ansible.waiting) == 4
+
+
+def playbook(ansible: Controller, place: Place, **options: Any) -> Path:
+    """Return a playbook that provisions and writes down the result."""
     tell = {
         "name": "Write it down",
         "ansible.builtin.copy": {
             "dest": str(ansible.directory / "told"),
             "mode": "0600",
-            "content": "{{ echovalue_token_result.token }}",
+            "content": "{{ result | to_json }}",
         },
         "no_log": True,
     }
     path = ansible.directory / "pipeline.yml"
-    path.write_text(
-        json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [role(variables), tell]}])
-    )
+    tasks = [token("result", **place.options, **options), tell]
+    path.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
     return path

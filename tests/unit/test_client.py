@@ -116,6 +116,15 @@ def test_one_that_is_told_to_wait_makes_all_wait() -> None:
     assert len(pauses) == 2
 
 
+def test_the_last_try_that_is_told_to_wait_makes_all_wait_too() -> None:
+    client, _script, pauses = scripted(text("", 429, retry_after="9"), text(LINK), retries=0)
+    client._clock = lambda: 0.0
+    with pytest.raises(errors.RateLimitedError):
+        client.probe(TOKEN)
+    client.probe(OTHER)
+    assert pauses == [9.0]
+
+
 def test_a_wallet() -> None:
     client, script, _pauses = scripted(wallet())
     assert client.get_wallet(TOKEN) == Wallet(99, "2023-08-09T15:40:09.77Z", token_hash(TOKEN), 1)
@@ -170,6 +179,8 @@ def test_a_link_that_is_none_is_refused(url: str) -> None:
         (TOKEN, token_hash(TOKEN), False),
         (TOKEN, TOKEN, True),
         ("needs/escaping+here", "needs%2Fescaping%2Bhere", True),
+        ("needs/escaping+here", "needs%2Fescaping+here", True),
+        ("needs/escaping+here", "needs/escaping+here", True),
     ],
 )
 def test_a_link_that_carries_the_token_is_marked(token: str, reference: str, contains: bool) -> None:

@@ -63,6 +63,9 @@ class Memory:
 
     def remove(self) -> None:
         self.events.append("remove")
+        if self.overtaken_by:
+            self.token = self.overtaken_by.pop(0)
+            raise errors.ConflictError("somebody was faster")
         self.token = None
 
 
@@ -191,7 +194,14 @@ def test_removing(dry_run: bool) -> None:
             OTHER,
         ),
         # What it was to replace is gone: nothing is overwritten.
-        (None, Waiting(OTHER, fingerprint(TOKEN)), [VALID], {}, Outcome("minted", OTHER, None, 50, True), OTHER),
+        (
+            None,
+            Waiting(OTHER, fingerprint(TOKEN)),
+            [VALID],
+            {},
+            Outcome("minted", OTHER, None, 50, True),
+            OTHER,
+        ),
         # What somebody put there meanwhile stays.
         (TOKEN, Waiting(OTHER, ""), [VALID], {}, Outcome("kept", TOKEN, TOKEN, 50), TOKEN),
         # One to adopt comes first, whether it waits itself or another does.
@@ -203,7 +213,14 @@ def test_removing(dry_run: bool) -> None:
             Outcome("adopted", OTHER, TOKEN, 50, True),
             OTHER,
         ),
-        (TOKEN, Waiting(THIRD, ""), [VALID], {"token": OTHER}, Outcome("adopted", OTHER, TOKEN, 50, True), OTHER),
+        (
+            TOKEN,
+            Waiting(THIRD, ""),
+            [VALID],
+            {"token": OTHER},
+            Outcome("adopted", OTHER, TOKEN, 50, True),
+            OTHER,
+        ),
         # One that the service does not know is as good as none.
         (None, Waiting(TOKEN, ""), [UNKNOWN, MINTED], {}, Outcome("minted", OTHER, None, None, True), OTHER),
     ],
@@ -274,6 +291,15 @@ def test_without_a_place_a_token_is_only_handed_on(dry_run: bool) -> None:
     client, _script, _pauses = scripted(UNKNOWN)
     with pytest.raises(errors.UnauthorizedError):
         provision(client, None, token=OTHER)
+
+
+def test_removing_what_somebody_else_puts_there_meanwhile() -> None:
+    store = Memory(TOKEN)
+    store.overtaken_by = [OTHER]
+    assert remove(store) == Outcome("removed", None, OTHER, None, True)
+    store.overtaken_by = [None]
+    store.token = TOKEN
+    assert remove(store) == Outcome("absent")
 
 
 def test_removing_takes_what_waits_too() -> None:

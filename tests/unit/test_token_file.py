@@ -20,7 +20,6 @@ from plugins.module_utils import locked_directory, locked_file, staged_file
 from plugins.module_utils.core.errors import StoreError
 from plugins.module_utils.core.messages import Answer, Request
 from plugins.module_utils.core.models import fingerprint
-from plugins.module_utils.core.messages import Answer, Request
 from plugins.module_utils.core.provision import provision, remove
 from plugins.module_utils.token_file import TokenFile
 from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
@@ -442,10 +441,11 @@ def test_a_backup_goes_again_where_what_it_is_for_fails(
         client, _script, _pauses = scripted(text(OTHER), VALID)
         for _again in range(2):  # the second run takes up what the first one left
             with pytest.raises(StoreError):
-                if act == "replace":
-                    provision(client, store(path), regenerate="always")
-                else:
+                _ = (
                     remove(store(path))
+                    if act == "unlink"
+                    else provision(client, store(path), regenerate="always")
+                )
     assert not [name for name in names(tmp_path) if name.endswith("~")]
     assert path.read_text() == TOKEN + "\n"
 
@@ -479,7 +479,9 @@ def test_what_the_system_refuses_to_tell_is_an_error_before_the_mint(
     assert path.read_text() == TOKEN + "\n"
 
 
-def test_attributes_that_cannot_be_set_leave_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attributes_that_cannot_be_set_leave_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mint(tmp_path / "token")
     refused(monkeypatch, "chmod")
     with pytest.raises(StoreError, match=r"could not be set.*The token is there"):
@@ -521,7 +523,9 @@ def test_a_directory_that_cannot_be_written_is_told_before_the_mint(
     client, script, _pauses = scripted()
     monkeypatch.setattr(os, "access", lambda *_: False)
     for dry_run in (False, True):
-        with pytest.raises(StoreError, match=r"cannot be written to \(Permission denied\).*No token was minted"):
+        with pytest.raises(
+            StoreError, match=r"cannot be written to \(Permission denied\).*No token was minted"
+        ):
             provision(client, store(tmp_path / "token", dry_run=dry_run), dry_run=dry_run)
     assert script.requests == []
     assert names(tmp_path) == []
@@ -585,9 +589,10 @@ def test_a_death_in_the_middle_of_a_recovery_blocks_no_later_run(
 
     client, _script, _pauses = scripted(*[VALID] * 3)
     for _death in range(2):
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        with monkeypatch.context() as patch:
             patch.setattr(os, "replace", die)
-            provision(client, store(path))
+            with pytest.raises(KeyboardInterrupt):
+                provision(client, store(path))
     assert provision(client, store(path)).token == OTHER
     assert path.read_text() == OTHER + "\n"
 
@@ -632,7 +637,9 @@ def test_an_acl_of_the_directory_is_not_forced_on_a_file(
     assert all(name.endswith(".new") for name in taken)
 
 
-@pytest.mark.parametrize(("error", "fails"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)])
+@pytest.mark.parametrize(
+    ("error", "fails"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)]
+)
 def test_a_file_system_without_syncs_of_directories(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int, fails: bool
 ) -> None:

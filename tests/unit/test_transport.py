@@ -178,6 +178,27 @@ def test_a_ca_bundle_that_is_missing() -> None:
         HttpTransport(ServiceUrl.parse("https://api.echovalue.dev"), verify="/does/not/exist")
 
 
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_a_ca_bundle_of_the_environment_that_is_missing(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "/does/not/exist")
+    with pytest.raises(errors.InvalidInputError, match=f"variable {variable}, does not exist"):
+        HttpTransport(ServiceUrl.parse("https://api.echovalue.dev"))
+
+
+@pytest.mark.parametrize("scheme", ["http", "HTTP", "Http"])
+def test_plain_http_never_goes_to_a_proxy(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with raw_server(reply(b"HTTP/1.1 200 OK\r\nContent-Length: 32\r\n\r\n" + TOKEN.encode())) as url:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9")
+        client = EchoValueClient(url.replace("http", scheme, 1), retries=0)
+        assert client.create_token() == TOKEN
+        client.close()
+
+
 def test_a_mint_over_a_dropped_connection_is_in_doubt() -> None:
     with raw_server(reply(b"")) as url, pytest.raises(errors.AmbiguousMintError):
         EchoValueClient(url).create_token()

@@ -9,7 +9,7 @@ from typing import Any
 
 from .client import EchoValueClient, is_https_url
 from .errors import InvalidInputError
-from .models import WEBHOOK_FIELDS, Alert, set_fields
+from .models import WEBHOOK_FIELDS, Alert, is_whole, set_fields
 
 FORMATS = ("slack", "discord", "teams", "telegram", "pagerduty", "custom")
 
@@ -58,7 +58,7 @@ def declare_alert(
 
 
 def _check(threshold: object, email: object) -> None:
-    if threshold is not None and (type(threshold) is not int or threshold < 0):
+    if threshold is not None and (not is_whole(threshold) or threshold < 0):
         raise InvalidInputError("threshold must be a whole number of credits, 0 or more.")
     if email and "@" not in str(email):
         raise InvalidInputError("email must be an e-mail address, or empty.")

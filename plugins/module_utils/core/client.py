@@ -26,7 +26,17 @@ from .errors import (
     UnexpectedAnswerError,
 )
 from .messages import Answer, Request, Transport
-from .models import Alert, Probe, RechargeLink, Wallet, check_token, read_token, set_fields, token_hash
+from .models import (
+    Alert,
+    Probe,
+    RechargeLink,
+    Wallet,
+    check_token,
+    is_whole,
+    read_token,
+    set_fields,
+    token_hash,
+)
 from .service_url import DEFAULT_BASE_URL, ServiceUrl
 
 DEFAULT_TIMEOUT = 10.0  # seconds
@@ -43,7 +53,7 @@ _LONGEST_DELAY = 30.0  # seconds; caps the doubling and what Retry-After asks fo
 
 def check_amount(amount: object) -> None:
     """Raise InvalidInputError where a recharge link cannot be for `amount` million operations."""
-    if type(amount) is not int or amount not in AMOUNTS:
+    if not is_whole(amount) or amount not in AMOUNTS:
         raise InvalidInputError("amount must be 1 or 3 (million operations).")
 
 
@@ -133,7 +143,7 @@ class EchoValueClient:
             return Wallet(0, None, token_hash(token), 0)
         data = _json(answer)
         wallet = data.get("wallet")
-        if type(wallet) is not int:
+        if not is_whole(wallet):
             raise _unexpected(answer, "the wallet it sent has no whole number of credits")
         if data.get("hash") != token_hash(token):
             raise _unexpected(answer, "the wallet it sent is not of the token asked for")
@@ -175,7 +185,7 @@ class EchoValueClient:
         threshold = data.get("low_balance_threshold") or 0
         email = data.get("low_balance_email") or ""
         webhook = data.get("low_balance_webhook") or {}
-        if type(threshold) is not int or not isinstance(email, str) or not isinstance(webhook, dict):
+        if not is_whole(threshold) or not isinstance(email, str) or not isinstance(webhook, dict):
             raise _unexpected(answer, "the settings it sent have not the form of settings")
         return Alert(threshold, email, set_fields(webhook) or None), _cost_of_paid(answer)
 
@@ -209,7 +219,7 @@ class EchoValueClient:
 
         `category`, such as `token` or `kv`, is the one that their `endpoint` has.
         """
-        if type(n) is not int or not 1 <= n <= MAX_LOGS:
+        if not is_whole(n) or not 1 <= n <= MAX_LOGS:
             raise InvalidInputError(f"n must be from 1 to {MAX_LOGS}.")
         query = {"n": str(n), **({"type": category} if category else {})}
         answer = self._request("GET", "/token/logs", headers=_authorized(token), query=query)

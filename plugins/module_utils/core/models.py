@@ -7,15 +7,23 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from typing import TypeGuard  # Python 3.10
 
 MAX_TOKEN_LENGTH = 512
 TOKEN_FORM = "a token is one line of 10 to 512 visible ASCII characters without spaces"  # noqa: S105 - a rule in words
 # The format is opaque; this much keeps it one safe HTTP header value and one line of a file.
 # Under 10 characters the service itself answers 401.
 _TOKEN = re.compile(rf"[!-~]{{10,{MAX_TOKEN_LENGTH}}}")
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Return whether a value is a whole number; True and False, which Python counts as such, are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def read_token(value: object) -> str | None:

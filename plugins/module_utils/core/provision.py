@@ -8,9 +8,9 @@ one in its place before anything else can happen.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Callable, Protocol
 
 from .client import EchoValueClient
 from .errors import ConflictError, InvalidInputError, StoredTokenUnknownError, StoreError, UnauthorizedError
@@ -120,17 +120,23 @@ def provision(
         if token is not None:
             return Outcome("adopted", token, None, _prove(client, token))
         return Outcome("minted", None if dry_run else client.create_token(), changed=True)
-    run = _Run(client, store, token, verify, regenerate, dry_run)
-    for _attempt in range(_ATTEMPTS - 1):
-        try:
-            return run.attempt()
-        except ConflictError:
-            continue
-    return run.attempt()
+    return _despite_others(_Run(client, store, token, verify, regenerate, dry_run).attempt)
 
 
 def remove(store: Store, *, dry_run: bool = False) -> Outcome:
     """Make sure that `store` keeps no token, and return what was done; no request is sent."""
+    return _despite_others(lambda: _remove(store, dry_run))
+
+
+def _despite_others(attempt: Callable[[], Outcome]) -> Outcome:
+    """Return what an attempt returns; one that somebody else overtook is made again."""
+    for _attempt in range(_ATTEMPTS - 1):
+        with suppress(ConflictError):
+            return attempt()
+    return attempt()
+
+
+def _remove(store: Store, dry_run: bool) -> Outcome:
     with store.lock():
         stored = store.read()
         waiting = store.waiting()

@@ -13,15 +13,22 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import requests
-import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-
 from .errors import InvalidInputError, NetworkError, RequestTimeoutError, UnexpectedAnswerError
 from .messages import Answer, Request
 from .service_url import ServiceUrl
 from .version import VERSION
+
+_missing: ImportError | None = None
+try:
+    import requests
+    import urllib3
+    from requests.adapters import HTTPAdapter
+    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+except ImportError as error:  # ansible-test imports every file without; HttpTransport then tells
+    _missing = error
+    HTTPAdapter = HTTPConnection = HTTPSConnection = object  # type: ignore[assignment,misc]
+    HTTPConnectionPool = HTTPSConnectionPool = object  # type: ignore[assignment,misc]
 
 MAX_BODY = 1024 * 1024  # bytes; the longest true answer, a hundred log entries, is far below
 
@@ -37,6 +44,7 @@ class HttpTransport:
 
     `verify` is True, False or the path of a CA bundle; `proxies` maps schemes to proxy URLs, None
     takes the standard proxy variables; `connections` is how many may be open at once.
+    Raises ImportError where requests is not installed.
     """
 
     def __init__(
@@ -47,6 +55,8 @@ class HttpTransport:
         proxies: Mapping[str, str] | None = None,
         connections: int = 8,
     ) -> None:
+        if _missing is not None:
+            raise _missing
         if verify is True:
             verify = _ca_bundle_of_environment() or True
         elif isinstance(verify, str) and not os.path.exists(verify):
@@ -200,11 +210,11 @@ class _HTTPSConnection(_ExchangeMixin, HTTPSConnection):
     pass
 
 
-class _HTTPPool(urllib3.HTTPConnectionPool):
+class _HTTPPool(HTTPConnectionPool):
     ConnectionCls = _HTTPConnection
 
 
-class _HTTPSPool(urllib3.HTTPSConnectionPool):
+class _HTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _HTTPSConnection
 
 

@@ -163,34 +163,39 @@ def _client(controller: Controller, connection: Mapping[str, Any]) -> tuple[Any,
     wrong = [name for name in connection if name not in (*_SESSION, "endpoint_url")]
     if wrong:
         raise InvalidInputError(
-            f"aws_secretsmanager.connection has options that are not known: {', '.join(map(str, wrong))}.",
-            "No request was sent.",
+            f"aws_secretsmanager.connection has options that are not known: {', '.join(map(str, wrong))}."
         )
     wrong = [name for name, value in connection.items() if not isinstance(value, (str, type(None)))]
     if wrong:
-        raise InvalidInputError(
-            f"aws_secretsmanager.connection: {', '.join(wrong)} must be text.", "No request was sent."
-        )
+        raise InvalidInputError(f"aws_secretsmanager.connection: {', '.join(wrong)} must be text.")
     given = {name: str(value) for name, value in connection.items() if value}
     given.setdefault("region", os.environ.get("AWS_REGION", ""))  # which boto3 does not read
     endpoint = given.pop("endpoint_url", None)
-    config = botocore.config.Config(connect_timeout=10, read_timeout=30, retries={"total_max_attempts": 3})
+    config = botocore.config.Config(connect_timeout=10, read_timeout=10, retries={"total_max_attempts": 3})
     try:
         session = boto3.session.Session(**{_SESSION[name]: value for name, value in given.items() if value})
         client = session.client("secretsmanager", endpoint_url=endpoint, config=config)
-        try:
-            login = session.client("sts", endpoint_url=endpoint, config=config)
-            account = login.get_caller_identity()["Account"]
-        except (ClientError, BotoCoreError):
-            if endpoint is None:
-                raise
-            account = session.client("sts", config=config).get_caller_identity()["Account"]
+        return client, _account(session, endpoint, config)
     except (ClientError, BotoCoreError, ValueError) as error:
         raise StoreError(
             f"AWS did not take the connection: {without_secrets(_reason(error), connection).rstrip('.')}.",
             NOTHING_MINTED,
         ) from None
-    return client, account
+
+
+def _account(session: Any, endpoint: str | None, config: Any) -> str:
+    """Return the account of the login, by STS at the endpoint; one of Secrets Manager alone has none."""
+    try:
+        return str(
+            session.client("sts", endpoint_url=endpoint, config=config).get_caller_identity()["Account"]
+        )
+    except (ClientError, BotoCoreError) as error:
+        if endpoint is None:
+            raise
+        try:
+            return _account(session, None, config)
+        except (ClientError, BotoCoreError) as other:
+            raise ValueError(f"{_reason(error)}, and by AWS's own STS: {_reason(other)}") from None
 
 
 def _reason(error: Exception) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import requests
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.validation import check_type_bool
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import (
@@ -32,11 +31,12 @@ from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled imp
     overtaken,
     refused,
 )
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
 try:
     import hvac
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
 except ImportError:
     hvac = None
 
@@ -182,6 +182,8 @@ def _client(controller: Controller, connection: Mapping[str, Any]) -> Any:
         raise _not_taken(InvalidInputError, without_secrets(error, connection)) from None
     except AnsibleError as error:
         raise _not_taken(StoreError, without_secrets(error, connection)) from None
+    except requests.RequestException as error:
+        raise _not_taken(StoreError, f"no answer: {type(error).__name__}") from None
     except Exception as error:  # noqa: BLE001 - of a login method's own library
         raise _not_taken(StoreError, type(error).__name__) from None
 

@@ -61,7 +61,7 @@ def _ini(text: str) -> Any:
     parser = configparser.RawConfigParser(strict=False, delimiters=("=",))
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read_string(text)
-    return parser
+    return {name: dict(section) for name, section in parser.items()}
 
 
 # How a format's text is read with its values as they stand there, encrypted; by the end of the file's name.
@@ -79,8 +79,7 @@ def open_place(options: Mapping[str, Any], controller: Controller) -> SopsKey:
     given, key = options["file"], options["key"]
     if os.path.splitext(given)[1] not in _FORMATS:
         raise InvalidInputError(
-            f"The name of {given} tells no format: it must end in {', '.join(sorted(_FORMATS))}.",
-            "No request was sent.",
+            f"The name of {given} tells no format: it must end in {', '.join(sorted(_FORMATS))}."
         )
     if key.startswith("["):
         names = [double or single for double, single in _KEY.findall(key)]
@@ -90,8 +89,7 @@ def open_place(options: Mapping[str, Any], controller: Controller) -> SopsKey:
         valid = all(names) and not re.search(r"[\[\]\"]", key)
     if not valid or names[0] == "sops":
         raise InvalidInputError(
-            f'{key!r} is no key of a SOPS file: give one as stringData.token or ["a.b"]["c"].',
-            "No request was sent.",
+            f'{key!r} is no key of a SOPS file: give one as stringData.token or ["a.b"]["c"].'
         )
     file = LockedFile(
         controller.find_path(given),
@@ -99,6 +97,7 @@ def open_place(options: Mapping[str, Any], controller: Controller) -> SopsKey:
         backup=controller.backup,
         dry_run=controller.check_mode,
         suffix=".tmp",
+        directory=controller.directory(controller.find_path(given)),
     )
     return SopsKey(controller.share(Sops, {}), file, given, controller.find_path(given), names)
 

@@ -152,14 +152,18 @@ class SpooledStore:
     def write(self, token: str) -> None:
         """Put the token into the spool, then where it belongs, then take it out of the spool."""
         staged = self._staged
-        assert staged is not None, "check_writable comes before write"
-        if not staged.filled:  # else it is the one that waits
-            fill_or_rescue(staged, f"{token}\n".encode("ascii"), self._driver.words)
+        if staged is None:
+            raise AssertionError("check_writable comes before write")
+        content = f"{token}\n".encode("ascii")
+        if staged.content() != content:  # else it is the one that waits
+            fill_or_rescue(staged, content, self._driver.words)
         try:
             self._keep_former()
             self._driver.write(token)
         except StoreError as error:
             kind = type(error)
+            if kind is ConflictError:  # what was kept is not what was replaced
+                self._former = None
             raise kind(
                 f"The new token could not be put into {self._driver.words}: {error.args[0]}",
                 f"It is not lost: it waits in {staged.path} on the controller. Correct what stands in "

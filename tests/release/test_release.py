@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What is published holds what a user needs and nothing else, and is the same bytes each time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.release.__main__ import ROOT, build
+
+# What lies at the top of each; a folder ends with a slash.
+COLLECTION = {
+    *("CHANGELOG.md", "FILES.json", "LICENSE", "LICENSES/", "MANIFEST.json", "README.md"),
+    *("changelogs/", "meta/", "plugins/", "roles/"),
+}
+SDIST = {
+    *(
+        "LICENSES/",
+        "MANIFEST.in",
+        "PKG-INFO",
+        "README.md",
+        "plugins/",
+        "pulumi_echovalue/",
+        "pulumi_echovalue.egg-info/",
+    ),
+    *("pulumi_resource_echovalue.py", "pyproject.toml", "setup.cfg"),
+}
+WHEEL = {"pulumi_echovalue/", "pulumi_resource_echovalue.py"}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("built")
+    build(folder)
+    return folder
+
+
+def names(archive: Path) -> list[str]:
+    """The files of an archive, without the folder around those of an sdist."""
+    if archive.suffix == ".whl":
+        return zipfile.ZipFile(archive).namelist()
+    with tarfile.open(archive) as tar:
+        found = [one.name for one in tar if not one.isdir()]
+    return [name.partition("/")[2] for name in found] if archive.name.startswith("pulumi") else found
+
+
+def top(archive: Path) -> set[str]:
+    return {name.partition("/")[0] + "/" if "/" in name else name for name in names(archive)}
+
+
+def test_the_collection_holds_what_a_user_needs(built: Path) -> None:
+    (archive,) = built.glob("echovalue-cloud-*.tar.gz")
+    assert top(archive) == COLLECTION | ({"extensions/"} if (ROOT / "extensions/eda").exists() else set())
+    kept = [
+        path
+        for folder in ("plugins", "roles", "meta")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file()
+    ]
+    wanted = {str(path.relative_to(ROOT)) for path in kept if "__pycache__" not in path.parts}
+    assert {name for name in names(archive) if name.startswith(("plugins/", "roles/", "meta/"))} == wanted
+
+
+def test_the_sdist_holds_what_the_wheel_is_built_from(built: Path) -> None:
+    (archive,) = built.glob("pulumi_echovalue-*.tar.gz")
+    assert top(archive) == SDIST
+
+
+def test_the_wheel_holds_the_package_with_the_core(built: Path) -> None:
+    (archive,) = built.glob("*.whl")
+    assert {name for name in top(archive) if ".dist-info" not in name} == WHEEL
+    held = {
+        name.removeprefix("pulumi_echovalue/")
+        for name in names(archive)
+        if name.startswith("pulumi_echovalue/")
+    }
+    package, core = ROOT / "pulumi_echovalue", ROOT / "plugins/module_utils/core"
+    wanted = {str(path.relative_to(package)) for path in package.rglob("*") if path.is_file()}
+    wanted |= {f"_core/{path.relative_to(core)}" for path in core.rglob("*") if path.is_file()}
+    assert held == {name for name in wanted if "__pycache__" not in name}
+
+
+def test_a_second_build_gives_the_same_bytes(built: Path, tmp_path: Path) -> None:
+    mask = os.umask(0o007)
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "tests.release", str(tmp_path / "again")],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        )
+    finally:
+        os.umask(mask)
+    first, second = (
+        {path.name: path.read_bytes() for path in folder.iterdir()} for folder in (built, tmp_path / "again")
+    )
+    assert len(first) == 3
+    assert [name for name, content in first.items() if second.get(name) != content] == []

@@ -1,0 +1,557 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What holds of one place alone, against its real server or program."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ansible.playbook import token
+from tests.emulator.client import Emulator
+from tests.stores.conftest import AtTheMint, Controller, MakePlace
+from tests.stores.places import HashiVault, KubernetesSecret, Place, SecretsManager, Sops
+
+GIVEN = "given-token-0123456789abcdef"
+ACL = "system.posix_acl_access"
+
+
+def failing(*options: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return tasks that are to fail, `case0` and so on."""
+    return [token(f"case{number}", ignore_errors=True, **each) for number, each in enumerate(options)]
+
+
+def failures(ansible: Controller, *cases: tuple[dict[str, Any], str, str]) -> None:
+    """Make sure that a task with these options fails for this reason, with this in its text, in each case."""
+    run = ansible.play(*failing(*(options for options, _reason, _text in cases)), options=("-vvv",))
+    for number, (options, reason, text) in enumerate(cases):
+        result = run[f"case{number}"]
+        assert (result["failed"], result["reason"]) == (True, reason), (options, result)
+        assert text in result["msg"], (options, result["msg"])
+        assert "Traceback" not in result["msg"]
+
+
+class TestHashiVault:
+    """OpenBao."""
+
+    @pytest.fixture
+    def place(self, make_place: MakePlace) -> HashiVault:
+        return make_place("hashi_vault")
+
+    def test_what_is_deleted_or_destroyed_gets_a_new_version(
+        self, ansible: Controller, make_place: MakePlace
+    ) -> None:
+        deleted, destroyed = make_place("hashi_vault"), make_place("hashi_vault")
+        for place in (deleted, destroyed):
+            place.put({"old": "value"})
+        deleted.delete()
+        destroyed.destroy(1)
+        run = ansible.play(token("deleted", **deleted.options), token("destroyed", **destroyed.options))
+        for place, name in ((deleted, "deleted"), (destroyed, "destroyed")):
+            assert run[name]["status"] == "minted"
+            assert place.content() == {"token": run[name]["token"]}
+
+    def test_the_login_of_every_tutorial(self, ansible: Controller, place: HashiVault) -> None:
+        login = "root"  # a word that stands among what the server answers, too
+        place.call("POST", "auth/token/create", {"id": login, "policies": ["root"]})
+        options = place.named("", connection={**place.connection, "token": login})
+        run = ansible.play(token("result", hashi_vault=options))
+        assert run["result"]["status"] == "minted"
+
+    def test_the_connection_comes_from_the_environment_of_the_task(
+        self, ansible: Controller, place: HashiVault
+    ) -> None:
+        url, login = place.connection["url"], place.connection["token"]
+        options = place.named("", connection={"retries": 2, "timeout": "20", "validate_certs": "false"})
+        run = ansible.play(
+            token("result", hashi_vault=options), environment={"VAULT_ADDR": url, "VAULT_TOKEN": login}
+        )
+        assert run["result"]["status"] == "minted"
+        assert place.content()["token"] == run["result"]["token"]
+
+    def test_two_namespaces_never_share_a_token(
+        self, ansible: Controller, emulator: Emulator, at_the_mint: AtTheMint, make_place: MakePlace
+    ) -> None:
+        root = make_place("hashi_vault")
+        for name in ("team-a", "team-b"):
+            root.call("POST", f"sys/namespaces/{name}")
+        places = [make_place("hashi_vault", namespace=name) for name in ("team-a", "team-b")]
+        named = [place.named("", path="app") for place in places]
+        for place in places:
+            place.call("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
+            place.allow("read", "create", "update", path="app")
+        at_the_mint.append(lambda: places[0].allow("read", path="app"))
+        first = ansible.play(token("broken", ignore_errors=True, hashi_vault=named[0]))
+        at_the_mint.clear()
+        places[0].allow("read", "create", "update", path="app")
+        assert first["broken"]["reason"] == "store"
+        assert len(ansible.waiting) == 1
+        run = ansible.play(token("b", hashi_vault=named[1]), token("a", hashi_vault=named[0]))
+        assert [run[name]["status"] for name in "ba"] == ["minted", "minted"]
+        assert run["a"]["token"] != run["b"]["token"]
+        assert emulator.stats()["mints"] == 2
+        assert ansible.waiting == []
+
+    def test_bad_input(
+        self, ansible: Controller, emulator: Emulator, place: HashiVault, servers: Any
+    ) -> None:
+        place.put({"token": "", "number": 5, "words": "no token"})
+        first_version = place.named("")["path"]
+        place.call("POST", f"sys/mounts/{first_version}", {"type": "kv", "options": {"version": "1"}})
+        denied = place.login(place.deny_options())
+        good = place.connection
+        as_root = {**good, "token": servers("hashi_vault").token}
+
+        def with_connection(**changed: Any) -> dict[str, Any]:
+            return {"hashi_vault": place.named("", connection={**good, **changed})}
+
+        failures(
+            ansible,
+            (with_connection(tokn="x"), "invalid_input", "tokn"),
+            (with_connection(retries="x"), "invalid_input", "retries"),
+            (with_connection(timeout="soon"), "invalid_input", "timeout"),
+            (with_connection(auth_method="magic"), "invalid_input", "magic"),
+            (with_connection(token="wrong-login"), "store", "Invalid Vault Token"),
+            (with_connection(token=denied), "store", "parameter options"),
+            (with_connection(url="http://127.0.0.1:1"), "store", "no answer"),
+            ({"hashi_vault": place.named("", key="number")}, "store", "is not text"),
+            ({"hashi_vault": place.named("", key="words")}, "store", "holds no token"),
+            (
+                {"hashi_vault": place.named("", mount=first_version, connection=as_root)},
+                "store",
+                "not KV version 2",
+            ),
+            ({"hashi_vault": place.named("", mount="cubbyhole")}, "store", "not KV version 2"),
+            ({"hashi_vault": place.named("", mount="nowhere")}, "store", "may not"),
+            ({"hashi_vault": {"mount": "secret"}}, "invalid_input", "hashi_vault.path"),
+            ({"hashi_vault": place.named(""), "path": "/x"}, "invalid_input", "mutually exclusive"),
+        )
+        assert emulator.stats()["total"] == 0
+
+
+class TestSecretsManager:
+    """moto."""
+
+    @pytest.fixture
+    def place(self, make_place: MakePlace) -> SecretsManager:
+        return make_place("aws_secretsmanager")
+
+    def test_versions(self, ansible: Controller, place: SecretsManager) -> None:
+        arn = place.client.create_secret(Name=place.named("")["name"])["ARN"]  # and no version
+        run = ansible.play(
+            token("first", **place.options),
+            token("by_arn", aws_secretsmanager=place.named("", name=arn)),
+            token("rotated", regenerate="always", aws_secretsmanager=place.named("", name=arn)),
+        )
+        assert [run[name]["status"] for name in run.registered] == ["minted", "kept", "replaced"]
+        assert place.content() == {"token": run["rotated"]["token"]}
+        answer = place.client.get_secret_value(SecretId=arn, VersionStage="AWSPREVIOUS")
+        assert json.loads(answer["SecretString"]) == {"token": run["first"]["token"]}
+        stages = place.client.describe_secret(SecretId=arn)["VersionIdsToStages"].values()
+        assert sorted(stage for each in stages for stage in each) == ["AWSCURRENT", "AWSPREVIOUS"]
+
+    def test_the_connection_comes_from_the_environment_of_the_task(
+        self, ansible: Controller, place: SecretsManager
+    ) -> None:
+        connection = place.connection
+        environment = {
+            "AWS_REGION": connection["region"],
+            "AWS_ENDPOINT_URL": connection["endpoint_url"],
+            "AWS_ACCESS_KEY_ID": connection["access_key"],
+            "AWS_SECRET_ACCESS_KEY": connection["secret_key"],
+        }
+        options = place.named("", connection={})
+        run = ansible.play(token("result", aws_secretsmanager=options), environment=environment)
+        assert run["result"]["status"] == "minted"
+        assert place.content()["token"] == run["result"]["token"]
+
+    def test_two_accounts_and_regions_never_share_a_token(
+        self, ansible: Controller, emulator: Emulator, place: SecretsManager
+    ) -> None:
+        role = "arn:aws:iam::111111111111:role/other"
+        login = place.other("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+        other = {
+            **place.connection,
+            "access_key": login["AccessKeyId"],
+            "secret_key": login["SecretAccessKey"],
+            "session_token": login["SessionToken"],
+        }
+        items = [
+            place.options,
+            {"aws_secretsmanager": place.named("", connection=other)},
+            {"aws_secretsmanager": place.named("", connection={**place.connection, "region": "us-east-1"})},
+        ]
+        place.refuse()
+        run = ansible.play(token("result", ignore_errors=True, tokens=items))
+        place.accept()
+        assert [entry["reason"] for entry in run["result"]["tokens"]] == ["store"] * 3
+        assert len(ansible.waiting) == 3
+        run = ansible.play(token("result", tokens=items))
+        assert len({entry["hash"] for entry in run["result"]["tokens"]}) == 3
+        assert emulator.stats()["mints"] == 3
+        assert ansible.waiting == []
+
+    def test_bad_input(self, ansible: Controller, emulator: Emulator, make_place: MakePlace) -> None:
+        good, binary, text, listed, deleted = (make_place("aws_secretsmanager") for _ in range(5))
+        good.put({"number": 5, "words": "no token"})
+        binary.put_raw(SecretBinary=b"\xff\x00")
+        text.put_raw(SecretString="just a text")
+        listed.put_raw(SecretString='["token"]')
+        deleted.put({})
+        deleted.client.delete_secret(SecretId=deleted.named("")["name"])
+        arn = f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{good.named('')['name']}-none-AbCdEf"
+
+        def with_connection(**changed: Any) -> dict[str, Any]:
+            return {"aws_secretsmanager": good.named("", connection={**good.connection, **changed})}
+
+        failures(
+            ansible,
+            (with_connection(aws_region="x"), "invalid_input", "aws_region"),
+            (with_connection(region=["eu-west-1"]), "invalid_input", "region"),
+            (with_connection(region=""), "store", "region"),
+            (with_connection(profile="nobody"), "store", "nobody"),
+            (with_connection(endpoint_url="nowhere"), "store", "nowhere"),
+            ({"aws_secretsmanager": good.named("", key="number")}, "store", "is not text"),
+            ({"aws_secretsmanager": good.named("", key="words")}, "store", "holds no token"),
+            ({"aws_secretsmanager": good.named("", name=arn)}, "store", "by its name"),
+            (binary.options, "store", "no JSON object"),
+            (text.options, "store", "no JSON object"),
+            (listed.options, "store", "no JSON object"),
+            (deleted.options, "store", "marked"),
+        )
+        assert emulator.stats()["total"] == 0
+
+
+class TestSops:
+    """The program sops, with age keys."""
+
+    @pytest.fixture
+    def place(self, make_place: MakePlace) -> Sops:
+        return make_place("sops")
+
+    def test_what_is_there_stays(self, ansible: Controller, place: Sops, tmp_path: Path) -> None:
+        """Links, owner, group, mode, ACL, and the ciphertext of other keys."""
+        place.put({"user": "root", "word": "a: b"})
+        link = tmp_path / "clusters" / "app.yaml"
+        link.parent.mkdir()
+        link.symlink_to(place.path)
+        place.path.chmod(0o640)
+        if os.geteuid() == 0:
+            os.chown(place.path, 4321, 4322)
+        entries = [
+            (1, 6, -1),
+            (2, 4, 65534),
+            (4, 4, -1),
+            (16, 4, -1),
+            (32, 0, -1),
+        ]  # user 65534 may read, too
+        acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
+        os.setxattr(place.path, ACL, acl)
+        before = place.path.read_text().splitlines()
+        (place.path.parent / ".secrets.yaml.tmp").write_text("of a run that was killed\n")
+        owner = place.path.stat()
+        run = ansible.play(
+            token("result", sops={"file": str(link)}), token("new", sops={"file": str(link), "key": "x"})
+        )
+        assert run["result"]["path"] == str(link)
+        assert link.is_symlink()
+        after = place.path.read_text().splitlines()
+        changed = [line.split(":")[0].strip() for line in before if line not in after]
+        assert changed == ["lastmodified", "mac"]
+        now = place.path.stat()
+        assert (now.st_mode, now.st_uid, now.st_gid) == (owner.st_mode, owner.st_uid, owner.st_gid)
+        assert os.getxattr(place.path, ACL) == acl
+        assert place.content() == {
+            "user": "root",
+            "word": "a: b",
+            "echovalue_token": run["result"]["token"],
+            "x": run["new"]["token"],
+        }
+        assert list(place.path.parent.glob(".secrets*")) == []
+
+    def test_a_manifest_that_flux_applies(self, ansible: Controller, emulator: Emulator, place: Sops) -> None:
+        place.rules.write_text(
+            place.rules.read_text().replace("}]", ", encrypted_regex: ^(data|stringData)$}]")
+        )
+        place.put_text("apiVersion: v1\nkind: Secret\nmetadata:\n    name: app\nstringData:\n    db: x\n")
+
+        def key(name: str) -> dict[str, Any]:
+            return {"sops": place.named("", key=name)}
+
+        run = ansible.play(
+            token("first", **key("stringData.token")),
+            token("again", **key('["stringData"]["token"]')),
+            token("dotted", **key('["data"]["a.b"]')),
+            *failing(key("stringData"), key("kind.token"), key("token"), key("kind")),
+            token("absent", state="absent", **key("stringData.token")),
+        )
+        assert [run[name]["status"] for name in ("first", "again")] == ["minted", "kept"]
+        assert place.content() == {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "app"},
+            "stringData": {"db": "x"},
+            "data": {"a.b": run["dotted"]["token"]},
+        }
+        texts = ("is not text", "does not lead through mappings", "in clear", "in clear")
+        for number, text in enumerate(texts):
+            assert run[f"case{number}"]["reason"] == "store"
+            assert text in run[f"case{number}"]["msg"]
+        assert emulator.stats()["mints"] == 2
+
+    def test_keys_by_the_environment_of_the_task_or_the_variables_of_community_sops(
+        self, ansible: Controller, emulator: Emulator, place: Sops
+    ) -> None:
+        key = ansible.environment.pop("SOPS_AGE_KEY_FILE")
+        by_environment = {"environment": {"SOPS_AGE_KEY_FILE": key}}
+        by_variable = {"vars": {"where": key, "sops_age_keyfile": "{{ where }}"}}
+        run = ansible.play(
+            {**token("first", **place.options), **by_environment},
+            {**token("again", **place.options), **by_environment},
+            {**token("by_variable", **place.options), **by_variable},
+            token("without", ignore_errors=True, **place.options),
+        )
+        statuses = [run[name]["status"] for name in ("first", "again", "by_variable")]
+        assert statuses == ["minted", "kept", "kept"]
+        assert run["without"]["reason"] == "store"
+        assert "sops says: Failed to get the data key" in run["without"]["msg"]
+
+    def test_creation_rules_from_where_the_path_is_given(
+        self, ansible: Controller, place: Sops, tmp_path: Path
+    ) -> None:
+        """A folder that is a link out of the repository; a rule by path; a relative path from the playbook."""
+        outside = tmp_path / "outside"
+        outside.mkdir()
+        rules = place.rules.read_text().replace("{age", "{path_regex: ^linked/, age")
+        (ansible.directory / ".sops.yaml").write_text(rules)
+        (ansible.directory / "linked").symlink_to(outside)
+        names = ("x.yaml", "x.yml", "x.json", "x.env")
+        run = ansible.play(
+            token("result", tokens=[{"sops": {"file": f"linked/{name}"}} for name in names]),
+            token("again", tokens=[{"sops": {"file": f"linked/{name}"}} for name in names]),
+            token("ini", sops={"file": "linked/x.ini", "key": "section.Token"}),
+            *failing({"sops": {"file": "elsewhere.yaml"}}),
+        )
+        assert sorted(path.name for path in outside.iterdir()) == sorted([*names, "x.ini"])
+        assert {entry["status"] for entry in run["again"]["tokens"]} == {"kept"}
+        for entry in run["result"]["tokens"]:
+            assert entry["token"] in place.sops("decrypt", str(ansible.directory / entry["path"]))
+            assert stat.S_IMODE((ansible.directory / entry["path"]).stat().st_mode) == 0o600
+        assert run["case0"]["reason"] == "store"
+        assert "no matching creation rules" in run["case0"]["msg"]
+
+    def test_bad_input(self, ansible: Controller, emulator: Emulator, place: Sops) -> None:
+        clear = place.named("clear")["file"]
+        rules = place.rules.read_text()
+        place.rules.write_text(rules.replace("}]", ", encrypted_regex: ^hidden$}]"))
+        place.put_text(f"echovalue_token: {GIVEN}\nhidden: x\n", Path(clear))
+        plain = Path(place.named("plain")["file"])
+        plain.write_text("echovalue_token: x\n")
+        old = plain.parent / "old" / "sops"
+        old.parent.mkdir()
+        old.write_text("#!/bin/sh\necho sops 3.10.2\n")
+        old.chmod(0o755)
+
+        def key(name: str, file: str = "") -> dict[str, Any]:
+            return {"sops": place.named(file, key=name)}
+
+        failures(
+            ansible,
+            ({"sops": {"file": clear}}, "store", "in clear"),
+            (key("other"), "store", "in clear"),
+            (key("other", "clear"), "store", "in clear"),
+            (key("a..b"), "invalid_input", "a..b"),
+            (key('["a"'), "invalid_input", "no key"),
+            (key("sops.mac"), "invalid_input", "sops.mac"),
+            ({"sops": {"file": str(plain)}}, "store", "sops metadata not found"),
+            ({"sops": {"file": str(plain.parent / "x.txt")}}, "invalid_input", ".yaml"),
+            (
+                {"sops": {"file": str(plain.parent / "none" / "x.yaml"), "key": "hidden"}},
+                "store",
+                "does not exist",
+            ),
+            ({"sops": {"key": "x"}}, "invalid_input", "sops.file"),
+        )
+        for path in (str(old.parent), "/nowhere"):
+            run = ansible.play(
+                token("result", ignore_errors=True, **key("hidden")), environment={"PATH": path}
+            )
+            assert run["result"]["reason"] == "store"
+            assert "sops, 3.11 or newer" in run["result"]["msg"]
+        assert emulator.stats()["total"] == 0
+
+
+class TestCommand:
+    """A program of the user's own."""
+
+    def test_bad_input(self, ansible: Controller, emulator: Emulator, tmp_path: Path) -> None:
+        marks, said = tmp_path / "still-there", tmp_path / "said"
+        said.write_text(GIVEN)
+
+        def script(text: str, **options: Any) -> dict[str, Any]:
+            return {"command": {"argv": ["sh", "-c", text, "sh"], **options}}
+
+        failures(
+            ansible,
+            (script(f"(sleep 3; touch {marks}) & sleep 60", timeout=0.5), "store", "0.5 s"),
+            (script("echo one-token-0123456789; echo two-token-0123456789"), "store", "no token"),
+            (script("echo no token"), "store", "no token"),
+            (script("yes"), "store", "printed more than"),
+            (script(f"cat {said} >&2; exit 3"), "store", "exit code 3"),
+            ({"command": {"argv": ["no-such-program"]}}, "store", "No such file"),
+            ({"command": {"argv": []}}, "invalid_input", "command.argv"),
+            (script("true", timeout=0), "invalid_input", "timeout"),
+            (script("true", timeout="soon"), "invalid_input", "timeout"),
+            ({"command": {"argv": ["true"]}, "state": "absent"}, "invalid_input", "absent"),
+        )
+        assert emulator.stats()["total"] == 0
+        assert GIVEN not in (ansible.directory / "log").read_text()
+        assert not marks.exists(), "what the program started outlived it"
+
+    def test_a_store_that_keeps_nothing_is_found_out(
+        self, ansible: Controller, emulator: Emulator, tmp_path: Path
+    ) -> None:
+        run = ansible.play(*failing({"command": {"argv": ["sh", "-c", "true", "sh"]}}))
+        assert run["case0"]["reason"] == "store"
+        assert "get prints nothing" in run["case0"]["msg"]
+        assert len(ansible.waiting) == 1
+
+    def test_a_relative_path_starts_at_the_playbook(self, ansible: Controller, make_place: MakePlace) -> None:
+        place = make_place("command")
+        (ansible.directory / "bin").mkdir()
+        shutil.copy(place.program, ansible.directory / "bin" / "keep")
+        run = ansible.play(token("result", command={"argv": ["bin/keep", ""]}))
+        assert (ansible.directory / "bin" / "kept").read_text() == run["result"]["token"] + "\n"
+
+
+@pytest.mark.kubernetes
+class TestKubernetes:
+    """A real API server."""
+
+    @pytest.fixture
+    def place(self, make_place: MakePlace) -> KubernetesSecret:
+        return make_place("kubernetes")
+
+    def test_what_is_there_stays(self, ansible: Controller, place: KubernetesSecret) -> None:
+        place.put({"binary": "\xff\x00\xfe"})
+        run = ansible.play(token("result", **place.options))
+        whole = place.whole()
+        assert (whole["type"], whole["metadata"]["labels"]) == ("example.com/mixed", {"team": "core"})
+        assert place.content() == {"binary": "\xff\x00\xfe", "token": run["result"]["token"]}
+
+    def test_connections(
+        self, ansible: Controller, place: KubernetesSecret, servers: Any, tmp_path: Path
+    ) -> None:
+        """A dict or a file as kubeconfig, its context, the task's environment, booleans as text."""
+        config = json.loads(servers("kubernetes").kubeconfig.read_text())
+        config["contexts"].append({"name": "wrong", "context": {"cluster": "none", "user": "admin"}})
+        config["clusters"].append({"name": "none", "cluster": {"server": "https://127.0.0.1:1"}})
+        (ansible.directory / "config").write_text(json.dumps({**config, "current-context": "wrong"}))
+        host = place.connection["host"]
+        login = {"host": host, "api_key": place.connection["api_key"]}
+
+        def connection(**options: Any) -> dict[str, Any]:
+            return {"kubernetes": place.named("", connection=options)}
+
+        run = ansible.play(
+            token("by_dict", **connection(kubeconfig=config)),
+            token("by_context", **connection(kubeconfig="config", context="test")),
+            token("unverified", **connection(**login, validate_certs="false")),
+            {
+                **token("by_environment", **connection(context="test")),
+                "environment": {"KUBECONFIG": str(ansible.directory / "config")},
+            },
+            {
+                **token("by_k8s_auth", **connection()),
+                "environment": {
+                    "K8S_AUTH_HOST": host,
+                    "K8S_AUTH_API_KEY": login["api_key"],
+                    "K8S_AUTH_VERIFY_SSL": "no",
+                },
+            },
+        )
+        statuses = [result["status"] for result in run.registered.values()]
+        assert statuses == ["minted", "kept", "kept", "kept", "kept"]
+
+    def test_two_namespaces_never_share_a_token(
+        self, ansible: Controller, emulator: Emulator, at_the_mint: AtTheMint, make_place: MakePlace
+    ) -> None:
+        first = make_place("kubernetes")
+        other = make_place("kubernetes", namespace=f"{first.named('')['name']}")
+        named = [one.named("", name="same") for one in (first, other)]
+        at_the_mint.append(first.refuse)
+        ansible.play(token("broken", ignore_errors=True, kubernetes=named[0]))
+        at_the_mint.clear()
+        first.accept()
+        assert len(ansible.waiting) == 1
+        run = ansible.play(token("other", kubernetes=named[1]), token("first", kubernetes=named[0]))
+        assert run["other"]["token"] != run["first"]["token"]
+        assert emulator.stats()["mints"] == 2
+        assert ansible.waiting == []
+
+    def test_bad_input(self, ansible: Controller, emulator: Emulator, make_place: MakePlace) -> None:
+        place, immutable = make_place("kubernetes"), make_place("kubernetes")
+        place.put({"binary": "\xff\x00\xfe", "words": "no token"})
+        immutable.put({"x": "y"}, immutable=True)
+
+        def with_connection(**changed: Any) -> dict[str, Any]:
+            return {"kubernetes": place.named("", connection={**place.connection, **changed})}
+
+        failures(
+            ansible,
+            (with_connection(hst="x"), "invalid_input", "hst"),
+            (with_connection(validate_certs="perhaps"), "invalid_input", "validate_certs"),
+            (with_connection(api_key="wrong-login"), "store", "401"),
+            (with_connection(ca_cert="/nowhere"), "store", "/nowhere"),
+            (with_connection(host="https://127.0.0.1:1"), "store", "no answer"),
+            ({"kubernetes": place.named("", connection={"kubeconfig": "nowhere"})}, "store", "kube-config"),
+            ({"kubernetes": place.named("", key="binary")}, "store", "is not text"),
+            ({"kubernetes": place.named("", key="words")}, "store", "holds no token"),
+            ({"kubernetes": place.named("", key="a b")}, "store", "a b"),
+            ({"kubernetes": place.named("", namespace="nowhere")}, "store", "forbidden"),
+            (immutable.options, "store", "immutable"),
+            ({"kubernetes": {}}, "invalid_input", "kubernetes.name"),
+        )
+        assert emulator.stats()["total"] == 0
+
+
+def test_a_missing_library_or_collection_is_told_with_what_installs_it(
+    ansible: Controller, emulator: Emulator, tmp_path: Path
+) -> None:
+    shims = tmp_path / "shims"
+    shims.mkdir()
+    for name in ("hvac", "boto3", "kubernetes"):
+        (shims / f"{name}.py").write_text("raise ImportError('not here')\n")
+    ansible.environment["PYTHONPATH"] = os.pathsep.join([str(shims), ansible.environment["PYTHONPATH"]])
+    failures(
+        ansible,
+        ({"hashi_vault": {"path": "x"}}, "store", "-m pip install hvac"),
+        ({"aws_secretsmanager": {"name": "x"}}, "store", "-m pip install boto3"),
+        ({"kubernetes": {"name": "x"}}, "store", "-m pip install kubernetes"),
+    )
+    ansible.environment["PYTHONPATH"] = ansible.environment["PYTHONPATH"].partition(os.pathsep)[2]
+    ansible.environment["ANSIBLE_COLLECTIONS_SCAN_SYS_PATH"] = "false"
+    failures(
+        ansible,
+        ({"hashi_vault": {"path": "x"}}, "store", "collection install community.hashi_vault"),
+        ({"kubernetes": {"name": "x"}}, "store", "collection install kubernetes.core"),
+    )
+    assert emulator.stats()["total"] == 0
+
+
+def test_a_spool_that_others_can_change_is_refused_and_left_as_it_is(
+    ansible: Controller, emulator: Emulator, make_place: MakePlace
+) -> None:
+    place: Place = make_place("command")
+    spool = ansible.directory / "shared"
+    spool.mkdir()
+    spool.chmod(0o1777)
+    failures(ansible, ({**place.options, "spool": "shared"}, "store", "others may write to it"))
+    assert stat.S_IMODE(spool.stat().st_mode) == 0o1777
+    assert emulator.stats()["total"] == 0
