@@ -84,25 +84,28 @@ class Leftover:
 
 
 class StagedNames:
-    """The names of the staged files of one place: STEM[.REPLACES][.RANDOM]SUFFIX."""
+    """The names of the staged files of one place: STEM[.replaces-FINGERPRINT][.again-RANDOM]SUFFIX.
+
+    The words keep `token.deadbeef`, which is a place of its own, from being taken for one of `token`.
+    """
 
     def __init__(self, directory: str, stem: str, suffix: str) -> None:
         self._directory = directory
         self._stem = stem
         self._suffix = suffix
         self._pattern = re.compile(
-            rf"{re.escape(stem)}(?:\.([0-9a-f]{{16}}))?(?:\.[0-9a-f]{{8}})?{re.escape(suffix)}"
+            rf"{re.escape(stem)}(?:\.replaces-([0-9a-f]{{16}}))?(?:\.again-[0-9a-f]{{8}})?{re.escape(suffix)}"
         )
 
     def stage(self, room: int, replaces: str) -> StagedFile:
         """Make a file with `room` bytes, under a name that no file has. Raises OSError."""
-        stem = f"{self._stem}.{replaces}" if replaces else self._stem
+        stem = f"{self._stem}.replaces-{replaces}" if replaces else self._stem
         name = stem
         while True:
             try:
                 return StagedFile.create(os.path.join(self._directory, name + self._suffix), room)
             except FileExistsError:  # of somebody else, or not readable here: it stays
-                name = f"{stem}.{secrets.token_hex(4)}"
+                name = f"{stem}.again-{secrets.token_hex(4)}"
 
     def leftovers(self, names: Iterable[str], max_size: int) -> Iterator[Leftover]:
         """Yield those of the files `names` that are this place's, and this user's to trust."""

@@ -39,7 +39,7 @@ def run(short: bool) -> Report:
                 "vault": {"vault_file": str(directory / "vault.yml")},
                 "command": _made(CommandPlace(directory / "command")),
                 "sops": _made(SopsPlace(directory / "sops")),
-                "hashi_vault": HashiVaultPlace(directory / "hashi", server).options(),
+                "hashi_vault": HashiVaultPlace(directory / "openbao", server).options(),
             }
             ansible.environment.update(
                 ANSIBLE_VAULT_PASSWORD_FILE=str(directory / "password"),

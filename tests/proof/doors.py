@@ -175,7 +175,7 @@ class _House:
                 target = self._file.base / "victim"
                 target.write_text(f"{GIVEN}\n")
                 target.chmod(0o600)
-                print_of = f".{subject.token_hash(OLD)[:16]}" if old else ""
+                print_of = f".replaces-{subject.token_hash(OLD)[:16]}" if old else ""
                 plant(self._file.touched / f".token{print_of}.new", target)
                 ended = self._run(regenerate="always")
                 self._expect(ended.code == 0, f"plant {number}: {ended.output[-200:]}")

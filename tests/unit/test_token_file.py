@@ -358,7 +358,7 @@ def test_what_somebody_put_there_since_stays(tmp_path: Path) -> None:
 def test_an_interrupted_rotation_is_finished(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text(TOKEN + "\n")
-    left = tmp_path / f".token.{fingerprint(TOKEN)}.new"
+    left = tmp_path / f".token.replaces-{fingerprint(TOKEN)}.new"
     left.write_text(OTHER + "\n")
     client, _script, _pauses = scripted(VALID)
     place = store(path)
@@ -582,7 +582,7 @@ def test_a_death_in_the_middle_of_a_recovery_blocks_no_later_run(
 ) -> None:
     path = tmp_path / "token"
     path.write_text(TOKEN + "\n")
-    (tmp_path / f".token.{fingerprint(TOKEN)}.new").write_text(OTHER + "\n")
+    (tmp_path / f".token.replaces-{fingerprint(TOKEN)}.new").write_text(OTHER + "\n")
 
     def die(*_arguments: object) -> None:
         raise KeyboardInterrupt
@@ -680,3 +680,12 @@ def test_a_leftover_is_read_up_to_the_longest_token(tmp_path: Path, length: int)
     place = store(tmp_path / "token")
     with place.lock():
         assert (place.waiting() is not None) == (length == 512)
+
+
+@pytest.mark.parametrize("neighbour", ["token.deadbeef", "token.0123456789abcdef", "token.new", "token=x"])
+def test_what_waits_for_a_neighbour_is_not_taken(tmp_path: Path, neighbour: str) -> None:
+    waiting = tmp_path / f".{neighbour}.new"
+    waiting.write_text(OTHER + "\n")
+    assert mint(tmp_path / "token").backup_file is None
+    assert (tmp_path / "token").read_text() == TOKEN + "\n"
+    assert waiting.read_text() == OTHER + "\n"
