@@ -438,7 +438,7 @@ def programs(session: nox.Session, **packages: str) -> None:
 def proof(session: nox.Session) -> None:
     """Experiments that try to lose a token, or to let somebody in; writes build/proof.json."""
     install(session, "proof")
-    programs(session, strace="strace", sshd="openssh-server")
+    programs(session, strace="strace", sshd="openssh-server", sudo="sudo", setfacl="acl")
     session.run("python", "-m", "tests.proof", *session.posargs)
 
 

@@ -7,6 +7,7 @@ file. `lost` counts the calls of that window at which a kill lost one.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,8 +37,8 @@ class Scenario:
 
     @property
     def step(self) -> int:
-        """Every how-manieth case is tried: a run of a program for each look at a place takes its time."""
-        return 5 if isinstance(self.place, SopsPlace) else 1
+        """One of how many cases is tried: to look at a place by a program, or to decrypt, takes its time."""
+        return {SopsPlace: 10, VaultPlace: 2, HashiVaultPlace: 2, CommandPlace: 4}.get(type(self.place), 1)
 
 
 def scenarios(base: Path, server: OpenBao) -> list[Scenario]:
@@ -110,6 +111,7 @@ def _play(scenario: Scenario, emulator: Emulator, report: Report, step: int) -> 
                 again = subject.run(work)
                 recovered += bool(found - {OLD, GIVEN})
                 _check_again(scenario, where, again, found, report)
+    print(f"{place.kind}, {scenario.name}: {points} points", file=sys.stderr, flush=True)
     report.rows.append(
         {
             "place": place.kind,

@@ -136,7 +136,7 @@ class SpooledPlace(FilePlace):
         self.touched = base / "spool"
 
     def work(self, **options: Any) -> Work:
-        return subject.controller(self.rescue, spool=str(self.touched), **self.options(), **options)
+        return subject.controller(self.rescue, **{"spool": str(self.touched), **self.options(), **options})
 
     def options(self) -> dict[str, Any]:
         """Return the options that name the place."""

@@ -4,51 +4,62 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from tests.emulator.client import Emulator
 from tests.proof import subject
-from tests.proof.crash import OLD, minted
-from tests.proof.places import FilePlace
+from tests.proof.crash import Scenario, minted, stage
+from tests.proof.places import FilePlace, SpooledPlace
 from tests.proof.report import Report
 
 
 def run(short: bool) -> Report:
     """Run the experiment."""
     report = Report("Processes at one place at once")
-    processes, rounds = (8, 2) if short else (50, 20)
-    with tempfile.TemporaryDirectory(prefix="echovalue-proof-") as name, Emulator() as emulator:
-        emulator.register(OLD)
-        for what, old, options in (
-            ("new", None, {}),
-            ("replaced", OLD, {"regenerate": "always"}),
-            ("removed and new", OLD, {"state": "absent"}),
-        ):
-            place = FilePlace(Path(name, "base"))
-            mints = 0
-            for _round in range(rounds):
-                place.set(old)
-                before = minted(emulator)
-                with (
-                    place.work(base_url=emulator.url, **options) as work,
-                    place.work(base_url=emulator.url) as plain,
-                ):
-                    works = [
-                        work if index % 2 == 0 or what != "removed and new" else plain
-                        for index in range(processes)
-                    ]
-                    ended = at_once(works)
-                mints += len(minted(emulator) - before)
-                _check(what, place, ended, report)
-            report.rows.append(
-                {"place": place.kind, "what": what, "processes": processes, "rounds": rounds, "mints": mints}
-            )
-            if what == "new":
-                report.expect(mints == rounds, f"{what}: {mints} mints in {rounds} rounds")
+    processes, rounds = (6, 1) if short else (50, 20)
+    with stage() as (emulator, tried):
+        for scenario in tried:
+            if scenario.name in ("new", "replaced", "removed") and (
+                scenario.name == "new" or _is_file(scenario.place)
+            ):
+                _play(scenario, emulator, report, processes, rounds)
     return report
+
+
+def _is_file(place: Any) -> bool:
+    return type(place) is FilePlace
+
+
+def _play(scenario: Scenario, emulator: Emulator, report: Report, processes: int, rounds: int) -> None:
+    place, mints = scenario.place, 0
+    for _round in range(rounds):
+        place.set(scenario.old)
+        before = minted(emulator)
+        with ExitStack() as stack:
+            works = []
+            for number in range(processes):
+                # Of those that remove, every second one provisions; what has a spool has one of its own.
+                options = {} if scenario.name == "removed" and number % 2 else dict(scenario.options)
+                if isinstance(place, SpooledPlace):
+                    options["spool"] = str(_spool(place.touched / f"{number}"))
+                works.append(stack.enter_context(place.work(base_url=emulator.url, **options)))
+            ended = at_once(works)
+        mints += len(minted(emulator) - before)
+        _check(scenario, ended, report)
+    report.rows.append(
+        {"place": place.kind, "what": scenario.name, "processes": processes, "rounds": rounds, "mints": mints}
+    )
+    if scenario.name == "new" and not isinstance(place, SpooledPlace):
+        report.expect(mints == rounds, f"{place.kind}: {mints} mints in {rounds} rounds")
+
+
+def _spool(path: Path) -> Path:
+    path.mkdir(mode=0o700, parents=True)
+    return path
 
 
 def at_once(works: list[Callable[[], None]]) -> list[subject.Ended]:
@@ -70,14 +81,13 @@ def at_once(works: list[Callable[[], None]]) -> list[subject.Ended]:
         return list(pool.map(lambda one: one.end(), started))
 
 
-def _check(what: str, place: FilePlace, ended: list[subject.Ended], report: Report) -> None:
+def _check(scenario: Scenario, ended: list[subject.Ended], report: Report) -> None:
+    place, where = scenario.place, f"{scenario.place.kind} {scenario.name}"
     for one in ended:
-        report.expect(one.code == 0 and not one.stuck, f"{what}: one fails: {one.output[-300:]}")
-    if what == "removed and new":
-        return
-    told = {one.result.get("hash") for one in ended}
-    (current,) = place.current()
-    if what == "new":
-        report.expect(told == {subject.token_hash(str(current))}, f"{what}: {len(told)} tokens are told")
-    report.expect(not place.leftovers(), f"{what}: left: {place.leftovers()}")
-    report.expect(not place.open_to_others(), f"{what}: open to others: {place.open_to_others()}")
+        report.expect(one.code == 0 and not one.stuck, f"{where}: one fails: {one.output[-300:]}")
+    if scenario.name == "new":
+        told = {one.result.get("hash") for one in ended}
+        (current,) = place.current()
+        report.expect(told == {subject.token_hash(str(current))}, f"{where}: {len(told)} tokens are told")
+    report.expect(not place.leftovers(), f"{where}: left: {place.leftovers()}")
+    report.expect(not place.open_to_others(), f"{where}: open to others: {place.open_to_others()}")

@@ -104,3 +104,29 @@ def test_a_hint_of_an_error() -> None:
 def test_an_entry_that_only_waited_is_a_change() -> None:
     store: Any = Memory(left=Waiting(TOKEN, ""))
     assert remove(store) == Outcome("absent", changed=True)
+
+
+@pytest.mark.parametrize(
+    ("header", "balance"),
+    [
+        ("7", 7),
+        ("0", 0),
+        ("-5", -5),
+        ("9" * 18, 10**18 - 1),
+        ("9" * 19, None),
+        ("x", None),
+        ("--5", None),
+        ("", None),
+    ],
+)
+def test_a_balance_of_a_header(header: str, balance: int | None) -> None:
+    client, _script, _pauses = scripted(text(LINK, x_balance=header))
+    assert client.probe(TOKEN).balance == balance
+
+
+def test_pauses_double_up_to_half_a_minute() -> None:
+    client, _script, pauses = scripted(*[text("", 503)] * 9, retries=8)
+    with pytest.raises(errors.ServiceUnavailableError):
+        client.probe(TOKEN)
+    most = [min(0.5 * 2**number, 30.0) for number in range(8)]
+    assert all(top / 2 <= pause <= top for pause, top in zip(pauses, most))

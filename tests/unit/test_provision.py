@@ -306,3 +306,22 @@ def test_removing_takes_what_waits_too() -> None:
     store = Memory(TOKEN, left=Waiting(OTHER, ""))
     assert remove(store).status == "removed"
     assert (store.token, store.left) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("waits", "dry_run", "drops"), [(OTHER, False, False), (THIRD, False, True), (THIRD, True, False)]
+)
+def test_only_another_token_that_waits_goes_before_one_is_adopted(
+    waits: str, dry_run: bool, drops: bool
+) -> None:
+    store = Memory(left=Waiting(waits, ""))
+    client, _script, _pauses = scripted(VALID)
+    assert provision(client, store, token=OTHER, dry_run=dry_run).status == "adopted"
+    assert ("drop_waiting" in store.events) == drops
+
+
+def test_adopting_drops_nothing_where_nothing_waits() -> None:
+    store = Memory()
+    client, _script, _pauses = scripted(VALID)
+    provision(client, store, token=OTHER)
+    assert "drop_waiting" not in store.events

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What is made before a mint: private, whole, under names that tell, and refused where it cannot take a place."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import signal
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from plugins.module_utils.core.errors import StoreError
+from plugins.module_utils.core.models import fingerprint
+from plugins.module_utils.core.provision import provision
+from plugins.module_utils.core.signals import signal_waits, signals_held
+from plugins.module_utils.locked_directory import LockedDirectory
+from plugins.module_utils.locked_file import LockedFile
+from plugins.module_utils.staged_file import StagedFile, StagedNames, fill_or_rescue
+from plugins.module_utils.token_file import TokenFile
+from tests.unit.support import OTHER, TOKEN, scripted, text
+
+
+def test_a_staged_file_is_private_and_follows_no_link(tmp_path: Path) -> None:
+    staged = StagedFile.create(str(tmp_path / "new"))
+    assert (staged.content(), staged.filled) == (b"", False)
+    assert fcntl.fcntl(staged.descriptor, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
+    staged.close()
+    staged.close()
+    assert not (tmp_path / "new").exists(), "it was not filled"
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    for flags in (os.O_CREAT, 0):
+        with pytest.raises(OSError, match=r"symbolic|exists"):
+            StagedFile(str(tmp_path / "link"), flags)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_filled_file_stays(tmp_path: Path) -> None:
+    staged = StagedFile.create(str(tmp_path / "new"), 100)
+    staged.fill(b"content")
+    staged.close()
+    staged.close()
+    staged.discard()  # it was let go of
+    assert (tmp_path / "new").read_bytes() == b"content"
+
+
+def test_a_write_in_pieces_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda descriptor, content, at: real(descriptor, content[:5], at))
+    staged = StagedFile.create(str(tmp_path / "new"), 64)
+    staged.fill(b"a content of some more bytes")
+    assert staged.content() == b"a content of some more bytes"
+    staged.close()
+
+
+def test_names_tell_the_place_and_what_is_replaced(tmp_path: Path) -> None:
+    staged_names = StagedNames(str(tmp_path), ".token", ".new")
+    left = [staged_names.stage(4, replaces) for replaces in ("", "0" * 16, "0" * 16)]
+    found = sorted(path.name for path in tmp_path.iterdir())
+    first = f".token.replaces-{'0' * 16}"
+    assert {".token.new", f"{first}.new"} < set(found)
+    assert any(re.fullmatch(rf"{re.escape(first)}\.again-[0-9a-f]{{8}}\.new", name) for name in found)
+    others = [".token.new.bak", "token.new", ".token.xyz.new", ".other.new", ".token.0123456789abcdef.new"]
+    leftovers = list(staged_names.leftovers([*others, *found], 100))
+    assert sorted(leftover.replaces for leftover in leftovers) == ["", "0" * 16, "0" * 16]
+    assert {leftover.content for leftover in leftovers} == {None}
+    for staged in left:
+        staged.close()
+
+
+def test_a_rotation_is_staged_under_the_print_of_what_it_replaces(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(OTHER + "\n")
+    client, script, _pauses = scripted(text(TOKEN))
+    seen: list[str] = []
+
+    def transport(request: object) -> object:
+        seen.extend(path.name for path in tmp_path.iterdir())
+        return script(request)  # type: ignore[arg-type]
+
+    client._transport = transport  # type: ignore[assignment]
+    store = TokenFile(str(tmp_path / "token"))
+    provision(client, store, regenerate="always")
+    assert f".token.replaces-{fingerprint(OTHER)}.new" in seen
+    name = Path(str(store.backup_file)).name
+    assert re.fullmatch(r"token\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d\.[0-9a-f]{8}~", name)
+
+
+def test_a_rescue_says_where_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    staged = StagedFile.create(str(tmp_path / "new"))
+    os.close(staged.descriptor)
+    with pytest.raises(StoreError, match="It is kept in") as caught:
+        fill_or_rescue(staged, b"content", "the place")
+    (kept,) = tmp_path.glob("echovalue-token-*")
+    assert str(tmp_path / "new") in caught.value.args[0]
+    assert f"kept in {kept}: make room, move it to the place" in caught.value.advice
+    assert kept.read_bytes() == b"content"
+
+
+@pytest.mark.parametrize(
+    ("file_owner", "directory_owner", "sticky", "refused"),
+    [(1, 2, True, True), (0, 2, True, False), (1, 0, True, False), (1, 2, False, False)],
+)
+def test_somebody_elses_file_in_a_sticky_directory(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    file_owner: int,
+    directory_owner: int,
+    sticky: bool,
+    refused: bool,
+) -> None:
+    path = tmp_path / "token"
+    path.write_text("")
+    user, real = 4242, os.stat
+    owners = {str(path): user + file_owner, str(tmp_path): user + directory_owner}
+
+    def stat_of(name: object, *arguments: object, **options: object) -> os.stat_result:
+        found = real(name, *arguments, **options)  # type: ignore[arg-type]
+        mode = found.st_mode | (stat.S_ISVTX if sticky else 0)
+        return os.stat_result([mode, *found[1:4], owners.get(str(name), found.st_uid), *found[5:]])
+
+    file = LockedFile(str(path), 10)
+    with file.lock():
+        monkeypatch.setattr(os, "stat", stat_of)
+        monkeypatch.setattr(os, "geteuid", lambda: user)
+        if refused:
+            with pytest.raises(StoreError, match=r"somebody else's.*sticky bit.*No token was minted"):
+                file.check_writable()
+        else:
+            file.check_writable()
+        monkeypatch.undo()
+
+
+def test_an_immutable_file_is_refused_and_a_read_only_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "token"
+    path.write_text("")
+    real = os.open
+    file = LockedFile(str(path), 10)
+    for error, refused in ((PermissionError(1, ""), True), (PermissionError(13, ""), False)):
+
+        def opened(name: object, flags: int, *mode: int, error: OSError = error) -> int:
+            if str(name) == str(path) and flags & os.O_WRONLY:
+                raise error
+            return real(name, flags, *mode)  # type: ignore[arg-type]
+
+        with file.lock(), monkeypatch.context() as patch:
+            patch.setattr(os, "open", opened)
+            if refused:
+                with pytest.raises(StoreError, match="cannot be replaced"):
+                    file.check_writable()
+            else:
+                file.check_writable()
+
+
+def test_syncs_that_wait_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = LockedDirectory(str(tmp_path))
+    syncs: list[int] = []
+    first, go_on = threading.Event(), threading.Event()
+
+    def sync(descriptor: int) -> None:
+        syncs.append(descriptor)
+        first.set()
+        assert go_on.wait(10)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with directory.lock():
+        threads = [threading.Thread(target=directory.sync) for _number in range(5)]
+        threads[0].start()
+        assert first.wait(10)
+        for thread in threads[1:]:
+            thread.start()
+        while directory._wanted < len(threads):
+            pass
+        go_on.set()
+        for thread in threads:
+            thread.join()
+        assert len(syncs) == 2, "the four that came while the first was under way share one"
+        directory.sync()
+        assert len(syncs) == 3
+
+
+def test_signals_wait() -> None:
+    got: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: got.append(number))
+    try:
+        with signals_held():
+            assert not signal_waits()
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert signal_waits()
+            assert got == []
+        assert got == [signal.SIGTERM]
+        assert not signal_waits()
+    finally:
+        signal.signal(signal.SIGTERM, before)
