@@ -13,7 +13,16 @@ from importlib import import_module
 from tests.proof.report import Report, table
 from tests.workspace import ROOT
 
-EXPERIMENTS = ("crash", "system_errors", "races", "service_faults", "doors", "canaries", "endurance", "parsers")
+EXPERIMENTS = (
+    "crash",
+    "system_errors",
+    "races",
+    "service_faults",
+    "doors",
+    "canaries",
+    "endurance",
+    "parsers",
+)
 _PAGE = ROOT / "docs" / "reliability.md"
 _FIGURES = ROOT / "build" / "proof.json"
 

@@ -121,7 +121,9 @@ def _tasks(kind: str, place: dict[str, Any]) -> list[Task]:
         tasks.append(token("many", tokens=items))
         tasks.append(token("some", True, tokens=[*items, {"path": "/proc/none/token"}]))
     if kind == "vault":
-        tasks.append(token("many", tokens=[{"vault_file": place["vault_file"], "variable": name} for name in "ab"]))
+        tasks.append(
+            token("many", tokens=[{"vault_file": place["vault_file"], "variable": name} for name in "ab"])
+        )
     if kind != "command":
         tasks.append(token("removed", state="absent", **place))
     return tasks
@@ -131,7 +133,8 @@ def _forms(one: str) -> dict[str, bytes]:
     """Return what a token could look like where somebody tried to hide it, or split it."""
     plain = one.encode()
     aligned = {
-        f"in base64 at {shift}": base64.b64encode(b"\0" * shift + plain)[4 if shift else 0 : -4] for shift in range(3)
+        f"in base64 at {shift}": base64.b64encode(b"\0" * shift + plain)[4 if shift else 0 : -4]
+        for shift in range(3)
     }
     return {
         "plain": plain,

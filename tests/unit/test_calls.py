@@ -33,8 +33,16 @@ CALLS: dict[str, tuple[Callable[[EchoValueClient], object], str, tuple[object, .
         "OK",
         ("PUT", "/token/settings", {"low_balance_threshold": 5}),
     ),
-    "logs": (lambda client: client.get_logs(TOKEN, 1, "kv"), '{"logs": []}', ("GET", "/token/logs?n=1&type=kv", None)),
-    "all logs": (lambda client: client.get_logs(TOKEN, 100), '{"logs": []}', ("GET", "/token/logs?n=100", None)),
+    "logs": (
+        lambda client: client.get_logs(TOKEN, 1, "kv"),
+        '{"logs": []}',
+        ("GET", "/token/logs?n=1&type=kv", None),
+    ),
+    "all logs": (
+        lambda client: client.get_logs(TOKEN, 100),
+        '{"logs": []}',
+        ("GET", "/token/logs?n=100", None),
+    ),
 }
 
 
@@ -84,7 +92,10 @@ def test_retry_after_may_be_a_date(seconds: int) -> None:
 
 def test_a_hint_of_an_error() -> None:
     error = errors.RequestTimeoutError("Late.", sent=True)
-    hints: dict[type[errors.EchoValueError], str] = {errors.NetworkError: "Look there.", errors.StoreError: "No."}
+    hints: dict[type[errors.EchoValueError], str] = {
+        errors.NetworkError: "Look there.",
+        errors.StoreError: "No.",
+    }
     assert error.explain(hints) == f"{error} Look there."
     assert error.explain({}) == str(error)
     assert error.explain({**hints, errors.RequestTimeoutError: "Wait."}) == f"{error} Wait."

@@ -637,7 +637,9 @@ def test_an_acl_of_the_directory_is_not_forced_on_a_file(
     assert all(name.endswith(".new") for name in taken)
 
 
-@pytest.mark.parametrize(("error", "fails"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)])
+@pytest.mark.parametrize(
+    ("error", "fails"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)]
+)
 def test_a_file_system_without_syncs_of_directories(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int, fails: bool
 ) -> None:
