@@ -69,9 +69,9 @@ def test_each_local_link_leads_somewhere(path: Path) -> None:
 
 def test_the_readme_leads_to_pages_that_there_are_and_is_short() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    linked = re.findall(r"https://echovalue\.github\.io/echovalue-iac/(\S+)", readme)
+    linked = re.findall(r"https://github\.com/echovalue/echovalue-iac/blob/main/(\S+)", readme)
     assert len(linked) > 5
-    assert [name for name in linked if not (SITE / name).is_file()] == []
+    assert [name for name in linked if not (ROOT / name).is_file()] == []
     assert len(readme.splitlines()) <= 120
 
 
