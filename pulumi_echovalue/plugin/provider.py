@@ -82,10 +82,10 @@ def _told_plainly(method: Method) -> Method:
 class _CreatedInPartError(Exception):
     """A failure after the mint, as a status of gRPC by which the engine keeps what there is."""
 
-    def __init__(self, kept: Kept, text: str) -> None:
+    def __init__(self, kept: Kept, keepers: Struct, text: str) -> None:
         super().__init__()
         failed = provider_pb2.ErrorResourceInitFailed(
-            id=kept.hash, properties=struct(_state(kept)), reasons=[text]
+            id=kept.hash, properties=_with_keepers(_state(kept), keepers), reasons=[text]
         )
         status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=text)
         detail = AnyMessage()
@@ -187,21 +187,16 @@ class Provider(ResourceProviderServicer):
     def Create(self, request: Any, context: Any) -> provider_pb2.CreateResponse:  # noqa: N802
         """Adopt the token that was given, proven first; or mint one."""
         if request.preview:
-            return provider_pb2.CreateResponse(
-                properties=_with_keepers(
-                    {"token": secret(UNKNOWN), "hash": UNKNOWN, "service": self._service.url},
-                    request.properties,
-                )
-            )
+            unknown = {"token": secret(UNKNOWN), "hash": UNKNOWN, "service": self._service.url}
+            return provider_pb2.CreateResponse(properties=_with_keepers(unknown, request.properties))
+        keepers = _with_keepers({}, request.properties)
         kept = lifecycle.create(self._service, plain(request.properties).get("existingToken"))
         # The engine has not seen the token yet: what fails from here on gives it all the same.
         try:
-            return provider_pb2.CreateResponse(
-                id=kept.hash, properties=_with_keepers(_state(kept), request.properties)
-            )
+            return _created(kept, keepers)
         except Exception as error:  # noqa: BLE001 - whatever it is
             text = tell(error, "Create")
-        raise _CreatedInPartError(kept, text)
+        raise _CreatedInPartError(kept, keepers, text)
 
     @_told_plainly
     def Read(self, request: Any, context: Any) -> provider_pb2.ReadResponse:  # noqa: N802
@@ -341,6 +336,10 @@ def _kept(state: dict[str, Any]) -> Kept:
 
 def _state(kept: Kept) -> dict[str, Any]:
     return {"token": secret(kept.token), "hash": kept.hash, "service": kept.service}
+
+
+def _created(kept: Kept, keepers: Struct) -> provider_pb2.CreateResponse:
+    return provider_pb2.CreateResponse(id=kept.hash, properties=_with_keepers(_state(kept), keepers))
 
 
 def _with_keepers(state: dict[str, Any], inputs: Struct) -> Struct:

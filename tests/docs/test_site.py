@@ -67,6 +67,14 @@ def test_each_local_link_leads_somewhere(path: Path) -> None:
     assert dead == []
 
 
+def test_the_readme_leads_to_pages_that_there_are_and_is_short() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    linked = re.findall(r"https://github\.com/echovalue/echovalue-iac/blob/main/(\S+)", readme)
+    assert len(linked) > 5
+    assert [name for name in linked if not (ROOT / name).is_file()] == []
+    assert len(readme.splitlines()) <= 120
+
+
 def test_no_page_has_a_table_of_contents_that_the_theme_refuses() -> None:
     assert [path.name for path in PAGES if 'class="contents' in path.read_text(encoding="utf-8")] == []
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import signal
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -221,6 +222,60 @@ outputs: {{token: "${{app.token}}"}}
         assert "cannot revoke" not in workspace.up().text
         assert workspace.tokens().keys() == {"second"}
         assert other.stats()["mints"] == 1
+    assert emulator.stats()["mints"] == 1
+
+
+# Fails after each mint, as no provider should.
+BROKEN = f"""#!{sys.executable}
+import sys
+from pulumi_echovalue.plugin import provider
+
+def broken(*arguments):
+    raise RuntimeError("{GIVEN}")
+
+provider._created = broken
+provider.serve(sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+def test_a_failure_after_the_mint_keeps_the_token(workspace: Workspace, emulator: Emulator) -> None:
+    workspace.provider = workspace.folder / "broken"
+    workspace.provider.mkdir()
+    program = workspace.provider / "pulumi-resource-echovalue"
+    program.write_text(BROKEN)
+    program.chmod(0o755)
+    workspace.yaml(ONE)
+    run = workspace.up(fails=True)
+    program.unlink()  # it holds a token in clear
+    assert "RuntimeError in Create: a fault of pulumi-echovalue" in run.text
+    assert GIVEN not in run.text
+    kept = workspace.tokens()["app"]
+    assert kept["id"] in {token["hash"] for token in emulator.tokens()}
+    assert isinstance(kept["outputs"]["token"], dict)  # encrypted
+    workspace.provider = None
+    workspace.yaml(ONE)
+    workspace.up()
+    assert workspace.outputs()["hash"] == kept["id"]
+    assert emulator.stats()["mints"] == 1
+
+
+@pytest.mark.slow
+def test_a_child_of_a_component(workspace: Workspace, emulator: Emulator) -> None:
+    workspace.project("python")
+    workspace.program(
+        """
+app = pulumi.ComponentResource("my:component:App", "app")
+options = pulumi.ResourceOptions(parent=app)
+token = pulumi.CustomResource("echovalue:index:Token", "app", {"token": None, "hash": None}, options)
+"""
+    )
+    workspace.up()
+    (kept,) = workspace.tokens().values()
+    assert "my:component:App$echovalue:index:Token" in kept["urn"]
+    workspace.up("--expect-no-changes")
+    workspace.refresh("--expect-no-changes")
+    assert "with 100 credits" in workspace.destroy().text
     assert emulator.stats()["mints"] == 1
 
 

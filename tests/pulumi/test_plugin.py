@@ -327,14 +327,15 @@ def test_a_failure_after_the_mint_keeps_the_token(
     def broken(*_: object) -> None:
         raise RuntimeError(GIVEN)
 
-    monkeypatch.setattr(plugin, "_with_keepers", broken)
+    monkeypatch.setattr(plugin, "_created", broken)
     with pytest.raises(grpc.RpcError) as caught:
-        engine.create({})
+        engine.create({"keepers": {"a": "1"}})
     metadata = dict(caught.value.trailing_metadata())
     status = status_pb2.Status.FromString(metadata["grpc-status-details-bin"])
     failed = provider_pb2.ErrorResourceInitFailed()
     assert status.details[0].Unpack(failed)
     token = plain(failed.properties)["token"]
+    assert plain(failed.properties)["keepers"] == {"a": "1"}
     assert dict(failed.properties)["token"] == secret(token)
     assert failed.id == hashlib.sha256(token.encode()).hexdigest()
     assert list(failed.reasons) == [caught.value.details()]

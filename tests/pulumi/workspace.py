@@ -50,6 +50,7 @@ class Workspace:
     template: Path | None = None
     python: str = sys.executable
     stack: str = "dev"
+    provider: Path | None = None
     runs: list[Run] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -99,8 +100,9 @@ class Workspace:
         self.project("yaml", text)
 
     def project(self, runtime: str, text: str = "") -> None:
-        """Name the native provider of this environment in the project, and a runtime."""
-        plugins = f"plugins: {{providers: [{{name: echovalue, path: {Path(self.python).parent}}}]}}"
+        """Make a project of a runtime, with the native provider of this environment or of `self.provider`."""
+        folder = self.provider or Path(self.python).parent
+        plugins = f"plugins: {{providers: [{{name: echovalue, path: {folder}}}]}}"
         (self.root / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: {runtime}\n{plugins}\n{text}")
 
     def pulumi(self, *arguments: str, fails: bool = False) -> Run:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHED = {
-    "collection": ("ansible-galaxy", "collection", "build", "--output-path"),
+    "collection": (sys.executable, "-m", "ansible.cli.galaxy", "collection", "build", "--output-path"),
     "package": (sys.executable, "-m", "build", "--outdir"),  # the sdist, and the wheel from it
 }
 

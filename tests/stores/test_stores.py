@@ -107,15 +107,18 @@ def test_minted_once_kept_rotated_removed_beside_what_others_keep(
 def test_a_token_that_the_service_does_not_know(
     ansible: Controller, emulator: Emulator, place: Place
 ) -> None:
-    place.put({place.key or "token": GIVEN})
+    unknown = "unknown-token-0123456789abcdef"
+    place.put({place.key or "token": unknown})
     run = ansible.play(
         token("refused", ignore_errors=True, **place.options),
         token("replaced", regenerate="if_invalid", **place.options),
+        options=("-vvv",),
     )
     assert run["refused"]["reason"] == "unauthorized"
     assert "regenerate: if_invalid" in run["refused"]["msg"]
     assert told(run, "replaced") == [(True, "replaced")]
-    assert kept(place) == run["replaced"]["token"] != GIVEN
+    assert kept(place) == run["replaced"]["token"] != unknown
+    assert unknown not in run.shown
 
 
 @stores("hashi_vault", "command")
