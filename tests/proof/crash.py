@@ -18,12 +18,12 @@ from typing import Any
 from tests.emulator.client import Emulator
 from tests.engine.servers import OpenBao, openbao_server
 from tests.proof import subject
-from tests.proof.places import CommandPlace, FilePlace, HashiVaultPlace, SopsPlace, VaultPlace
+from tests.proof.places import CommandPlace, FilePlace, HashiVaultPlace, SopsPlace, SpooledPlace, VaultPlace
 from tests.proof.report import Report
 
 OLD = "0123456789abcdef0123456789abcdef"
 GIVEN = "fedcba9876543210fedcba9876543210"
-_SAMPLE = 25  # every 25th call in the short form
+_SAMPLE = 40  # every 40th call in the short form
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,8 @@ def run(short: bool) -> Report:
     report = Report("Killed at each system call")
     with stage() as (emulator, tried):
         for scenario in tried:
+            if short and isinstance(scenario.place, SpooledPlace):
+                continue  # slow, for what they keep is looked at by programs
             _play(scenario, emulator, report, _SAMPLE if short else scenario.step)
     return report
 
@@ -99,13 +101,15 @@ def _play(scenario: Scenario, emulator: Emulator, report: Report, step: int) -> 
             for call in subject.from_first_touch(recorded.calls, place.touched)[::step]:
                 place.set(scenario.old)
                 before = minted(emulator)
-                killed = subject.run(work, f"{call.name}:signal=SIGKILL:when={call.number}", pool=pool)
+                kill = f"{call.name}:signal=SIGKILL:when={call.number}"
+                killed = subject.run(work, kill, trace=True, pool=pool)
                 where = f"{place.kind} {scenario.name}, killed at {call.words}"
                 report.expect(not killed.stuck, f"{where}: it hangs")
                 points += 1
                 gone = minted(emulator) - before - hashes(place.tokens())
                 lost += bool(gone)
-                report.expect(call.may_lose or not gone, f"{where}: a token is lost")
+                at = killed.calls[-1] if killed.calls else call  # runs differ a little
+                report.expect(at.may_lose or not gone, f"{where}: a token is lost")
                 _check_after(scenario, where, report)
                 found = place.tokens()
                 again = subject.run(work)

@@ -78,7 +78,7 @@ def overtaken(driver: Driver) -> ConflictError:
 
 
 def refused(driver: Driver, done: str, why: str) -> StoreError:
-    """Return the error for a secret that could not be `done`, which is read or written; see also `write`."""
+    """Return the error for a secret that could not be `done`, such as read or written; see also `write`."""
     return StoreError(f"{driver.words} could not be {done} ({why}).", NOTHING_MINTED)
 
 
@@ -111,13 +111,16 @@ class SpooledStore:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Let one thread at a time at a secret; the lock of other processes begins with `check_writable`."""
-        with self._one_at_a_time:
-            try:
-                yield
-            finally:
-                if self._staged is not None:
-                    self._staged.close()
-                    self._staged = None
+        try:
+            with self._one_at_a_time:
+                try:
+                    yield
+                finally:
+                    if self._staged is not None:
+                        self._staged.close()
+                        self._staged = None
+        except OSError as error:  # of what only looks; all that follows a mint has an answer of its own
+            raise refused(self._driver, "used", reason_of(error)) from None
 
     def read(self) -> str | None:
         """Return the token under the key; an empty value is a place to fill."""
@@ -154,18 +157,17 @@ class SpooledStore:
         staged = self._staged
         if staged is None:
             raise AssertionError("check_writable comes before write")
-        content = f"{token}\n".encode("ascii")
-        if staged.content() != content:  # else it is the one that waits
-            fill_or_rescue(staged, content, self._driver.words)
+        if not staged.filled:  # else it is the one that waits
+            fill_or_rescue(staged, f"{token}\n".encode("ascii"), self._driver.words)
         try:
             self._keep_former()
             self._driver.write(token)
-        except StoreError as error:
-            kind = type(error)
-            if kind is ConflictError:  # what was kept is not what was replaced
-                self._former = None
+        except (StoreError, OSError) as error:
+            kind, why = StoreError, f"{reason_of(error)}." if isinstance(error, OSError) else error.args[0]
+            if isinstance(error, ConflictError):  # what was kept is not what was replaced
+                kind, self._former = ConflictError, None
             raise kind(
-                f"The new token could not be put into {self._driver.words}: {error.args[0]}",
+                f"The new token could not be put into {self._driver.words}: {why}",
                 f"It is not lost: it waits in {staged.path} on the controller. Correct what stands in "
                 "the way, then run again with the same options: that run puts it there, and mints none.",
             ) from None

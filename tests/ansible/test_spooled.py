@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The spool before a place that the controller reaches: what waits, what is refused, what the system refuses."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.workspace import collections_path
+
+sys.path.append(collections_path())  # where the stores are imported from, as Ansible does
+
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import EchoValueClient
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import StoreError
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.messages import Answer, Request
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import provision
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import Driver, SpooledStore
+
+OLD = "0123456789abcdef0123456789abcdef"
+NEW = "fedcba9876543210fedcba9876543210"
+
+
+class Memory(Driver):
+    """A place in memory, whose write the system may refuse."""
+
+    words, secret, key, keeps_versions = "the memory", ("memory",), "token", False
+
+    def __init__(self, token: str | None = None) -> None:
+        self.token = token
+        self.refuses = False
+
+    def read(self) -> str | None:
+        return self.token
+
+    def check_writable(self) -> None:
+        pass
+
+    def write(self, token: str) -> None:
+        if self.refuses:
+            raise OSError(errno.EIO, "")
+        self.token = token
+
+
+def answer(request: Request) -> Answer:
+    body = NEW if request.method == "POST" else "https://buy.stripe.com/p"
+    return Answer(200, {}, body.encode())
+
+
+def rotate(driver: Memory, spool: Path) -> SpooledStore:
+    store = SpooledStore(driver, str(spool), "https://api.echovalue.dev", backup=True, dry_run=False)
+    provision(EchoValueClient(transport=answer), store, regenerate="always")
+    return store
+
+
+def test_a_write_that_the_system_refuses_leaves_the_token_in_the_spool(tmp_path: Path) -> None:
+    driver = Memory(OLD)
+    driver.refuses = True
+    with pytest.raises(StoreError, match=r"Input/output error.*It is not lost: it waits in"):
+        rotate(driver, tmp_path / "spool")
+    driver.refuses = False
+    former = Path(str(rotate(driver, tmp_path / "spool").backup_file))
+    assert (driver.token, former.read_text()) == (NEW, f"{OLD}\n")
+    assert list((tmp_path / "spool").iterdir()) == [former]
+
+
+def test_an_empty_backup_of_a_run_that_died_is_filled(tmp_path: Path) -> None:
+    driver, spool = Memory(OLD), tmp_path / "spool"
+    former = Path(str(rotate(driver, spool).backup_file))
+    former.write_text("")
+    driver.token = OLD
+    assert Path(str(rotate(driver, spool).backup_file)).read_text() == f"{OLD}\n"
+
+
+def test_nothing_is_read_between_the_mint_and_the_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = tmp_path / "spool"
+    store = SpooledStore(Memory(), str(spool), "https://api.echovalue.dev", backup=True, dry_run=False)
+    kept: list[str] = []
+
+    def mint(request: Request) -> Answer:
+        def refuse(*_arguments: object) -> None:
+            raise OSError(errno.EIO, "")
+
+        for call in ("pread", "listdir"):
+            monkeypatch.setattr(os, call, refuse)
+        return answer(request)
+
+    monkeypatch.setattr(Memory, "write", lambda _driver, token: kept.append(token))
+    provision(EchoValueClient(transport=mint), store)
+    assert kept == [NEW]
