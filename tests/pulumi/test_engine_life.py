@@ -160,6 +160,7 @@ def test_inputs_that_cannot_be_meant(workspace: Workspace, emulator: Emulator) -
     assert emulator.stats()["total"] == 0
 
 
+@pytest.mark.slow
 def test_refresh_believes_only_a_401(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program(ONE)
     workspace.up()
@@ -197,6 +198,7 @@ def test_a_service_that_is_down(workspace: Workspace, emulator: Emulator) -> Non
     assert workspace.tokens() == {}
 
 
+@pytest.mark.slow
 def test_a_token_that_is_dead(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program(ONE + 'pulumi.export("credits", echovalue.get_wallet(token).wallet)')
     workspace.up()
@@ -208,6 +210,7 @@ def test_a_token_that_is_dead(workspace: Workspace, emulator: Emulator) -> None:
     assert emulator.stats()["mints"] == 2
 
 
+@pytest.mark.slow
 def test_the_stacks_config_names_the_service(workspace: Workspace, emulator: Emulator) -> None:
     workspace.base_url = "http://127.0.0.1:9"
     workspace.pulumi("config", "set", "echovalue:baseUrl", emulator.url)
@@ -254,6 +257,7 @@ def test_two_stacks(workspace: Workspace, emulator: Emulator) -> None:
     assert workspace.outputs() == first
 
 
+@pytest.mark.slow
 def test_another_resource_and_the_functions_take_the_token(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program(
         ONE
