@@ -44,6 +44,7 @@ class Ansible:
                 if not name.startswith(("ANSIBLE_", "ECHOVALUE_"))
             },
             "ANSIBLE_COLLECTIONS_PATH": collections_path(),
+            "ANSIBLE_ACTION_PLUGINS": str(HERE / "actions"),
             "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "capture",
             "ANSIBLE_HOME": str(directory / "ansible"),
@@ -92,14 +93,8 @@ class Ansible:
         names = [*also, *(task["register"] for task in tasks if "register" in task)]
         save = {
             "name": "Save what was registered",
-            "ansible.builtin.copy": {
-                "dest": str(self.directory / "registered"),
-                "mode": "0600",
-                "content": "{{ dict(names | zip(query('ansible.builtin.vars', *names, default={}))) | to_json }}",
-            },
-            "vars": {"names": names},
+            "save": {"dest": str(self.directory / "registered"), "names": names},
             "no_log": True,
-            "check_mode": False,
         }
         playbook = self.directory / "play.yml"
         playbook.write_text(
