@@ -18,7 +18,7 @@ help: ## Show this list
 demo: .venv/ready ## Provision tokens on an embedded server, twice, and show what happened
 	@.venv/bin/python -m tests.demo
 
-test: .venv/ready ## Run the tests that a change needs: 6 minutes on 2 cores, once the Pulumi engine is built
+test: .venv/ready ## Run the tests that a change needs; the first time, the Pulumi engine is built
 	@$(NOX) --tags test && $(NOX) --session left_out
 
 test-all: .venv/ready ## Run the rest: Kubernetes, other versions of Ansible and Pulumi, molecule, packages, benchmark

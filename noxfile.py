@@ -112,7 +112,7 @@ def emulator(session: nox.Session) -> None:
 def ansible(session: nox.Session) -> None:
     """The modules, by real playbooks, on the newest ansible-core."""
     install(session, "test", "ansible")
-    session.run("pytest", "-n", "2", "tests/ansible", "tests/field", "-m", ALONE, *session.posargs)
+    session.run("pytest", "-n", "2", "tests/ansible", "-m", "not slow", *session.posargs)
 
 
 # What is shown and what is registered differs between the cores.
@@ -157,7 +157,7 @@ def managed_node(session: nox.Session, target: str) -> None:
     )
 
 
-@nox.session(python=NEWEST, tags=["test"])
+@nox.session(python=NEWEST, tags=["test-all"])
 def demo(session: nox.Session) -> None:
     """What `make demo` does."""
     install(session, "demo", "test")
@@ -185,8 +185,15 @@ def integration(session: nox.Session) -> None:
 def stores(session: nox.Session) -> None:
     """The places of the controller and the roles, against real servers and programs."""
     install(session, "stores", "test")
-    tests = ("tests/stores", "tests/field")
-    session.run("pytest", "-n", "2", *tests, "-m", "not kubernetes and not alone", *session.posargs)
+    session.run("pytest", "-n", "2", "tests/stores", "-m", "not kubernetes and not slow", *session.posargs)
+
+
+@nox.session(python=NEWEST, tags=["test-all"])
+def slow(session: nox.Session) -> None:
+    """The reports from the field, what users copy, the search of every byte: all that takes long."""
+    install(session, "stores", "test")
+    tests = ("tests/ansible", "tests/field", "tests/stores")
+    session.run("pytest", "-n", "2", *tests, "-m", "slow and not kubernetes", *session.posargs)
 
 
 @nox.session(python=NEWEST, tags=["test-all"])

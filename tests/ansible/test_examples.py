@@ -11,6 +11,8 @@ from tests.ansible.playbook import Ansible
 from tests.emulator.client import Emulator
 from tests.workspace import ROOT
 
+pytestmark = pytest.mark.slow
+
 PLAYBOOKS = sorted((ROOT / "docs" / "examples").glob("*.yml"))
 
 

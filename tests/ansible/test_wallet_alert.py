@@ -14,6 +14,8 @@ from tests.ansible.playbook import Ansible, alert, wallet
 from tests.emulator.client import Emulator
 from tests.emulator.webhook import Webhook
 
+pytestmark = pytest.mark.slow
+
 GIVEN = "given-token-0123456789abcdef"
 SLACK = {"url": "https://hooks.slack.com/services/of-the-team", "format": "slack"}
 

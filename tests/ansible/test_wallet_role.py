@@ -11,6 +11,8 @@ import pytest
 from tests.ansible.playbook import Ansible, Run, role
 from tests.emulator.client import Emulator
 
+pytestmark = pytest.mark.slow
+
 GIVEN = "given-token-0123456789abcdef"
 
 

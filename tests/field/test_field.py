@@ -29,10 +29,10 @@ def needs(script: Path) -> list[str]:
 
 
 def case(script: Path) -> object:
-    """Return a report as a parameter, marked by the session that it runs in."""
+    """Return a report as a parameter, marked by what it needs."""
     needed = needs(script)
     mark = "alone" if not needed else "kubernetes" if "kubernetes" in needed else "stores"
-    return pytest.param(script, id=script.parent.name, marks=getattr(pytest.mark, mark))
+    return pytest.param(script, id=script.parent.name, marks=[getattr(pytest.mark, mark), pytest.mark.slow])
 
 
 @pytest.mark.parametrize("script", [case(script) for script in sorted(HERE.glob("*/run.sh"))])

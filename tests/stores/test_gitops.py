@@ -17,6 +17,8 @@ from tests.emulator.client import Emulator
 from tests.stores.conftest import Controller
 from tests.workspace import ROOT
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = ROOT / "docs" / "examples" / "gitops"
 
 

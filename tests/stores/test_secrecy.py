@@ -17,6 +17,8 @@ from tests.emulator.client import Emulator
 from tests.stores.conftest import Controller, MakePlace, stores
 from tests.stores.places import Place
 
+pytestmark = pytest.mark.slow
+
 SAVED = b'"rotated": {'  # in what the test itself writes down
 PLAY = b'"gather_facts": false'  # the test's playbook, which holds the connection
 
