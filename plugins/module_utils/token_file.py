@@ -13,7 +13,7 @@ from .locked_directory import NOTHING_MINTED, LockedDirectory
 from .locked_file import LockedFile
 from .staged_file import Leftover
 
-_MOST = MAX_TOKEN_LENGTH + 2  # bytes: the token and its line end
+MOST = MAX_TOKEN_LENGTH + 2  # bytes: the token and its line end
 
 
 class TokenFile:
@@ -30,7 +30,7 @@ class TokenFile:
     ) -> None:
         self._file = LockedFile(
             path,
-            _MOST,
+            MOST,
             set_attributes=set_attributes,
             backup=backup,
             dry_run=dry_run,
@@ -52,7 +52,7 @@ class TokenFile:
     def read(self) -> str | None:
         """Return the file's one line; raise StoreError where it is no token."""
         content = self._file.read()
-        self._stored = None if content is None else _token_in(content)
+        self._stored = None if content is None else token_in(content)
         if content is not None and self._stored is None:
             raise StoreError(
                 f"{self._file.path} exists and holds no token: {TOKEN_FORM}.",
@@ -63,7 +63,7 @@ class TokenFile:
     def waiting(self) -> Waiting | None:
         """Return the token that an interrupted run left beside the file."""
         for leftover in self._file.leftovers():
-            token = _token_in(leftover.content or b"")
+            token = token_in(leftover.content or b"")
             if token is not None:
                 self._waiting = leftover
                 return Waiting(token, leftover.replaces)
@@ -74,7 +74,7 @@ class TokenFile:
         if self._dry_run or self._waiting is not None:
             self._file.check_writable()
         else:
-            self._file.stage(_MOST, fingerprint(self._stored))
+            self._file.stage(MOST, fingerprint(self._stored))
 
     def write(self, token: str) -> None:
         """Put the token in place, durably; the former file is kept as a backup."""
@@ -98,5 +98,6 @@ class TokenFile:
         return self._file.settle_attributes()
 
 
-def _token_in(content: bytes) -> str | None:
+def token_in(content: bytes) -> str | None:
+    """Return the token in a token file's content; None where it holds none."""
     return read_token(content.decode("latin-1"))

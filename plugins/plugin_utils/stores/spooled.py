@@ -19,7 +19,6 @@ from typing import Protocol
 
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import ConflictError, StoreError
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import (
-    MAX_TOKEN_LENGTH,
     TOKEN_FORM,
     fingerprint,
     read_token,
@@ -37,8 +36,7 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.staged_file import
     StagedNames,
     fill_or_rescue,
 )
-
-_MOST = MAX_TOKEN_LENGTH + 2  # bytes of a token file
+from ansible_collections.echovalue.cloud.plugins.module_utils.token_file import MOST, token_in
 
 REHEARSAL = "no-token-but-a-rehearsal-of-the-write"  # stands for a token that is not minted yet
 
@@ -137,7 +135,7 @@ class SpooledStore:
         """Return the token that waits in the spool for this place."""
         self._waiting = None
         for leftover in self._leftovers():
-            token = _token_in(leftover.content or b"")
+            token = token_in(leftover.content or b"")
             if token is not None:
                 self._waiting = leftover
                 return Waiting(token, leftover.replaces)
@@ -209,7 +207,7 @@ class SpooledStore:
 
     def _leftovers(self) -> list[Leftover]:
         with suppress(OSError):
-            return list(self._names.leftovers(os.listdir(self._spool), _MOST))
+            return list(self._names.leftovers(os.listdir(self._spool), MOST))
         return []
 
     def _lock_spool(self) -> None:
@@ -220,7 +218,7 @@ class SpooledStore:
                 with LockedDirectory(self._spool).lock():
                     left = self._leftovers()
                     if not left:
-                        self._staged = self._names.stage(_MOST, fingerprint(self._stored))
+                        self._staged = self._names.stage(MOST, fingerprint(self._stored))
                         wait_for_lock(self._staged.descriptor, self._staged.path)
                         return
                 self._staged = self._open(left[0].path)
@@ -240,7 +238,7 @@ class SpooledStore:
         if os.fstat(staged.descriptor).st_nlink == 0:  # the other process is done with it
             staged.close()
             return None
-        if _token_in(staged.content()) is None:  # of a run that died before its mint
+        if token_in(staged.content()) is None:  # of a run that died before its mint
             staged.discard()
             return None
         return staged
@@ -259,7 +257,3 @@ class SpooledStore:
             f"{self._spool} cannot be the spool: {why}.",
             f"{NOTHING_MINTED} Name a private directory of your own with the option spool.",
         )
-
-
-def _token_in(content: bytes) -> str | None:
-    return read_token(content.decode("latin-1"))
