@@ -11,7 +11,16 @@ from ._core.models import Wallet
 from ._core.version import VERSION
 from .functions import get_recharge_link, get_wallet
 from .token import Token
+from .wallet_alert import WalletAlert, Webhook
 
 __version__ = VERSION
 
-__all__ = ["Token", "Wallet", "__version__", "get_recharge_link", "get_wallet"]
+__all__ = [
+    "Token",
+    "Wallet",
+    "WalletAlert",
+    "Webhook",
+    "__version__",
+    "get_recharge_link",
+    "get_wallet",
+]

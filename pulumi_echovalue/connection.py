@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ._core.client import DEFAULT_RETRIES, DEFAULT_TIMEOUT, EchoValueClient
 from ._core.service_url import DEFAULT_BASE_URL, ServiceUrl
@@ -32,6 +32,13 @@ class Service:
     def client(self, url: str | None = None) -> EchoValueClient:
         """Return the client of this service, or of the one at `url` with the same settings."""
         return client_of(url or self.url, timeout=self.timeout, retries=self.retries)
+
+    def at(self, url: str) -> Service:
+        """Return the service that an argument names, with the same settings.
+
+        Raises InvalidInputError for a URL that ServiceUrl refuses.
+        """
+        return replace(self, url=find_service(url, None).url, named=True)
 
 
 def find_service(given: str | None, configured: str | None) -> Service:

@@ -14,7 +14,7 @@ from ._core.errors import EchoValueError, InvalidInputError
 from ._core.models import Wallet, token_hash
 from .connection import CONFIG_KEY, CONFIG_NAMESPACE, client_of, find_service
 from .hints import KEPT_TOKEN_HINTS
-from .token import Token
+from .token import Token, token_and_service
 
 T = TypeVar("T")
 
@@ -116,14 +116,7 @@ def _ask(
     default: Callable[[str], T] | None,
 ) -> pulumi.Output[T]:
     """Return the answer for `token` when it is known, asked in a thread so that many can be asked at once."""
-    service: pulumi.Input[str] | None = base_url
-    if isinstance(token, Token):
-        if base_url is not None:
-            raise InvalidInputError(
-                "A Token is asked about at its own service: give base_url with the text of a token alone."
-            )
-        service = pulumi.Output.all(token.service, token.base_url).apply(lambda urls: urls[0] or urls[1])
-        token = token.token
+    text, service = token_and_service(token, base_url)
     configured = pulumi.Config(CONFIG_NAMESPACE).get(CONFIG_KEY)
 
     def ask(token: str, service: str | None) -> T:
@@ -142,4 +135,4 @@ def _ask(
             return cast(T, pulumi.UNKNOWN)
         return await asyncio.to_thread(ask, cast(str, arguments[0]), arguments[1])
 
-    return pulumi.Output.all(token, service).apply(answer)
+    return pulumi.Output.all(text, service).apply(answer)

@@ -5,7 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ._core.errors import EchoValueError, NetworkError, UnauthorizedError, UnexpectedAnswerError
+from ._core.errors import (
+    EchoValueError,
+    NetworkError,
+    PaymentRequiredError,
+    UnauthorizedError,
+    UnexpectedAnswerError,
+)
 
 _ADDRESS = (
     "The service's address comes from the program, else from the stack's config echovalue:baseUrl, "
@@ -13,6 +19,7 @@ _ADDRESS = (
 )
 HINTS: Mapping[type[EchoValueError], str] = {
     NetworkError: _ADDRESS,
+    PaymentRequiredError: "get_recharge_link, in other languages getRechargeLink, gives one.",
     UnauthorizedError: _ADDRESS,
     UnexpectedAnswerError: _ADDRESS,
 }

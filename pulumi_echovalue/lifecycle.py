@@ -66,14 +66,20 @@ def compare(
     if existing_token == kept.token:
         return Changes(updates=rotates + moves)
     replaces = rotates if existing_token is None else ("existing_token", *rotates)
-    if replaces and not meant.named and kept.service not in (None, meant.url):
+    if replaces:
+        check_named(meant, kept.service, f"The token with hash {kept.hash} is")
+    return Changes(replaces, moves)
+
+
+def check_named(meant: Service, service: str | None, what: str) -> None:
+    """Raise InvalidInputError for a replacement at a service that is not named, and not `what`'s own."""
+    if not meant.named and service not in (None, meant.url):
         raise InvalidInputError(
-            f"The token with hash {kept.hash} is of {kept.service}, and would be replaced by one of "
-            f"{meant.url}, which the environment or the default says.",
+            f"{what} of {service}, and would be replaced by one of {meant.url}, which the environment or "
+            "the default says.",
             "Nothing was changed. Correct ECHOVALUE_BASE_URL; or name the service that is meant: "
             "pulumi config set echovalue:baseUrl URL.",
         )
-    return Changes(replaces, moves)
 
 
 def refresh(kept: Kept, meant: Service) -> Kept | None:

@@ -8,9 +8,7 @@ instance gets attributes in the engine's process alone, after it was unpickled.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import pulumi
 from pulumi.dynamic import (
@@ -24,42 +22,25 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 from pulumi.output import Unknown
-from pulumi.runtime import rpc
 
 from . import lifecycle
 from ._core.errors import InvalidInputError
 from ._core.models import check_token
 from .connection import CONFIG_KEY, CONFIG_NAMESPACE, Service, find_service
-from .hints import tell
+from .dynamic import ShownError, told_plainly
 from .lifecycle import Changes, Kept
+from .secrecy import secret
 
 Props = dict[str, Any]
-Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-class TokenError(Exception):
-    """A failure as the engine shows it: its text alone.
-
-    The SDK sends `traceback.format_exc()` to the terminal. Since Python 3.12 that leaves the frames
-    away for a class whose `__traceback__` is None; before, they come first.
-    """
+class TokenError(ShownError):
+    """A failure of a `Token`."""
 
     __module__ = "builtins"  # shown as TokenError, without a path in front
-    __traceback__ = None
 
 
-def _told_plainly(method: Method) -> Method:
-    """Let `method` fail with a TokenError alone: nothing of a library's error reaches the terminal."""
-
-    @functools.wraps(method)
-    def call(*args: Any) -> Any:
-        try:
-            return method(*args)
-        except Exception as error:  # noqa: BLE001 - the one boundary
-            text = tell(error, method.__name__)
-        raise TokenError(text)
-
-    return call  # type: ignore[return-value]
+_told_plainly = told_plainly(TokenError)
 
 
 class TokenProvider(ResourceProvider):
@@ -76,7 +57,7 @@ class TokenProvider(ResourceProvider):
         """Refuse inputs that cannot be meant, before anything is done; a preview may not know them all."""
         inputs, failures = dict(news), []
         for name, check in (
-            ("existing_token", lambda value: inputs.update(existing_token=_secret(check_token(value)))),
+            ("existing_token", lambda value: inputs.update(existing_token=secret(check_token(value)))),
             ("base_url", lambda _value: self._meant(news)),
             ("keepers", lambda value: lifecycle.check_keepers(value, Unknown)),
         ):
@@ -149,9 +130,4 @@ def _kept(outputs: Props) -> Kept:
 def _outputs(kept: Kept, props: Props) -> Props:
     """Return what the state is to hold: what it remembers, and beside it no token but this one."""
     inputs: Props = {name: props[name] for name in ("keepers", "base_url") if name in props}
-    return {**inputs, "token": _secret(kept.token), "hash": kept.hash, "service": kept.service}
-
-
-def _secret(value: str) -> Props:
-    """Return the engine's own mark of a secret: no option of a resource can take it away."""
-    return {rpc._special_sig_key: rpc._special_secret_sig, "value": value}
+    return {**inputs, "token": secret(kept.token), "hash": kept.hash, "service": kept.service}

@@ -11,6 +11,7 @@ import pulumi.dynamic
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import get_monitor
 
+from ._core.errors import InvalidInputError
 from .provider import TokenProvider
 
 
@@ -91,6 +92,23 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
             pulumi.Output.all(resource_name, kept.is_secret(), kept).apply(_warn_if_clear)
         # A secret in the program too, also where no engine says so, as in unit tests with mocks.
         self.token = pulumi.Output.secret(self.token)
+
+
+def token_and_service(
+    token: Token | pulumi.Input[str], base_url: pulumi.Input[str] | None
+) -> tuple[pulumi.Input[str], pulumi.Input[str] | None]:
+    """Return the text of a token, and its service: a Token's own one, else `base_url`.
+
+    Raises InvalidInputError for a Token with `base_url`.
+    """
+    if not isinstance(token, Token):
+        return token, base_url
+    if base_url is not None:
+        raise InvalidInputError(
+            "A Token is asked about at its own service: give base_url with the text of a token alone."
+        )
+    # A stack of version 0.1.0 remembers none. In a preview, an argument that is not given is not known.
+    return token.token, token.service.apply(lambda url: url or token.base_url)
 
 
 def _warn_if_clear(seen: list[Any]) -> None:

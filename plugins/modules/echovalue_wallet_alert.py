@@ -143,6 +143,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.alert import (
+    CHECKS,
     FORMATS,
     Declared,
     declare_alert,
@@ -194,7 +195,7 @@ def difference(declared: Declared) -> dict[str, Any]:
     return {"before": before, "after": after}
 
 
-DECLARED = ("threshold", "email", "webhook")
+DECLARED = tuple(CHECKS)
 
 
 def main() -> None:

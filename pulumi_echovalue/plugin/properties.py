@@ -9,12 +9,9 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import rpc
 
+from ..secrecy import is_secret
+
 UNKNOWN: str = rpc.UNKNOWN  # stands for what a preview does not know yet
-
-
-def secret(value: Any) -> dict[str, Any]:
-    """Return a value with the engine's own mark of a secret, which no option of a resource takes away."""
-    return {rpc._special_sig_key: rpc._special_secret_sig, "value": value}
 
 
 def plain(properties: Struct) -> dict[str, Any]:
@@ -25,7 +22,7 @@ def plain(properties: Struct) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        if value.get(rpc._special_sig_key) == rpc._special_secret_sig:
+        if is_secret(value):
             return _plain(value["value"])
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -148,6 +148,17 @@ class Emulator:
         """Return `hash`, `wallet` and `created` of every token."""
         return self._control("GET", "/tokens")
 
+    def settings(self, token: str) -> dict[str, Any]:
+        """Return the low-balance settings of a token as the service answers them, for 1 credit."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", "/token/settings", headers={"x-token": token})
+            answer = connection.getresponse()
+            assert answer.status == 200
+            return dict(json.loads(answer.read()))
+        finally:
+            connection.close()
+
     # What shall happen
 
     def reset(self) -> None:

@@ -16,7 +16,7 @@ from tests.pulumi.workspace import Run, Workspace
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BLOCKS = dict(
     zip(
-        ("first", "adopt", "rotate", "watch", "automation", "mocks"),
+        ("first", "adopt", "rotate", "watch", "alert", "automation", "mocks"),
         re.findall(
             r"^```python\n(.*?)^```", (DOCS / "pulumi" / "python.md").read_text(), re.MULTILINE | re.DOTALL
         ),
@@ -48,11 +48,11 @@ def test_adopting_and_rotating(workspace: Workspace, emulator: Emulator) -> None
     workspace.pulumi("config", "set", "--secret", "echovalueToken", GIVEN)
     workspace.program(BLOCKS["adopt"])
     workspace.up()
-    assert workspace.tokens()["app"]["id"] == digest
+    assert workspace.resources()["app"]["id"] == digest
     assert emulator.stats()["mints"] == 0
     workspace.program(BLOCKS["rotate"])
     workspace.up()
-    assert workspace.tokens()["app"]["id"] != digest
+    assert workspace.resources()["app"]["id"] != digest
     assert emulator.stats()["mints"] == 1
 
 
@@ -60,10 +60,27 @@ def test_adopting_and_rotating(workspace: Workspace, emulator: Emulator) -> None
 def test_an_empty_wallet_stops_a_pipeline(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program(BLOCKS["watch"])
     workspace.up()
-    emulator.set_wallet(workspace.tokens()["app"]["id"], 19)
+    emulator.set_wallet(workspace.resources()["app"]["id"], 19)
     assert "error: 19 credits are left." in workspace.up(fails=True).text
-    emulator.set_wallet(workspace.tokens()["app"]["id"], 20)
+    emulator.set_wallet(workspace.resources()["app"]["id"], 20)
     workspace.up()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("half", ["dynamic", "native"])
+def test_an_alert(workspace: Workspace, emulator: Emulator, half: str) -> None:
+    workspace.pulumi("config", "set", "--secret", "slackWebhook", "https://hooks.example.com/x")
+    workspace.program(BLOCKS["alert"])
+    if half == "native":
+        index = (
+            (DOCS / "pulumi" / "_index.md")
+            .read_text()
+            .partition("## Resource `echovalue:index:WalletAlert`")[2]
+        )
+        workspace.yaml(index.partition("```yaml\n")[2].partition("```")[0])
+    workspace.up()
+    assert workspace.resources()["low"]["outputs"]["threshold"] == 1000
+    assert emulator.stats()["credits_spent"] == 2
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ OLD_PROGRAM = Path(__file__).parent / "data" / "program-0.1.0.py"
 def test_the_search_for_tokens_finds_one(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program('pulumi.export("token", echovalue.Token("app").token)')
     workspace.up()
-    hashes = {workspace.tokens()["app"]["id"]}
+    hashes = {workspace.resources()["app"]["id"]}
     shown = workspace.pulumi("stack", "output", "token", "--show-secrets").out
     assert raw_tokens(f"x={shown}&", hashes) == {shown.strip()}
     assert len(workspace.seen()) > 10_000
@@ -42,8 +42,8 @@ def test_a_stack_is_exported_and_imported(workspace: Workspace, emulator: Emulat
     workspace.pulumi("stack", "history", "--full-dates")
     workspace.pulumi("stack", "--show-urns", "--show-ids")
     # The token is forgotten by the state, and taken back.
-    workspace.pulumi("state", "delete", "--yes", workspace.tokens()["app"]["urn"])
-    assert workspace.tokens() == {}
+    workspace.pulumi("state", "delete", "--yes", workspace.resources()["app"]["urn"])
+    assert workspace.resources() == {}
     workspace.pulumi("stack", "import", "--file", str(file))
     emulator.reset_stats()
     workspace.pulumi("preview", "--expect-no-changes")
@@ -64,7 +64,7 @@ def test_a_stack_of_version_0_1_0(workspace: Workspace, emulator: Emulator) -> N
     )
     stack.import_stack(auto.Deployment(version=old["version"], deployment=old["deployment"]))
     before = workspace.outputs()
-    assert emulator.register(before["token"]) == before["hash"] == workspace.tokens()["minted"]["id"]
+    assert emulator.register(before["token"]) == before["hash"] == workspace.resources()["minted"]["id"]
     assert stack.preview(expect_no_changes=True).change_summary == {"same": 3}
     stack.up(expect_no_changes=True)
     assert emulator.stats()["total"] == 0
@@ -77,12 +77,12 @@ def test_a_stack_of_version_0_1_0(workspace: Workspace, emulator: Emulator) -> N
     stack.refresh(expect_no_changes=True)
     assert emulator.stats()["requests"] == {"GET /recharge": 2}
     assert workspace.outputs() == before
-    assert {token["outputs"]["service"] for token in workspace.tokens().values()} == {emulator.url}
+    assert {token["outputs"]["service"] for token in workspace.resources().values()} == {emulator.url}
     # From now on it is known.
     stack.up(expect_no_changes=True)
     emulator.forget(before["hash"])
     workspace.refresh()
-    assert workspace.tokens() == {}
+    assert workspace.resources() == {}
     emulator.register(before["token"])  # for the search of the state, the history and the backups
 
 

@@ -39,7 +39,7 @@ def test_a_new_token_and_an_unchanged_one(workspace: Workspace, emulator: Emulat
     assert emulator.stats()["total"] == 0
     workspace.up()
     outputs = workspace.outputs()
-    kept = workspace.tokens()["app"]
+    kept = workspace.resources()["app"]
     assert hashlib.sha256(outputs["token"].encode()).hexdigest() == outputs["hash"] == kept["id"]
     assert kept["outputs"]["hash"] == kept["id"]
     emulator.reset_stats()
@@ -66,7 +66,7 @@ def test_rotation_puts_the_new_token_before_the_old_one_goes(
     assert order(run.text) == ["created replacement", "deleted original"]
     assert [call["method"] for call in emulator.requests()] == ["POST", "GET"]
     assert new["token"] != old["token"]
-    assert list(workspace.tokens()) == ["app"]
+    assert list(workspace.resources()) == ["app"]
     assert f"the one with hash {old['hash']} leaves the stack and stays valid, with 100 credits" in run.text
 
 
@@ -75,15 +75,15 @@ def test_a_forced_rotation_and_a_protected_token(workspace: Workspace, emulator:
     program = 'echovalue.Token("app", keepers={"release": "1"}, opts=pulumi.ResourceOptions(protect=True))'
     workspace.program('echovalue.Token("app", keepers={"release": "1"})')
     workspace.up()
-    first = workspace.tokens()["app"]
+    first = workspace.resources()["app"]
     workspace.up("--replace", first["urn"])
-    second = workspace.tokens()["app"]
+    second = workspace.resources()["app"]
     assert second["id"] != first["id"]
     workspace.program(program)
     workspace.up()
     workspace.program(program.replace('"1"', '"2"'))
     assert "marked for protection" in workspace.up(fails=True).text
-    assert workspace.tokens()["app"]["id"] == second["id"]
+    assert workspace.resources()["app"]["id"] == second["id"]
     assert emulator.stats()["mints"] == 2
 
 
@@ -111,7 +111,7 @@ def test_adopting(workspace: Workspace, emulator: Emulator, given: str) -> None:
     workspace.pulumi("preview", "--json")
     workspace.up("--diff")
     assert workspace.outputs() == {"token": GIVEN}
-    assert workspace.tokens()["app"]["id"] == GIVEN_HASH
+    assert workspace.resources()["app"]["id"] == GIVEN_HASH
     assert emulator.stats()["mints"] == 0
     workspace.pulumi("preview", "--expect-no-changes")
 
@@ -122,13 +122,13 @@ def test_adopting_is_done_once(workspace: Workspace, emulator: Emulator) -> None
     for program in (ADOPTED, without, ADOPTED):
         workspace.program(program)
         workspace.up()
-        assert workspace.tokens()["app"]["id"] == GIVEN_HASH
+        assert workspace.resources()["app"]["id"] == GIVEN_HASH
         workspace.pulumi("preview", "--expect-no-changes")
     assert emulator.stats()["requests"] == {"GET /recharge": 1}
     # While it is named, other keepers are an update; then they rotate again.
     workspace.program(ADOPTED.replace(")", ', keepers={"release": "1"})'))
     assert "1 updated" in workspace.up().out
-    assert workspace.tokens()["app"]["id"] == GIVEN_HASH
+    assert workspace.resources()["app"]["id"] == GIVEN_HASH
     workspace.program('echovalue.Token("app", keepers={"release": "2"})')
     assert "1 replaced" in workspace.up().out
 
@@ -142,7 +142,7 @@ def test_a_dead_token_is_not_adopted(workspace: Workspace, emulator: Emulator) -
     assert "TokenError: The service does not know the token that was given (HTTP 401)." in run.text
     assert "Traceback" not in run.text
     assert GIVEN not in run.text
-    assert workspace.tokens() == {}
+    assert workspace.resources() == {}
     assert emulator.stats()["mints"] == 0
 
 
@@ -171,13 +171,13 @@ def test_refresh_believes_only_a_401(workspace: Workspace, emulator: Emulator) -
         emulator.fault("GET /recharge", kind, status=status)
         run = workspace.refresh(fails=True)
         assert "TokenError: The service answered HTTP" in run.text
-        assert workspace.tokens()["app"]["id"] == outputs["hash"]
+        assert workspace.resources()["app"]["id"] == outputs["hash"]
     emulator.forget(outputs["hash"])
     run = workspace.refresh()
     assert f"does not know the token with hash {outputs['hash']}" in run.text
-    assert workspace.tokens() == {}
+    assert workspace.resources() == {}
     workspace.up()
-    assert workspace.tokens()["app"]["id"] != outputs["hash"]
+    assert workspace.resources()["app"]["id"] != outputs["hash"]
     assert emulator.stats()["mints"] == 2
 
 
@@ -189,13 +189,13 @@ def test_a_service_that_is_down(workspace: Workspace, emulator: Emulator) -> Non
     try:
         run = workspace.refresh(fails=True)
         assert "TokenError: The connection was refused. Nothing was changed." in run.text
-        assert workspace.tokens()["app"]["id"] == hash_
+        assert workspace.resources()["app"]["id"] == hash_
         run = workspace.pulumi("destroy", "--run-program", "--yes", "--skip-preview")
     finally:
         emulator.start()
     assert "warning: The program goes on without what it asked about a token. The connection" in run.text
     assert f"{hash_} leaves the stack and stays valid, with a balance that could not" in run.text
-    assert workspace.tokens() == {}
+    assert workspace.resources() == {}
 
 
 @pytest.mark.slow
@@ -233,7 +233,7 @@ def test_the_stacks_config_names_the_service(workspace: Workspace, emulator: Emu
 def test_thirty_tokens(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program('for n in range(30): echovalue.Token(f"app-{n}")')
     workspace.up()
-    ids = {token["id"] for token in workspace.tokens().values()}
+    ids = {token["id"] for token in workspace.resources().values()}
     assert ids == {token["hash"] for token in emulator.tokens()} & ids
     assert len(ids) == emulator.stats()["mints"] == 30
     assert emulator.stats()["connections"] <= 4  # one for each thread of the engine
@@ -301,7 +301,7 @@ def test_an_interrupt_during_a_mint_loses_no_token(workspace: Workspace, emulato
     out, err = process.communicate(timeout=60)
     assert process.returncode != 0, shown + out + err
     (minted,) = (token["hash"] for token in emulator.tokens() if token not in before)
-    assert workspace.tokens()["app"]["id"] == minted
+    assert workspace.resources()["app"]["id"] == minted
     assert workspace.up().code == 0
     assert workspace.outputs()["hash"] == minted
     assert emulator.stats()["mints"] == 1

@@ -56,7 +56,7 @@ def test_a_life(workspace: Workspace, emulator: Emulator) -> None:
     run = workspace.up("--diff")
     assert "warning" not in run.text  # the way that finds the provider prints none
     first = workspace.outputs()
-    kept = workspace.tokens()["app"]
+    kept = workspace.resources()["app"]
     assert hashlib.sha256(first["token"].encode()).hexdigest() == first["hash"] == kept["id"]
     assert kept["outputs"]["service"] == emulator.url
     emulator.reset_stats()
@@ -76,7 +76,7 @@ def test_a_life(workspace: Workspace, emulator: Emulator) -> None:
     # The service forgets it.
     emulator.forget(second["hash"])
     assert f"does not know the token with hash {second['hash']}" in workspace.refresh().text
-    assert workspace.tokens() == {}
+    assert workspace.resources() == {}
     workspace.up()
     third = workspace.outputs()
     # It is down: a refresh changes nothing, what need not be known does not stop a program.
@@ -89,13 +89,13 @@ def test_a_life(workspace: Workspace, emulator: Emulator) -> None:
     try:
         run = workspace.refresh(fails=True)
         assert "The connection was refused. Nothing was changed." in run.text
-        assert workspace.tokens()["app"]["id"] == third["hash"]
+        assert workspace.resources()["app"]["id"] == third["hash"]
         assert "The program goes on without" in workspace.up().text
         run = workspace.destroy()
     finally:
         emulator.start()
     assert "with a balance that could not be read" in run.text
-    assert workspace.tokens() == {}
+    assert workspace.resources() == {}
     assert emulator.stats()["credits_spent"] == 0
 
 
@@ -108,9 +108,9 @@ def test_adopting_and_importing(workspace: Workspace, emulator: Emulator) -> Non
     for program in (BARE, ADOPTED):
         workspace.yaml(program)
         workspace.up("--expect-no-changes")
-        assert workspace.tokens()["app"]["id"] == GIVEN_HASH
+        assert workspace.resources()["app"]["id"] == GIVEN_HASH
     # The state forgets it, and imports it by its hash.
-    urn = workspace.tokens()["app"]["urn"]
+    urn = workspace.resources()["app"]["urn"]
     workspace.pulumi("state", "delete", "--yes", urn)
     imported = BARE.replace('Token"}', f'Token", options: {{import: "{GIVEN_HASH}"}}}}')
     workspace.yaml(imported)
@@ -119,7 +119,7 @@ def test_adopting_and_importing(workspace: Workspace, emulator: Emulator) -> Non
     assert "there it has another hash" in workspace.up(fails=True).text
     workspace.pulumi("config", "set", "--secret", "echovalue:token", GIVEN)
     workspace.up("--diff")
-    assert workspace.tokens()["app"]["id"] == GIVEN_HASH
+    assert workspace.resources()["app"]["id"] == GIVEN_HASH
     workspace.yaml(BARE)
     workspace.up("--expect-no-changes")
     workspace.pulumi("state", "delete", "--yes", urn)
@@ -156,7 +156,7 @@ def test_a_hundred_tokens(workspace: Workspace, emulator: Emulator) -> None:
     tokens = "".join(f'  token{number}: {{type: "echovalue:Token"}}\n' for number in range(100))
     workspace.yaml(f"resources:\n{tokens}")
     workspace.up()
-    assert len({token["id"] for token in workspace.tokens().values()}) == emulator.stats()["mints"] == 100
+    assert len({token["id"] for token in workspace.resources().values()}) == emulator.stats()["mints"] == 100
     assert emulator.stats()["connections"] <= 8
     workspace.up("--expect-no-changes")
     assert emulator.stats()["total"] == 100
@@ -174,7 +174,7 @@ def test_an_interrupt_during_a_mint_loses_no_token(workspace: Workspace, emulato
     out, err = process.communicate(timeout=60)
     assert process.returncode != 0, shown + out + err
     (minted,) = (token["hash"] for token in emulator.tokens() if token not in before)
-    assert workspace.tokens()["app"]["id"] == minted
+    assert workspace.resources()["app"]["id"] == minted
     workspace.up()
     assert emulator.stats()["mints"] == 1
 
@@ -194,7 +194,7 @@ outputs: {{token: "${{app.token}}"}}
 """
         workspace.yaml(program)
         workspace.up()
-        tokens = workspace.tokens()
+        tokens = workspace.resources()
         assert tokens["app"]["outputs"]["service"] == other.url
         assert tokens["second"]["outputs"]["service"] == emulator.url
         workspace.yaml(program.replace('"1"}', '"2"}'))
@@ -208,7 +208,7 @@ outputs: {{token: "${{app.token}}"}}
             assert f"EchoValue at {third.url} does not know the token" in workspace.up(fails=True).text
             third.register(workspace.outputs()["token"])
             workspace.up()
-            assert workspace.tokens()["app"]["outputs"]["service"] == third.url
+            assert workspace.resources()["app"]["outputs"]["service"] == third.url
             assert third.stats()["mints"] == 0
         # Renamed with an alias, back at the first; then let go without a deletion.
         alias = f'protect: false, aliases: ["{tokens["app"]["urn"]}"]'
@@ -218,10 +218,10 @@ outputs: {{token: "${{app.token}}"}}
             .replace("protect: true", alias)
         )
         workspace.up()
-        assert workspace.tokens()["web"]["id"] == tokens["app"]["id"]
+        assert workspace.resources()["web"]["id"] == tokens["app"]["id"]
         workspace.yaml('resources: {second: {type: "echovalue:Token"}}')
         assert "cannot revoke" not in workspace.up().text
-        assert workspace.tokens().keys() == {"second"}
+        assert workspace.resources().keys() == {"second"}
         assert other.stats()["mints"] == 1
     assert emulator.stats()["mints"] == 1
 
@@ -251,7 +251,7 @@ def test_a_failure_after_the_mint_keeps_the_token(workspace: Workspace, emulator
     program.unlink()  # it holds a token in clear
     assert "RuntimeError in Create: a fault of pulumi-echovalue" in run.text
     assert GIVEN not in run.text
-    kept = workspace.tokens()["app"]
+    kept = workspace.resources()["app"]
     assert kept["id"] in {token["hash"] for token in emulator.tokens()}
     assert isinstance(kept["outputs"]["token"], dict)  # encrypted
     workspace.provider = None
@@ -272,7 +272,7 @@ token = pulumi.CustomResource("echovalue:index:Token", "app", {"token": None, "h
 """
     )
     workspace.up()
-    (kept,) = workspace.tokens().values()
+    (kept,) = workspace.resources().values()
     assert "my:component:App$echovalue:index:Token" in kept["urn"]
     workspace.up("--expect-no-changes")
     workspace.refresh("--expect-no-changes")

@@ -14,31 +14,40 @@ from tests.emulator.client import Emulator
 from tests.pulumi.workspace import Workspace
 
 GIVEN = "feedfacefeedfacefeedfacefeedface"
+WEBHOOK = "hooks-canary.example.com"
 # Options of its own, and the input that was a secret as plain text.
 TRANSFORMATION = f"""
 def transformed(args):
-    given = {{"existing_token": "{GIVEN}"}} if args.props["existing_token"] else {{}}
+    given = {{"existing_token": "{GIVEN}"}} if args.props.get("existing_token") else {{}}
+    if args.type_.endswith("WalletAlert"):
+        given = {{"token": "{GIVEN}", "webhook": {{"url": "https://{WEBHOOK}"}}}}
     return pulumi.ResourceTransformationResult({{**args.props, **given}}, pulumi.ResourceOptions(protect=False))
 
 pulumi.runtime.register_stack_transformation(transformed)
 """
 PROGRAM = f"""
 pulumi.export("minted", echovalue.Token("minted", keepers={{"a": "1"}}).token)
-pulumi.export("adopted", echovalue.Token("adopted", existing_token="{GIVEN}").token)
+adopted = echovalue.Token("adopted", existing_token="{GIVEN}")
+pulumi.export("adopted", adopted.token)
+"""
+ALERT = """
+pulumi.export("alert", echovalue.WalletAlert("low", adopted, 5, webhook={"url": "https://example.com"}).webhook)
 """
 
 
 def test_a_transformation_does_not_uncover_a_token(workspace: Workspace, emulator: Emulator) -> None:
     emulator.register(GIVEN)
-    workspace.program(TRANSFORMATION + PROGRAM)
+    program = TRANSFORMATION + PROGRAM + ALERT
+    workspace.program(program)
     workspace.pulumi("preview", "--diff")
     workspace.up("--diff")
     workspace.refresh("--diff")
-    workspace.program(TRANSFORMATION + PROGRAM.replace('"1"', '"2"'))
+    workspace.program(program.replace('"1"', '"2"'))
     workspace.up("--json")
     workspace.pulumi("stack", "export")
     shown = json.loads(workspace.pulumi("stack", "output", "--json").out)
     assert set(shown.values()) == {"[secret]"}
+    assert WEBHOOK not in workspace.seen()
 
 
 @pytest.mark.parametrize("by", [pytest.param("up", marks=pytest.mark.slow), "refresh"])
@@ -46,9 +55,9 @@ def test_a_state_in_clear_is_mended(workspace: Workspace, emulator: Emulator, by
     workspace.program(PROGRAM)
     emulator.register(GIVEN)
     workspace.up()
-    hash_ = workspace.tokens()["minted"]["id"]
+    hash_ = workspace.resources()["minted"]["id"]
     uncover(workspace)
-    assert isinstance(workspace.tokens()["minted"]["outputs"]["token"], str)
+    assert isinstance(workspace.resources()["minted"]["outputs"]["token"], str)
     if by == "refresh":
         workspace.program(TRANSFORMATION + PROGRAM)
         assert (
@@ -58,7 +67,7 @@ def test_a_state_in_clear_is_mended(workspace: Workspace, emulator: Emulator, by
         workspace.refresh()
     else:
         workspace.up()
-    assert isinstance(workspace.tokens()["minted"]["outputs"]["token"], dict)
+    assert isinstance(workspace.resources()["minted"]["outputs"]["token"], dict)
     assert "in clear" not in workspace.up().text
     emulator.forget(hash_)  # it stands in the history in clear, as the warning says
 

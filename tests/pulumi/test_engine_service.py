@@ -30,7 +30,7 @@ def hash_(workspace: Workspace, emulator: Emulator) -> str:
     workspace.program(ONE)
     workspace.up()
     emulator.reset_stats()
-    kept = workspace.tokens()["app"]
+    kept = workspace.resources()["app"]
     assert kept["outputs"]["service"] == emulator.url
     assert "service" not in kept["inputs"]
     return kept["id"]
@@ -49,7 +49,7 @@ def test_another_service_of_the_environment(
     for command in (workspace.up, lambda **options: workspace.pulumi("preview", **options)):
         run = command(fails=True)
         assert f"The token with hash {hash_} is of {emulator.url}, and would be replaced" in run.text
-    assert workspace.tokens()["app"]["id"] == hash_
+    assert workspace.resources()["app"]["id"] == hash_
     assert f"{hash_} leaves the stack and stays valid, with 100 credits" in workspace.destroy().text
     assert other.stats()["total"] == 0
     assert emulator.stats()["mints"] == 0
@@ -66,12 +66,12 @@ def test_another_service_that_is_named(
     told = f"EchoValue at {other.url} does not know the token with hash {hash_} (HTTP 401)"
     for arguments in ([], ["--refresh"]):
         assert told in workspace.up(*arguments, fails=True).text
-    kept = workspace.tokens()["app"]
+    kept = workspace.resources()["app"]
     assert (kept["id"], kept["outputs"]["service"]) == (hash_, emulator.url)
     # Once it knows the token, it is the token's own.
     other.register(workspace.outputs()["token"], wallet=7)
     workspace.up()
-    kept = workspace.tokens()["app"]
+    kept = workspace.resources()["app"]
     assert (kept["id"], kept["outputs"]["service"]) == (hash_, other.url)
     assert workspace.outputs()["wallet"]["wallet"] == 7
     workspace.up("--expect-no-changes")
@@ -83,7 +83,7 @@ def test_a_rotation_at_another_service(workspace: Workspace, other: Emulator, ha
     workspace.pulumi("config", "set", "echovalue:baseUrl", other.url)
     workspace.program(ONE.replace('"1"', '"2"'))
     run = workspace.up()
-    kept = workspace.tokens()["app"]
+    kept = workspace.resources()["app"]
     assert kept["outputs"]["service"] == other.url
     assert f"{hash_} leaves the stack and stays valid, with 100 credits" in run.text  # said by the first
     assert other.stats()["mints"] == 1
@@ -96,5 +96,5 @@ def test_a_token_that_its_own_service_lost(
     workspace.base_url = other.url
     emulator.forget(hash_)
     assert f"EchoValue at {emulator.url} does not know" in workspace.refresh().text
-    assert workspace.tokens() == {}
+    assert workspace.resources() == {}
     assert other.stats()["total"] == 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The native provider in this process, over gRPC, as the engine calls it."""
+"""The native provider: its config, the life of a `Token`, and the functions."""
 
 from __future__ import annotations
 
@@ -19,104 +19,24 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2, status_pb2
-from pulumi.runtime.proto.provider_pb2_grpc import (
-    ResourceProviderStub,
-    add_ResourceProviderServicer_to_server,
-)
 
 from pulumi_echovalue import lifecycle
 from pulumi_echovalue._core.version import VERSION
 from pulumi_echovalue.plugin import __main__ as command_line
 from pulumi_echovalue.plugin import provider as plugin
-from pulumi_echovalue.plugin.properties import UNKNOWN, plain, secret, struct
+from pulumi_echovalue.plugin import token
+from pulumi_echovalue.plugin.properties import UNKNOWN, plain, struct
+from pulumi_echovalue.secrecy import secret
 from tests.emulator.client import Emulator
+from tests.pulumi.asking import GIVEN, GIVEN_HASH, NONE, SOME, UNHEARD_OF, Engine, asking, failure
 from tests.workspace import ROOT
-
-GIVEN = "feedfacefeedfacefeedfacefeedface"
-GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
-UNHEARD_OF = "0badc0de0badc0de0badc0de0badc0de"
-URN = "urn:pulumi:dev::shop::echovalue:index:Token::app"
-SOME, NONE = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
-
-
-@dataclass
-class Engine:
-    """Asks a provider what the engine asks it; `warnings` are what a person would see."""
-
-    stub: ResourceProviderStub
-    warnings: list[tuple[str, str]]
-
-    def configure(self, **config: Any) -> None:
-        """Set the provider up."""
-        self.stub.Configure(provider_pb2.ConfigureRequest(args=struct(config), acceptSecrets=True))
-
-    def check(self, inputs: dict[str, Any], urn: str = URN) -> Any:
-        """Check inputs."""
-        return self.stub.Check(provider_pb2.CheckRequest(urn=urn, news=struct(inputs)))
-
-    def diff(self, state: Struct, inputs: dict[str, Any]) -> Any:
-        """Compare inputs with a state."""
-        return self.stub.Diff(
-            provider_pb2.DiffRequest(id=GIVEN_HASH, urn=URN, olds=state, news=struct(inputs))
-        )
-
-    def create(self, inputs: dict[str, Any], *, preview: bool = False) -> Any:
-        """Create a resource."""
-        return self.stub.Create(
-            provider_pb2.CreateRequest(urn=URN, properties=struct(inputs), preview=preview)
-        )
-
-    def update(self, state: Struct, inputs: dict[str, Any], *, preview: bool = False) -> Any:
-        """Update a resource."""
-        return self.stub.Update(
-            provider_pb2.UpdateRequest(
-                id=GIVEN_HASH, urn=URN, olds=state, news=struct(inputs), preview=preview
-            )
-        )
-
-    def read(self, id_: str, state: Struct | None = None, inputs: dict[str, Any] | None = None) -> Any:
-        """Refresh a resource, or import it."""
-        return self.stub.Read(
-            provider_pb2.ReadRequest(id=id_, urn=URN, properties=state, inputs=struct(inputs or {}))
-        )
-
-    def delete(self, id_: str, state: Struct) -> None:
-        """Delete a resource."""
-        self.stub.Delete(provider_pb2.DeleteRequest(id=id_, urn=URN, properties=state))
-
-    def invoke(self, function: str, *, preview: bool = False, **arguments: Any) -> dict[str, Any]:
-        """Call a function."""
-        request = provider_pb2.InvokeRequest(tok=f"echovalue:index:{function}", args=struct(arguments))
-        if "preview" in request.DESCRIPTOR.fields_by_name:
-            request.preview = preview
-        return plain(getattr(self.stub.Invoke(request), "return"))
 
 
 @pytest.fixture
 def engine(emulator: Emulator) -> Iterator[Engine]:
     """A provider whose service is the emulator, which the environment says."""
-    warnings: list[tuple[str, str]] = []
-    server = grpc.server(ThreadPoolExecutor(8))
-    add_ResourceProviderServicer_to_server(
-        plugin.Provider(lambda text, urn: warnings.append((text, urn))), server
-    )
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        engine = Engine(ResourceProviderStub(channel), warnings)
-        engine.configure()
+    with asking() as engine:
         yield engine
-    server.stop(0)
-
-
-def failure(call: Any, *arguments: Any, **options: Any) -> str:
-    """Return what the engine is told of a call that fails."""
-    with pytest.raises(grpc.RpcError) as caught:
-        call(*arguments, **options)
-    text = caught.value.details()
-    assert "Traceback" not in text
-    assert GIVEN not in text
-    return text
 
 
 @dataclass(frozen=True)
@@ -169,7 +89,7 @@ def live(engine: Engine, emulator: Emulator, first: Operation, *further: Operati
             assert values.get("keepers") == inputs.get("keepers")
     engine.delete(plain(state)["hash"], state)
     assert "cannot revoke a token" in engine.warnings[-1][0]
-    assert engine.warnings[-1][1] == URN
+    assert engine.warnings[-1][1] == engine.urn
 
 
 def test_a_life(engine: Engine, emulator: Emulator) -> None:
@@ -227,10 +147,10 @@ def test_what_is_adopted_becomes_a_secret(engine: Engine) -> None:
 
 
 def test_a_child_of_a_component_and_another_type(engine: Engine) -> None:
-    child = URN.replace("::echovalue:index", "::my:component:App$echovalue:index")
+    child = engine.urn.replace("::echovalue:index", "::my:component:App$echovalue:index")
     assert not engine.check({}, child).failures
     assert "There is no resource echovalue:index:Other" in failure(
-        engine.check, {}, URN.replace(":Token", ":Other")
+        engine.check, {}, engine.urn.replace(":Token", ":Other")
     )
 
 
@@ -327,17 +247,17 @@ def test_a_failure_after_the_mint_keeps_the_token(
     def broken(*_: object) -> None:
         raise RuntimeError(GIVEN)
 
-    monkeypatch.setattr(plugin, "_created", broken)
+    monkeypatch.setattr(token, "_created", broken)
     with pytest.raises(grpc.RpcError) as caught:
         engine.create({"keepers": {"a": "1"}})
     metadata = dict(caught.value.trailing_metadata())
     status = status_pb2.Status.FromString(metadata["grpc-status-details-bin"])
     failed = provider_pb2.ErrorResourceInitFailed()
     assert status.details[0].Unpack(failed)
-    token = plain(failed.properties)["token"]
+    minted = plain(failed.properties)["token"]
     assert plain(failed.properties)["keepers"] == {"a": "1"}
-    assert dict(failed.properties)["token"] == secret(token)
-    assert failed.id == hashlib.sha256(token.encode()).hexdigest()
+    assert dict(failed.properties)["token"] == secret(minted)
+    assert failed.id == hashlib.sha256(minted.encode()).hexdigest()
     assert list(failed.reasons) == [caught.value.details()]
     assert "RuntimeError in Create: a fault of pulumi-echovalue" in failed.reasons[0]
     assert GIVEN not in failed.reasons[0]
@@ -345,7 +265,7 @@ def test_a_failure_after_the_mint_keeps_the_token(
     # The next up updates it without asking for a difference.
     monkeypatch.undo()
     monkeypatch.setenv("ECHOVALUE_BASE_URL", emulator.url)
-    assert plain(engine.update(failed.properties, {}).properties)["token"] == token
+    assert plain(engine.update(failed.properties, {}).properties)["token"] == minted
 
 
 def test_a_fault_of_ours_shows_nothing_of_its_text(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

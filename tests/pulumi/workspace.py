@@ -20,7 +20,11 @@ from tests.workspace import ROOT
 OUTSIDE = dict(os.environ)  # before the tests shut off the internet
 PASSPHRASE = "correct horse"
 PROJECT = "shop"
-TYPES = ("pulumi-python:dynamic/echovalue:Token", "echovalue:index:Token")
+TYPES = tuple(
+    f"{package}:{name}"
+    for package in ("pulumi-python:dynamic/echovalue", "echovalue:index")
+    for name in ("Token", "WalletAlert")
+)
 
 
 @dataclass(frozen=True)
@@ -144,8 +148,8 @@ class Workspace:
         """Return the stack's outputs, secrets included."""
         return json.loads(self.pulumi("stack", "output", "--json", "--show-secrets").out)
 
-    def tokens(self) -> dict[str, dict[str, Any]]:
-        """Return what the state keeps of each Token, by its name."""
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """Return what the state keeps of each Token and WalletAlert, by its name."""
         file = self.state_folder / ".pulumi" / "stacks" / PROJECT / f"{self.stack}.json"
         resources = json.loads(file.read_text())["checkpoint"]["latest"].get("resources", [])
         return {r["urn"].rpartition("::")[2]: r for r in resources if r["type"] in TYPES}

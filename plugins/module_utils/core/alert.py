@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .client import EchoValueClient, is_https_url
@@ -43,29 +43,37 @@ def declare_alert(
     compared and written whole. Reading costs 1 credit, and writing a difference another; `dry_run`
     writes nothing. Raises InvalidInputError before any request, and the errors of the client.
     """
-    _check(threshold, email)
-    given = None if webhook is None else _checked_webhook(webhook)
+    given = {"threshold": threshold, "email": email, "webhook": webhook}
+    wanted = {name: check(given[name]) for name, check in CHECKS.items() if given[name] is not None}
     before, cost = client.get_settings(token)
-    after = Alert(
-        before.threshold if threshold is None else threshold,
-        before.email if email is None else email,
-        before.webhook if given is None else given,
-    )
+    after = replace(before, **wanted)
     if after != before and not dry_run:
         # Whole, for it is not documented whether the service keeps or clears what is left out.
         cost += client.put_settings(token, after, clear_email=bool(before.email and not after.email))
     return Declared(before, after, cost)
 
 
-def _check(threshold: object, email: object) -> None:
-    if threshold is not None and (not is_whole(threshold) or threshold < 0):
+def check_threshold(threshold: object) -> int:
+    """Return a number of credits; raise InvalidInputError for what is none."""
+    if not is_whole(threshold) or threshold < 0:
         raise InvalidInputError("threshold must be a whole number of credits, 0 or more.")
-    if email and "@" not in str(email):
+    return threshold
+
+
+def check_email(email: object) -> str:
+    """Return an e-mail address, or an empty text; raise InvalidInputError for another one."""
+    if not isinstance(email, str) or (email and "@" not in email):
         raise InvalidInputError("email must be an e-mail address, or empty.")
+    return email
 
 
-def _checked_webhook(webhook: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of `webhook` that are set, header values as text."""
+def check_webhook(webhook: object) -> dict[str, Any]:
+    """Return the fields of a webhook that are set, header values as text.
+
+    Raises InvalidInputError for what the service would refuse, and for a field that there is not.
+    """
+    if not isinstance(webhook, Mapping):
+        raise InvalidInputError("webhook must be a mapping.")
     unknown = sorted(set(webhook) - set(WEBHOOK_FIELDS))
     if unknown:
         raise InvalidInputError(f"webhook has a field that there is not: {', '.join(unknown)}.")
@@ -82,3 +90,10 @@ def _checked_webhook(webhook: Mapping[str, Any]) -> dict[str, Any]:
     if "headers" in fields:
         fields["headers"] = {name: str(value) for name, value in fields["headers"].items()}
     return fields
+
+
+CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    "threshold": check_threshold,
+    "email": check_email,
+    "webhook": check_webhook,
+}

@@ -20,10 +20,13 @@ assert_type(echovalue.get_wallet(token.token, required=False), pulumi.Output[ech
 assert_type(echovalue.get_recharge_link("some-token", 3), pulumi.Output[str])
 assert_type(echovalue.get_recharge_link(token, required=False), pulumi.Output[str | None])
 assert_type(echovalue.__version__, str)
+alert = echovalue.WalletAlert("low", token, 5, webhook={"url": release, "options": {"chat_id": 5}})
+assert_type(alert.threshold, pulumi.Output[int | None])
 
 # A check that finds nothing wrong here would complain of the comments.
 echovalue.Token("app", keepers=["1"])  # type: ignore[arg-type]
 echovalue.Token("app", existing_token=1)  # type: ignore[arg-type]
 echovalue.Token("app", existing_tokens="1")  # type: ignore[call-arg]
+echovalue.WalletAlert("low", token, webhook={"format": "slack"})  # type: ignore[typeddict-item]
 echovalue.get_wallet(1)  # type: ignore[arg-type]
 echovalue.get_recharge_link("some-token", "3")  # type: ignore[call-overload]

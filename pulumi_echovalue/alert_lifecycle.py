@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What becomes of a low-balance alert that a stack declares: the decisions of both providers, without an SDK.
+
+The state holds what the program declares, and the service where it stands; the rest of a token's
+settings is not the stack's. Reading them costs 1 credit, and writing a difference another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ._core.alert import CHECKS, declare_alert
+from ._core.errors import InvalidInputError, PaymentRequiredError, UnauthorizedError
+from ._core.models import token_hash
+from .connection import Service
+from .lifecycle import Changes, check_named
+
+Warn = Callable[[str], None]
+
+# What an input that is taken out of a program goes back to. The service documents none for a webhook.
+_UNSET = {"threshold": 0, "email": ""}
+
+
+@dataclass(frozen=True)
+class KeptAlert:
+    """An alert as the state keeps it; `settings` has those of threshold, email, webhook that are declared."""
+
+    token: str = field(repr=False)
+    service: str
+    settings: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def hash(self) -> str:
+        """The token's sha256 in hex."""
+        return token_hash(self.token)
+
+
+def declared(values: Mapping[str, Any], is_unknown: Callable[[object], bool]) -> dict[str, Any]:
+    """Return what `values` declare, in the form that the service is told.
+
+    What a preview does not know yet stays as it is. Raises InvalidInputError for what cannot be meant.
+    """
+    return {
+        name: check(values[name]) if is_known(values[name], is_unknown) else values[name]
+        for name, check in FIELDS.items()
+        if values.get(name) is not None
+    }
+
+
+def is_known(value: object, is_unknown: Callable[[object], bool]) -> bool:
+    """Return whether a preview knows a value whole."""
+    if isinstance(value, Mapping):
+        return all(is_known(item, is_unknown) for item in value.values())
+    if isinstance(value, list):
+        return all(is_known(item, is_unknown) for item in value)
+    return not is_unknown(value)
+
+
+def check_declared(values: Mapping[str, Any]) -> None:
+    """Raise InvalidInputError where nothing is declared."""
+    if all(values.get(name) is None for name in FIELDS):
+        raise InvalidInputError("One of threshold, email and webhook is needed at least.")
+
+
+def compare(former: KeptAlert, meant: Service, token: object, settings: Mapping[str, Any]) -> Changes:
+    """Tell what the inputs ask for: another token is another alert, all else is set anew.
+
+    Raises InvalidInputError for another token at a service that is not named and not the former one's.
+    """
+    moves = ("service",) if meant.named and meant.url != former.service else ()
+    differs = tuple(name for name in FIELDS if former.settings.get(name) != settings.get(name))
+    if token == former.token:
+        return Changes(updates=differs + moves)
+    check_named(meant, former.service, f"The alert of the token with hash {former.hash} is")
+    return Changes(("token",), differs + moves)
+
+
+def create(meant: Service, token: str, settings: Mapping[str, Any]) -> KeptAlert:
+    """Set the alert of a token."""
+    declare_alert(meant.client(), token, **settings)
+    return KeptAlert(token, meant.url, settings)
+
+
+def update(former: KeptAlert, meant: Service, settings: Mapping[str, Any], warn: Warn) -> KeptAlert:
+    """Set the alert anew, at another service only where that is named; undo what is declared no longer."""
+    alert = replace(former, service=meant.url if meant.named else former.service, settings=settings)
+    undone = {name: value for name, value in _UNSET.items() if name in former.settings}
+    declare_alert(meant.client(alert.service), alert.token, **{**undone, **settings})
+    if "webhook" in former.settings and "webhook" not in settings:
+        warn(
+            f"EchoValue documents no way to take a webhook away: that of the token with hash {alert.hash} "
+            "is declared no longer, and may still be told. A threshold of 0 silences it."
+        )
+    return alert
+
+
+def refresh(alert: KeptAlert, meant: Service, warn: Warn) -> KeptAlert | None:
+    """Return the alert with what is set now, for 1 credit; None where its service does not know the token."""
+    try:
+        current, _cost = meant.client(alert.service).get_settings(alert.token)
+    except UnauthorizedError:
+        return None
+    except PaymentRequiredError:
+        warn(f"{_empty(alert)} could not be read, and is taken to be as it was. {_RECHARGE}")
+        return alert
+    found = {name: getattr(current, name) for name in alert.settings}
+    return replace(alert, settings={name: value for name, value in found.items() if value is not None})
+
+
+def find(meant: Service, token: str) -> KeptAlert:
+    """Return the alert that is set, for 1 credit."""
+    current, _cost = meant.client().get_settings(token)
+    found = {"threshold": current.threshold, "email": current.email or None, "webhook": current.webhook}
+    return KeptAlert(token, meant.url, {name: value for name, value in found.items() if value is not None})
+
+
+def remove(alert: KeptAlert, meant: Service, warn: Warn) -> None:
+    """Set the threshold to 0; nothing is left to do where the service does not know the token."""
+    try:
+        declare_alert(meant.client(alert.service), alert.token, threshold=0)
+    except UnauthorizedError:
+        pass
+    except PaymentRequiredError:
+        # An empty wallet must not keep a stack from being destroyed.
+        warn(f"{_empty(alert)} could not be switched off, and leaves the stack as it is. {_RECHARGE}")
+
+
+_RECHARGE = "A recharge of the wallet lets it be read and set again."
+
+
+def _empty(alert: KeptAlert) -> str:
+    return f"The wallet of the token with hash {alert.hash} is empty (HTTP 402): its low-balance alert"
+
+
+def _whole(value: Any) -> Any:
+    """Return a value with its whole numbers as such: in the engine's protocol all are floats."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {name: _whole(item) for name, item in value.items()}
+    return [_whole(item) for item in value] if isinstance(value, list) else value
+
+
+def _whole_and(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: check(_whole(value))
+
+
+FIELDS: Mapping[str, Callable[[Any], Any]] = {name: _whole_and(check) for name, check in CHECKS.items()}

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the answers about both resources have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pulumi.runtime.proto import provider_pb2
+
+from .._core.errors import InvalidInputError
+from .._core.models import check_token, token_hash
+from ..connection import Service
+from ..lifecycle import Changes
+
+Properties = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How the provider was configured: its service, and the token that an import names.
+
+    `warn` shows a person a text about the resource with a URN.
+    """
+
+    service: Service
+    token: str | None = field(repr=False)
+    warn: Callable[[str, str], None]
+
+    def imported_token(self, id_: str) -> str:
+        """Return the config's token if an import names it by its hash; else raise InvalidInputError."""
+        # An empty id would not mean here that there is none.
+        if not self.token or token_hash(check_token(self.token)) != id_:
+            raise InvalidInputError(
+                "EchoValue keeps no list of tokens, so one is imported by its hash, with the token itself "
+                "from the config: "
+                + ("there it has another hash." if self.token else "there it is missing."),
+                "Nothing was imported. Set it by `pulumi config set --secret echovalue:token`, or by "
+                "ECHOVALUE_TOKEN, and give its sha256 in hex as the id.",
+            )
+        return self.token
+
+
+def failures(
+    given: Mapping[str, Any], checks: Mapping[str, Callable[[Any], object]]
+) -> list[provider_pb2.CheckFailure]:
+    """Return what is wrong with the values that were given."""
+    found = []
+    for name, check in checks.items():
+        try:
+            if name in given:
+                check(given[name])
+        except InvalidInputError as error:
+            # Of no property by name: the engine would print its value in clear beside the reason.
+            found.append(provider_pb2.CheckFailure(reason=f"{name}: {error}"))
+    return found
+
+
+def differences(changes: Changes, olds: Properties, news: Properties) -> provider_pb2.DiffResponse:
+    """Return what asks for another resource, and what only for an update."""
+    names = [*changes.replaces, *changes.updates]
+    return provider_pb2.DiffResponse(
+        changes=provider_pb2.DiffResponse.DIFF_SOME if names else provider_pb2.DiffResponse.DIFF_NONE,
+        replaces=changes.replaces,
+        diffs=names,
+        deleteBeforeReplace=False,  # the old one serves until the new one is in place
+        detailedDiff={name: _difference(name, olds, news, name in changes.replaces) for name in names},
+        hasDetailedDiff=True,
+    )
+
+
+def _difference(name: str, olds: Properties, news: Properties, replaces: bool) -> provider_pb2.PropertyDiff:
+    """Return how an input, or the output `service`, differs."""
+    kinds = provider_pb2.PropertyDiff
+    if name == "service":
+        return kinds(kind=kinds.UPDATE)
+    if not olds.get(name):
+        kind = kinds.ADD_REPLACE if replaces else kinds.ADD
+    elif not news.get(name):
+        kind = kinds.DELETE_REPLACE if replaces else kinds.DELETE
+    else:
+        kind = kinds.UPDATE_REPLACE if replaces else kinds.UPDATE
+    return kinds(kind=kind, inputDiff=True)

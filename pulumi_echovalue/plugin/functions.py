@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a program can ask about a token."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from .._core.client import EchoValueClient
+from .._core.errors import EchoValueError, InvalidInputError
+from .._core.models import check_token, token_hash
+from ..hints import KEPT_TOKEN_HINTS, tell
+from ..secrecy import secret
+from .answers import Properties, Setup
+from .properties import plain
+
+
+def answer(setup: Setup, request: Any) -> Properties:
+    """Return what the function that is called returns."""
+    arguments = plain(request.args)
+    question = _QUESTIONS.get(request.tok)
+    if question is None:
+        raise InvalidInputError(f"There is no function {request.tok}.")
+    if getattr(request, "preview", False):  # older SDKs do not pass it on
+        arguments["details"] = False  # so that a preview never costs a credit
+    token = check_token(arguments.get("token"))
+    url = arguments.get("baseUrl")
+    client = (setup.service.at(url) if url else setup.service).client()
+    try:
+        return question(client, token, arguments)
+    except InvalidInputError:
+        raise
+    except EchoValueError as error:
+        if arguments.get("required", True):
+            raise
+        text = tell(error, "Invoke", KEPT_TOKEN_HINTS)
+    setup.warn(f"The program goes on without what it asked about a token. {text}", "")
+    return {"hash": token_hash(token)} if question is _get_wallet else {}
+
+
+def _get_wallet(client: EchoValueClient, token: str, arguments: Properties) -> Properties:
+    return asdict(client.get_wallet(token, details=arguments.get("details", True)))
+
+
+def _get_recharge_link(client: EchoValueClient, token: str, arguments: Properties) -> Properties:
+    amount = arguments.get("amount", 1.0)
+    whole = isinstance(amount, float) and amount.is_integer()  # all numbers of the protocol are floats
+    return {"url": secret(client.get_recharge_link(token, int(amount) if whole else amount).url)}
+
+
+_QUESTIONS = {
+    "echovalue:index:getWallet": _get_wallet,
+    "echovalue:index:getRechargeLink": _get_recharge_link,
+}

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The life of a `Token`, as the engine asks for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto import provider_pb2, status_pb2
+
+from .. import lifecycle
+from .._core.models import check_token
+from ..hints import tell
+from ..lifecycle import Changes, Kept
+from ..secrecy import secret
+from .answers import Properties, Setup, differences, failures
+from .properties import UNKNOWN, plain, struct
+
+
+class CreatedInPartError(Exception):
+    """A failure after the mint, as a status of gRPC by which the engine keeps what there is."""
+
+    def __init__(self, kept: Kept, keepers: Struct, text: str) -> None:
+        super().__init__()
+        failed = provider_pb2.ErrorResourceInitFailed(
+            id=kept.hash, properties=_with_keepers(_state(kept), keepers), reasons=[text]
+        )
+        status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=text)
+        detail = AnyMessage()
+        detail.Pack(failed)
+        status.details.append(detail)
+        self.code = grpc.StatusCode.UNKNOWN
+        self.details = text
+        self.trailing_metadata = (("grpc-status-details-bin", status.SerializeToString()),)
+
+
+class TokenResource:
+    """Check, diff, create, read, update and delete of a `Token`."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+
+    def check(self, request: Any) -> provider_pb2.CheckResponse:
+        """Refuse inputs that cannot be meant; a preview may not know them all."""
+        inputs = Struct()
+        inputs.CopyFrom(request.news)
+        given = {name: value for name, value in plain(inputs).items() if value not in (None, UNKNOWN)}
+        found = failures(given, {"existingToken": check_token, "keepers": lifecycle.check_keepers})
+        if "existingToken" in given and not found:
+            inputs["existingToken"] = secret(check_token(given["existingToken"]))
+        return provider_pb2.CheckResponse(inputs=inputs, failures=found)
+
+    def diff(self, request: Any) -> provider_pb2.DiffResponse:
+        """Compare what is kept with the inputs: nothing else may ever replace or touch a token."""
+        olds, news = plain(request.olds), plain(request.news)
+        changes = lifecycle.compare(
+            _kept(olds),
+            self._setup.service,
+            news.get("existingToken"),
+            (olds.get("keepers"), news.get("keepers")),
+        )
+        replaces = tuple({"existing_token": "existingToken"}.get(name, name) for name in changes.replaces)
+        return differences(Changes(replaces, changes.updates), olds, news)
+
+    def create(self, request: Any) -> provider_pb2.CreateResponse:
+        """Adopt the token that was given, proven first; or mint one."""
+        if request.preview:
+            unknown = {"token": secret(UNKNOWN), "hash": UNKNOWN, "service": self._setup.service.url}
+            return provider_pb2.CreateResponse(properties=_with_keepers(unknown, request.properties))
+        keepers = _with_keepers({}, request.properties)
+        kept = lifecycle.create(self._setup.service, plain(request.properties).get("existingToken"))
+        # The engine has not seen the token yet: what fails from here on gives it all the same.
+        try:
+            return _created(kept, keepers)
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            text = tell(error, "Create")
+        raise CreatedInPartError(kept, keepers, text)
+
+    def read(self, request: Any) -> provider_pb2.ReadResponse:
+        """Prove the token for free on refresh; take it from the config on import."""
+        state = plain(request.properties)
+        if not state.get("token"):
+            imported = lifecycle.create(self._setup.service, self._setup.imported_token(request.id))
+            # Without inputs the engine would say that nothing can be imported.
+            return provider_pb2.ReadResponse(
+                id=request.id, properties=struct(_state(imported)), inputs=Struct()
+            )
+        kept = _kept(state)
+        proven = lifecycle.refresh(kept, self._setup.service)
+        if proven is None:
+            self._setup.warn(lifecycle.gone(kept, self._setup.service), request.urn)
+            return provider_pb2.ReadResponse()
+        return provider_pb2.ReadResponse(
+            id=request.id,
+            properties=_with_keepers(_state(proven), request.properties),
+            inputs=request.inputs,
+        )
+
+    def update(self, request: Any) -> provider_pb2.UpdateResponse:
+        """Keep the token, proven first where another service is named."""
+        kept = _kept(plain(request.olds))
+        moved = kept if request.preview else lifecycle.move(kept, self._setup.service)
+        return provider_pb2.UpdateResponse(properties=_with_keepers(_state(moved), request.news))
+
+    def delete(self, request: Any) -> None:
+        """Let the token go, with a warning: it stays valid."""
+        state = plain(request.properties)
+        url = state.get("service") or self._setup.service.url
+        self._setup.warn(lifecycle.farewell(request.id, state.get("token"), lambda: url), request.urn)
+
+
+def _kept(state: Properties) -> Kept:
+    return Kept(state["token"], state.get("service"))
+
+
+def _state(kept: Kept) -> Properties:
+    return {"token": secret(kept.token), "hash": kept.hash, "service": kept.service}
+
+
+def _created(kept: Kept, keepers: Struct) -> provider_pb2.CreateResponse:
+    return provider_pb2.CreateResponse(id=kept.hash, properties=_with_keepers(_state(kept), keepers))
+
+
+def _with_keepers(state: Properties, inputs: Struct) -> Struct:
+    """Return what the state is to hold; the keepers as they came, marks of secrets and all."""
+    properties = struct(state)
+    if "keepers" in inputs:
+        properties.fields["keepers"].CopyFrom(inputs.fields["keepers"])
+    return properties

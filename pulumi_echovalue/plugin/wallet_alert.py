@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The life of a `WalletAlert`, as the engine asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto import provider_pb2
+
+from .. import alert_lifecycle
+from .._core.models import check_token
+from ..alert_lifecycle import FIELDS, KeptAlert
+from ..connection import Service, find_service
+from ..secrecy import secret
+from .answers import Properties, Setup, differences, failures
+from .properties import UNKNOWN, plain, struct
+
+
+class WalletAlertResource:
+    """Check, diff, create, read, update and delete of a `WalletAlert`."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+
+    def check(self, request: Any) -> provider_pb2.CheckResponse:
+        """Refuse inputs that cannot be meant; a preview may not know them all."""
+        inputs = Struct()
+        inputs.CopyFrom(request.news)
+        values = plain(inputs)
+        given = {
+            name: value
+            for name, value in values.items()
+            if value is not None and alert_lifecycle.is_known(value, _is_unknown)
+        }
+        for name in ("token", "webhook"):
+            if values.get(name) is not None:
+                inputs[name] = secret(values[name])
+        checks = {"token": check_token, **FIELDS, "baseUrl": lambda url: find_service(url, None)}
+        found = failures(
+            {**given, "settings": values}, {**checks, "settings": alert_lifecycle.check_declared}
+        )
+        return provider_pb2.CheckResponse(inputs=inputs, failures=found)
+
+    def diff(self, request: Any) -> provider_pb2.DiffResponse:
+        """Compare what was declared, or what a refresh found, with the inputs."""
+        olds, news = plain(request.olds), plain(request.news)
+        changes = alert_lifecycle.compare(
+            _alert(olds),
+            self._meant(news),
+            news["token"],
+            alert_lifecycle.declared(news, _is_unknown),
+        )
+        return differences(changes, olds, news)
+
+    def create(self, request: Any) -> provider_pb2.CreateResponse:
+        """Set the alert."""
+        values = plain(request.properties)
+        settings = alert_lifecycle.declared(values, _is_unknown)
+        meant = self._meant(values)
+        if request.preview:
+            unknown = {"hash": UNKNOWN, "service": meant.url}
+            properties = struct(_outputs(values["token"], settings, unknown))
+            return provider_pb2.CreateResponse(properties=properties)
+        alert = alert_lifecycle.create(meant, check_token(values["token"]), settings)
+        return provider_pb2.CreateResponse(id=alert.hash, properties=_state(alert))
+
+    def read(self, request: Any) -> provider_pb2.ReadResponse:
+        """Read what is set, for 1 credit, on refresh and on import."""
+        state = plain(request.properties)
+        if not state.get("token"):
+            token = check_token(self._setup.imported_token(request.id))
+            found = alert_lifecycle.find(self._setup.service, token)
+            inputs = struct(_outputs(token, found.settings, {}))
+            return provider_pb2.ReadResponse(id=request.id, properties=_state(found), inputs=inputs)
+        seen = alert_lifecycle.refresh(_alert(state), self._setup.service, self._warn(request))
+        if seen is None:
+            return provider_pb2.ReadResponse()
+        return provider_pb2.ReadResponse(id=request.id, properties=_state(seen), inputs=request.inputs)
+
+    def update(self, request: Any) -> provider_pb2.UpdateResponse:
+        """Set the alert anew."""
+        former, values = _alert(plain(request.olds)), plain(request.news)
+        settings = alert_lifecycle.declared(values, _is_unknown)
+        if request.preview:
+            known = {"hash": former.hash, "service": former.service}
+            properties = struct(_outputs(former.token, settings, known))
+            return provider_pb2.UpdateResponse(properties=properties)
+        alert = alert_lifecycle.update(former, self._meant(values), settings, self._warn(request))
+        return provider_pb2.UpdateResponse(properties=_state(alert))
+
+    def delete(self, request: Any) -> None:
+        """Set the threshold to 0."""
+        alert = _alert(plain(request.properties))
+        alert_lifecycle.remove(alert, self._setup.service, self._warn(request))
+
+    def _meant(self, inputs: Properties) -> Service:
+        """Return the service of the input, else of the config, else what the environment says."""
+        url = inputs.get("baseUrl")
+        if url and _is_unknown(url):
+            return Service(url, named=True)
+        return self._setup.service.at(url) if url else self._setup.service
+
+    def _warn(self, request: Any) -> alert_lifecycle.Warn:
+        return lambda text: self._setup.warn(text, request.urn)
+
+
+def _is_unknown(value: object) -> bool:
+    return value == UNKNOWN
+
+
+def _alert(state: Properties) -> KeptAlert:
+    return KeptAlert(state["token"], state["service"], alert_lifecycle.declared(state, _is_unknown))
+
+
+def _outputs(token: str, settings: Mapping[str, Any], more: Properties) -> Properties:
+    outputs: Properties = {"token": secret(token), **settings, **more}
+    if "webhook" in outputs:
+        outputs["webhook"] = secret(outputs["webhook"])
+    return outputs
+
+
+def _state(alert: KeptAlert) -> Struct:
+    return struct(_outputs(alert.token, alert.settings, {"hash": alert.hash, "service": alert.service}))

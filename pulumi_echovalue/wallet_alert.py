@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The low-balance alert that a program declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+import pulumi
+import pulumi.dynamic
+
+from .alert_provider import WalletAlertProvider
+from .token import Token, token_and_service
+
+
+class _WebhookUrl(TypedDict):
+    url: pulumi.Input[str]
+
+
+class Webhook(_WebhookUrl, total=False):
+    """The webhook of a `WalletAlert`; all of it is a secret.
+
+    `url` is by https; `headers` are sent along; `format` is one of slack, discord, teams, telegram,
+    pagerduty and custom, without it the service's own is sent; `template` is what to send with the
+    format custom; `options` are what the format asks for, such as `chat_id` for telegram.
+    """
+
+    headers: pulumi.Input[Mapping[str, pulumi.Input[str]]]
+    format: pulumi.Input[str]
+    template: pulumi.Input[Mapping[str, Any]]
+    options: pulumi.Input[Mapping[str, Any]]
+
+
+class WalletAlert(pulumi.dynamic.Resource, module="echovalue", name="WalletAlert"):
+    """The low-balance alert of a token: the service tells it when the wallet falls under a threshold.
+
+    Its id is the token's hash; a token has one alert. Setting it costs 1 credit for reading what is
+    set, and 1 for writing a difference; a refresh costs 1; an unchanged `up` sends nothing. What the
+    program leaves out stays as it is at the service; what it no longer declares is undone, but for a
+    webhook, for which the service documents no way. Deleting it sets the threshold to 0.
+
+    Example::
+
+        import pulumi_echovalue as echovalue
+
+        token = echovalue.Token("app")
+        echovalue.WalletAlert("low", token=token, threshold=1000, email="ops@example.com")
+    """
+
+    token: pulumi.Output[str]
+    """The token; always a secret."""
+
+    threshold: pulumi.Output[int | None]
+    """How many credits there must be, or the alert is sent; 0 is off; None where it is not declared."""
+
+    email: pulumi.Output[str | None]
+    """The e-mail address that is told; empty where none is; None where it is not declared."""
+
+    webhook: pulumi.Output[dict[str, Any] | None]
+    """The webhook that is told, a secret; None where it is not declared."""
+
+    hash: pulumi.Output[str]
+    """The token's sha256 in hex."""
+
+    service: pulumi.Output[str]
+    """The base URL of the service where the alert is set."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        token: Token | pulumi.Input[str],
+        threshold: pulumi.Input[int] | None = None,
+        email: pulumi.Input[str] | None = None,
+        webhook: pulumi.Input[Webhook] | None = None,
+        base_url: pulumi.Input[str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare the alert of a token: one of `threshold`, `email` and `webhook` at least.
+
+        `token` is a Token, whose own service is told, or the text of one, with `base_url` as for
+        `Token`. `threshold` counts credits, 0 is off; an empty `email` clears it. `webhook` is
+        compared and written whole.
+
+        Raises pulumi.RunError for an `import_` or `id` option, and InvalidInputError for a Token with
+        `base_url`. What is wrong with the other arguments, the engine says when it checks them.
+        """
+        if opts is not None and (opts.import_ or opts.id):
+            raise pulumi.RunError(
+                f"WalletAlert {resource_name!r} cannot be imported or looked up by its id. Nothing was done. "
+                "Declare it: it is read first, and only a difference is written."
+            )
+        text, service = token_and_service(token, base_url)
+        super().__init__(
+            WalletAlertProvider(),
+            resource_name,
+            {
+                "token": pulumi.Output.secret(text),
+                "threshold": threshold,
+                "email": email,
+                "webhook": None if webhook is None else pulumi.Output.secret(webhook),
+                "base_url": service,
+                "hash": None,
+                "service": None,
+            },
+            pulumi.ResourceOptions.merge(
+                opts, pulumi.ResourceOptions(additional_secret_outputs=["token", "webhook"])
+            ),
+        )
+        # Numbers come from the engine as floats.
+        self.threshold = self.threshold.apply(lambda value: None if value is None else int(value))

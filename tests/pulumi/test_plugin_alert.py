@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The life of a native `WalletAlert`: each step with what it asked the service, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from google.protobuf.struct_pb2 import Struct
+
+from pulumi_echovalue._core.client import EchoValueClient
+from pulumi_echovalue._core.models import Alert
+from pulumi_echovalue.plugin.properties import UNKNOWN, plain, struct
+from pulumi_echovalue.secrecy import secret
+from tests.emulator.client import Emulator
+from tests.pulumi.asking import GIVEN, GIVEN_HASH, NONE, UNHEARD_OF, Engine, asking, failure
+
+HOOK = {"url": "https://hooks.example.com/s3cret", "format": "telegram", "options": {"chat_id": 5.0}}
+READ, WRITTEN = {"GET /token/settings": 1}, {"GET /token/settings": 1, "PUT /token/settings": 1}
+OTHER = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(params=["replace", "merge"])
+def engine(request: pytest.FixtureRequest, emulator: Emulator) -> Iterator[Engine]:
+    """A provider whose service is the emulator, which keeps or clears what a PUT leaves out."""
+    emulator.options(put=request.param)
+    emulator.forget(emulator.register(GIVEN))  # with its settings
+    emulator.register(GIVEN, wallet=100)
+    with asking() as engine:
+        engine.urn = engine.urn.replace(":Token::app", ":WalletAlert::low")
+        yield engine
+
+
+def inputs(**declared: Any) -> dict[str, Any]:
+    return {"token": secret(GIVEN), **declared}
+
+
+def made(engine: Engine, emulator: Emulator, **declared: Any) -> Struct:
+    """Return the state of an alert that was created, with the statistics reset."""
+    state = engine.create(inputs(**declared)).properties
+    emulator.reset_stats()
+    return state
+
+
+def settings(emulator: Emulator, token: str = GIVEN) -> Alert:
+    """Return what the service has."""
+    return EchoValueClient(emulator.url).get_settings(token)[0]
+
+
+def test_a_life(engine: Engine, emulator: Emulator) -> None:
+    declared = inputs(threshold=1000.0, email="ops@example.com")
+    assert not engine.check(declared).failures
+    previewed = plain(engine.create(declared, preview=True).properties)
+    assert (previewed["threshold"], previewed["hash"]) == (1000, UNKNOWN)
+    assert emulator.stats()["total"] == 0
+    created = engine.create(declared)
+    assert created.id == GIVEN_HASH
+    assert plain(created.properties) == {
+        "token": GIVEN,
+        "threshold": 1000,
+        "email": "ops@example.com",
+        "hash": GIVEN_HASH,
+        "service": emulator.url,
+    }
+    assert emulator.stats()["requests"] == WRITTEN
+    assert settings(emulator) == Alert(1000, "ops@example.com")
+    # Unchanged: nothing is asked.
+    emulator.reset_stats()
+    assert engine.diff(created.properties, declared).changes == NONE
+    assert emulator.stats()["total"] == 0
+    # Another threshold and a webhook; the address is no longer declared.
+    changed = inputs(threshold=2000.0, webhook=secret(HOOK))
+    difference = engine.diff(created.properties, changed)
+    assert (list(difference.diffs), list(difference.replaces)) == (["threshold", "email", "webhook"], [])
+    engine.update(created.properties, changed, preview=True)
+    assert emulator.stats()["total"] == 0
+    updated = engine.update(created.properties, changed).properties
+    assert emulator.stats()["requests"] == WRITTEN
+    found = settings(emulator)
+    assert found == Alert(2000, "", HOOK)
+    assert isinstance((found.webhook or {})["options"]["chat_id"], int)
+    assert dict(updated)["webhook"] == secret(HOOK)
+    assert "email" not in updated
+    assert engine.diff(updated, changed).changes == NONE
+    engine.delete(GIVEN_HASH, updated)
+    assert settings(emulator).threshold == 0
+    assert engine.warnings == []
+
+
+def test_a_refresh_finds_what_was_changed_there(engine: Engine, emulator: Emulator) -> None:
+    declared = inputs(threshold=1000.0, webhook=HOOK)
+    state = made(engine, emulator, threshold=1000.0, webhook=HOOK)
+    assert engine.read(GIVEN_HASH, state, declared).properties == state
+    assert emulator.stats()["requests"] == READ
+    EchoValueClient(emulator.url).put_settings(GIVEN, Alert(5, "other@example.com", HOOK))
+    seen = engine.read(GIVEN_HASH, state, declared)
+    assert seen.inputs == struct(declared)
+    # What is not declared is not the stack's.
+    assert plain(seen.properties) == {**plain(seen.properties), "threshold": 5}
+    assert "email" not in seen.properties
+    assert "threshold" in engine.diff(seen.properties, declared).diffs
+    engine.update(seen.properties, declared)
+    found = settings(emulator)
+    assert (found.threshold, found.email) == (1000, "other@example.com")
+
+
+def test_a_refresh_of_a_token_that_is_gone_or_empty(engine: Engine, emulator: Emulator) -> None:
+    state = made(engine, emulator, threshold=1000.0)
+    emulator.set_wallet(GIVEN_HASH, 0)
+    assert engine.read(GIVEN_HASH, state, inputs(threshold=1000.0)).properties == state
+    assert "is empty (HTTP 402): its low-balance alert could not be read" in engine.warnings[0][0]
+    assert engine.warnings[0][1] == engine.urn
+    engine.configure(retries=0.0)
+    for status in (500, 404):
+        emulator.fault("GET /token/settings", "status", status=status)
+        assert f"HTTP {status}" in failure(engine.read, GIVEN_HASH, state)
+    emulator.clear_faults()
+    emulator.forget(GIVEN_HASH)
+    assert engine.read(GIVEN_HASH, state).id == ""
+
+
+def test_deleting_ends_well_where_nothing_can_be_set(engine: Engine, emulator: Emulator) -> None:
+    state = made(engine, emulator, threshold=1000.0)
+    emulator.set_wallet(GIVEN_HASH, 1)  # enough for reading alone
+    engine.delete(GIVEN_HASH, state)
+    assert "could not be switched off" in engine.warnings[0][0]
+    emulator.fault("GET /token/settings", "status", status=404)
+    assert "HTTP 404" in failure(engine.delete, GIVEN_HASH, state)
+    emulator.forget(GIVEN_HASH)
+    engine.delete(GIVEN_HASH, state)
+    assert len(engine.warnings) == 1
+
+
+def test_another_token_is_another_alert(engine: Engine, emulator: Emulator) -> None:
+    state = made(engine, emulator, threshold=1000.0)
+    emulator.forget(emulator.register(OTHER))
+    emulator.register(OTHER, wallet=100)
+    other = {"token": OTHER, "threshold": 1000.0}
+    assert list(engine.diff(state, other).replaces) == ["token"]
+    assert list(engine.diff(state, {**other, "token": UNKNOWN}).replaces) == ["token"]
+    created = engine.create(other)
+    engine.delete(GIVEN_HASH, state)
+    assert created.id != GIVEN_HASH
+    assert settings(emulator, OTHER).threshold == 1000
+    assert settings(emulator).threshold == 0
+
+
+def test_a_webhook_that_is_declared_no_longer(engine: Engine, emulator: Emulator) -> None:
+    state = made(engine, emulator, threshold=1000.0, webhook=HOOK)
+    updated = engine.update(state, inputs(threshold=1000.0)).properties
+    assert "webhook" not in updated
+    assert "documents no way to take a webhook away" in engine.warnings[0][0]
+    assert "hooks.example.com" not in engine.warnings[0][0]
+
+
+def test_a_threshold_that_is_declared_no_longer(engine: Engine, emulator: Emulator) -> None:
+    state = made(engine, emulator, threshold=1000.0, email="ops@example.com")
+    engine.update(state, inputs(email="ops@example.com"))
+    assert settings(emulator).threshold == 0
+
+
+def test_inputs_that_cannot_be_meant(engine: Engine, emulator: Emulator) -> None:
+    for declared, told in (
+        ({}, "settings: One of threshold, email and webhook is needed"),
+        ({"threshold": -1.0}, "threshold: threshold must be a whole number"),
+        ({"threshold": 0.5}, "threshold: threshold must be a whole number"),
+        ({"email": "nobody"}, "email: email must be an e-mail address"),
+        ({"webhook": {"url": f"http://example.com/{GIVEN}"}}, "webhook: webhook.url must be an https URL"),
+        ({"webhook": {**HOOK, "format": "irc"}}, "webhook: webhook.format must be one of slack"),
+        ({"threshold": 1.0, "token": "short"}, "token: That is not a token"),
+        ({"threshold": 1.0, "baseUrl": "http://example.com"}, "baseUrl: base_url is refused: plain http"),
+    ):
+        checked = engine.check(inputs(**declared))
+        (found,) = checked.failures
+        assert found.reason.startswith(told)
+        assert found.property == ""
+        assert GIVEN not in found.reason
+    assert emulator.stats()["total"] == 0
+
+
+def test_secrets_are_marked_and_the_unknown_stays(engine: Engine) -> None:
+    checked = engine.check({"token": GIVEN, "webhook": {"url": UNKNOWN}, "baseUrl": UNKNOWN})
+    assert not checked.failures
+    assert dict(checked.inputs)["token"] == secret(GIVEN)
+    assert dict(checked.inputs)["webhook"] == secret({"url": UNKNOWN})
+    previewed = engine.create(plain(checked.inputs), preview=True).properties
+    assert dict(previewed)["webhook"] == secret({"url": UNKNOWN})
+    assert dict(previewed)["service"] == UNKNOWN
+
+
+def test_an_import(engine: Engine, emulator: Emulator) -> None:
+    EchoValueClient(emulator.url).put_settings(GIVEN, Alert(5, "", HOOK))
+    assert "there it is missing" in failure(engine.read, GIVEN_HASH)
+    engine.configure(token=secret(GIVEN))
+    assert "there it has another hash" in failure(engine.read, "0" * 64)
+    found = engine.read(GIVEN_HASH)
+    assert dict(found.inputs) == {"token": secret(GIVEN), "threshold": 5, "webhook": secret(HOOK)}
+    assert engine.diff(found.properties, inputs(threshold=5.0, webhook=HOOK)).changes == NONE
+
+
+def test_the_service_that_is_told(
+    engine: Engine, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = made(engine, emulator, threshold=1000.0)
+    engine.configure(baseUrl="https://elsewhere.example")
+    declared = inputs(threshold=1000.0, baseUrl=emulator.url)
+    assert engine.diff(state, declared).changes == NONE
+    assert list(engine.diff(state, inputs(threshold=1000.0)).diffs) == ["service"]
+    monkeypatch.setenv("ECHOVALUE_BASE_URL", "https://elsewhere.example")
+    engine.configure()  # the environment names none
+    assert engine.diff(state, inputs(threshold=1000.0)).changes == NONE
+    refused = {"token": OTHER, "threshold": 1000.0}
+    assert "would be replaced by one of https://elsewhere.example" in failure(engine.diff, state, refused)
+    updated = engine.update(state, inputs(threshold=7.0)).properties
+    assert plain(updated)["service"] == emulator.url
+    assert settings(emulator).threshold == 7
+
+
+def test_an_empty_wallet_and_an_unknown_token(engine: Engine, emulator: Emulator) -> None:
+    emulator.set_wallet(GIVEN_HASH, 0)
+    told = failure(engine.create, inputs(threshold=1000.0))
+    assert "HTTP 402" in told
+    assert "getRechargeLink" in told
+    assert "HTTP 401" in failure(engine.create, {"token": UNHEARD_OF, "threshold": 1000.0})
