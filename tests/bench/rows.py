@@ -152,6 +152,12 @@ for number in range(COUNT):
     pulumi.CustomResource("echovalue:index:Token", f"token{number}", {"token": None, "hash": None})
 """
 
+ALERT = """
+import pulumi_echovalue as echovalue
+
+echovalue.WalletAlert("low", token=echovalue.Token("token"), threshold=50, email="ops@example.com")
+"""
+
 IDLE = """
 from tests.bench.idle import Idle
 
@@ -187,5 +193,6 @@ ROWS = (
     Row("pulumi", "engine", "the engine alone", (0, 1, 100, 1000), PROVIDER, _up(ENGINE)),
     Row("pulumi", "idle", "a resource that does nothing", (1, 100, 1000), PROVIDER, _up(IDLE)),
     Row("pulumi", "token", "ours", (1, 100, 1000), PROVIDER, _up(OURS)),
+    Row("pulumi", "alert", "ours, one token and its alert", (1,), PROVIDER, _up(ALERT)),
     Row("pulumi", "native", "ours, native", (1, 100, 1000), PLUGIN, _up(NATIVE, native=True)),
 )

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The methods of the dynamic provider of a `WalletAlert`, called as the engine's process calls them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.dynamic import Config, ConfigureRequest
+from pulumi.dynamic.dynamic import serialize_provider
+from pulumi.output import UNKNOWN
+
+from pulumi_echovalue import alert_lifecycle
+from pulumi_echovalue.alert_provider import AlertError, WalletAlertProvider
+from pulumi_echovalue.secrecy import secret
+from tests.emulator.client import Emulator
+
+GIVEN = "feedfacefeedfacefeedfacefeedface"
+GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
+HOOK = {"url": "https://hooks.example.com/canary", "format": "slack"}
+
+# What the state of each version holds. It never changes: see the provider's module.
+PICKLE = (
+    "gASVPgAAAAAAAACMH3B1bHVtaV9lY2hvdmFsdWUuYWxlcnRfcHJvdmlkZXKUjBNXYWxsZXRBbGVydFByb3ZpZGVylJOUKYGULg=="
+)
+
+
+@pytest.fixture
+def provider(emulator: Emulator) -> WalletAlertProvider:
+    """A provider whose service is the emulator, set up as in the engine's process."""
+    pulumi.runtime.configure(pulumi.runtime.Settings(project="shop", stack="dev"))
+    emulator.forget(emulator.register(GIVEN))
+    emulator.register(GIVEN)
+    made = WalletAlertProvider()
+    made.configure(ConfigureRequest(Config({}, "shop")))
+    return made
+
+
+def inputs(**declared: Any) -> dict[str, Any]:
+    return {"token": GIVEN, "hash": None, "service": None, **declared}
+
+
+def failure(call: Any, *arguments: Any) -> str:
+    """Return how the SDK tells the failure of a call to the engine."""
+    with pytest.raises(AlertError) as caught:
+        call(*arguments)
+    assert GIVEN not in str(caught.value)
+    assert "canary" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_state_refers_to_the_provider_by_name_alone() -> None:
+    assert serialize_provider(WalletAlertProvider()) == PICKLE
+
+
+def test_a_life(provider: WalletAlertProvider, emulator: Emulator) -> None:
+    declared = inputs(threshold=50.0, webhook=HOOK)
+    checked = provider.check({}, declared)
+    assert not checked.failures
+    assert checked.inputs["token"] == secret(GIVEN)
+    assert checked.inputs["webhook"] == secret(HOOK)
+    created = provider.create(declared)
+    assert created.id == GIVEN_HASH
+    state = {
+        "token": secret(GIVEN),
+        "threshold": 50,
+        "email": None,
+        "webhook": secret(HOOK),
+        "hash": GIVEN_HASH,
+        "service": emulator.url,
+    }
+    assert created.outs == state
+    kept = {**state, "token": GIVEN, "webhook": HOOK}
+    assert not provider.diff(GIVEN_HASH, kept, declared).changes
+    assert provider.read(GIVEN_HASH, kept).outs == state
+    changed = inputs(threshold=60, email="ops@example.com", webhook=HOOK)
+    difference = provider.diff(GIVEN_HASH, kept, changed)
+    assert (difference.changes, difference.replaces) == (True, [])
+    assert provider.update(GIVEN_HASH, kept, changed).outs == {
+        **state,
+        "threshold": 60,
+        "email": "ops@example.com",
+    }
+    provider.delete(GIVEN_HASH, kept)
+    assert emulator.settings(GIVEN)["low_balance_threshold"] == 0
+    emulator.forget(GIVEN_HASH)
+    assert provider.read(GIVEN_HASH, kept).id == ""
+    provider.delete(GIVEN_HASH, kept)
+
+
+def test_a_preview_of_what_is_not_known_yet(provider: WalletAlertProvider, emulator: Emulator) -> None:
+    unknown = {"token": UNKNOWN, "threshold": UNKNOWN, "webhook": {"url": UNKNOWN}, "base_url": UNKNOWN}
+    emulator.reset_stats()
+    assert not provider.check({}, unknown).failures
+    kept = {"token": GIVEN, "threshold": 5, "hash": GIVEN_HASH, "service": emulator.url}
+    difference = provider.diff(GIVEN_HASH, kept, unknown)
+    assert (difference.changes, difference.replaces) == (True, ["token"])
+    assert emulator.stats()["total"] == 0
+
+
+def test_check_refuses(provider: WalletAlertProvider) -> None:
+    news = inputs(
+        webhook={"url": "http://canary.example.com"}, threshold="many", base_url="http://canary.example"
+    )
+    reasons = [(found.property, found.reason) for found in provider.check({}, news).failures]
+    assert [reason.partition(":")[0] for _name, reason in reasons] == ["threshold", "webhook", "base_url"]
+    assert all(name == "" for name, _reason in reasons)
+    assert "canary.example.com" not in str(reasons)
+
+
+def test_failures(provider: WalletAlertProvider, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    emulator.fault("GET /token/settings", "status", status=404, body=GIVEN)
+    assert "HTTP 404" in failure(provider.create, inputs(threshold=5))
+    emulator.fault("PUT /token/settings", "status", status=400, body=GIVEN)
+    assert "refuses this threshold or webhook" in failure(provider.create, inputs(threshold=5, webhook=HOOK))
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError(GIVEN)
+
+    monkeypatch.setattr(alert_lifecycle, "declare_alert", broken)
+    assert "RuntimeError in create: a fault of pulumi-echovalue" in failure(
+        provider.create, inputs(threshold=5)
+    )
