@@ -18,6 +18,7 @@ nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = True
 
 NEWEST = "3.13"
+GIT_INIT = ("git", "init", "--quiet")  # ansible-test asks git for the files: else that of this checkout
 ALONE = "not stores and not kubernetes"  # reports from the field that need no server
 antsibull_nox.load_antsibull_nox_toml()  # docs-check, license-check, extra-checks, build-import-check
 for name, shared in nox.registry.get().items():
@@ -34,7 +35,7 @@ def installed_collection(session: nox.Session) -> Path:
     """Copy the sources to where ansible-test wants a collection."""
     target = Path(".build/ansible-test/ansible_collections/echovalue/cloud").resolve()
     session.run("python", "-m", "tests.release", str(target), "tree", silent=True)
-    session.run("git", "init", "--quiet", str(target), external=True, silent=True)  # else it asks this one
+    session.run(*GIT_INIT, str(target), external=True, silent=True)
     return target
 
 
@@ -43,7 +44,7 @@ def collection_version() -> str:
     return str(re.findall(r"^version: (.+)$", Path("galaxy.yml").read_text(), re.MULTILINE)[0])
 
 
-# Programs for which there is no package on PyPI, and where Debian has each that is not called like its package.
+# Programs that are not on PyPI, by the name of their Debian package where that is another.
 DEBIAN = {"gpg": "gnupg", "setfacl": "acl", "sshd": "openssh-server"}
 
 
@@ -192,6 +193,18 @@ def integration(session: nox.Session) -> None:
     session.run("ansible-test", "integration", "--python", NEWEST, "--color", "no", *session.posargs)
 
 
+@nox.session(python=NEWEST, tags=["test-all", "gates"])
+def units(session: nox.Session) -> None:
+    """The unit tests by `ansible-test units`, which wants the names of the installed collection."""
+    install(session, "ansible", "test")
+    tree = installed_collection(session)
+    for path in tree.joinpath("tests/unit").glob("*.py"):
+        names = r"\1 ansible_collections.echovalue.cloud.\2."
+        path.write_text(re.sub(r"\b(from|import) (plugins|tests)\.", names, path.read_text()))
+    session.chdir(tree)
+    session.run("ansible-test", "units", "--python", NEWEST, "--color", "no", *session.posargs)
+
+
 @nox.session(python=NEWEST, tags=["test"])
 def stores(session: nox.Session) -> None:
     """The places of the controller and the roles, against real servers and programs."""
@@ -261,24 +274,9 @@ def sanity(session: nox.Session, group: str) -> None:
     built = Path(session.create_tmp(), "built").resolve()
     session.run("python", "-m", "tests.release", str(built), "collection", silent=True)
     (archive,) = built.iterdir()
-    collections = str(built / "collections")
-    session.run(
-        *(
-            "ansible-galaxy",
-            "collection",
-            "install",
-            "--offline",
-            "--no-deps",
-            str(archive),
-            "-p",
-            collections,
-        ),
-        silent=True,
-    )
+    install_collection(session, "ansible-galaxy", str(archive), built / "collections")
     collection = built / "collections/ansible_collections/echovalue/cloud"
-    session.run(
-        "git", "init", "--quiet", str(collection), external=True, silent=True
-    )  # else it asks this one
+    session.run(*GIT_INIT, str(collection), external=True, silent=True)
     session.chdir(collection)
     session.run(
         *("ansible-test", "sanity", "--python", str(session.python), "--color", "no", *session.posargs),
@@ -322,29 +320,56 @@ def run_pulumi(
 
 @nox.session(python=NEWEST, tags=["test-all", "gates"])
 def dist(session: nox.Session) -> None:
-    """Build sdist and wheel into dist/; run the example with the wheel in a clean environment."""
+    """Build what is published into dist/; run the examples with it in clean environments."""
     install(session, "dist")
     session.run("pytest", "tests/release")
     session.run("python", "-m", "tests.release", "dist")
+    (collection,) = map(str, Path("dist").glob("echovalue-cloud-*"))
     package = sorted(map(str, Path("dist").glob("pulumi_echovalue-*")))
     session.run("twine", "check", "--strict", *package)
-    (collection,) = map(str, Path("dist").glob("echovalue-cloud-*"))
-    installed = str(Path(session.create_tmp(), "collections"))
-    install_collection = ("ansible-galaxy", "collection", "install", "--offline", "--no-deps", "--force")
-    session.run(*install_collection, collection, "-p", installed, silent=True)
-    needs = session.run("ansible-builder", "introspect", installed, silent=True)
+    check_collection(session, collection)
+    (wheel,) = (file for file in package if file.endswith(".whl"))
+    check_wheel(session, wheel)
+
+
+def clean_environment(session: nox.Session, group: str, *packages: str) -> Path:
+    """Make an environment that holds a group and packages alone, as a user's would; return its programs."""
+    folder = Path(session.create_tmp(), group).resolve()
+    session.run("python", "-m", "venv", "--clear", str(folder))
+    pinned = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), group)
+    pip = (str(folder / "bin/python"), "-m", "pip", "install", "--quiet")
+    session.run(*pip, *pinned, *packages, external=True)
+    return folder / "bin"
+
+
+def install_collection(session: nox.Session, program: str, archive: str, target: Path) -> None:
+    """Install a built collection alone into an empty path, by a given ansible-galaxy."""
+    shutil.rmtree(target, ignore_errors=True)
+    options = ("--offline", "--no-deps", "-p", str(target))
+    session.run(program, "collection", "install", archive, *options, external=True, silent=True)
+
+
+def check_collection(session: nox.Session, archive: str) -> None:
+    """Run the playbooks of the documentation with the built collection."""
+    programs = clean_environment(session, "ansible")
+    collections = Path(session.create_tmp(), "collections").resolve()
+    install_collection(session, str(programs / "ansible-galaxy"), archive, collections)
+    needs = session.run("ansible-builder", "introspect", str(collections), silent=True)
     if "requests" not in str(needs):
         session.error(f"An execution environment would not get requests:\n{needs}")
-    wheel = next(file for file in package if file.endswith(".whl"))
-    clean = Path(session.create_tmp(), "clean").resolve()
-    python = str(clean / "bin" / "python")
-    session.run("python", "-m", "venv", "--clear", str(clean))
-    pinned = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "pulumi-runtime")
-    session.run(python, "-m", "pip", "install", "--quiet", *pinned, wheel, external=True)
+    session.run(
+        *("pytest", "tests/ansible/test_examples.py", *session.posargs),
+        env={"EXAMPLE_PYTHON": str(programs / "python"), "EXAMPLE_COLLECTIONS": str(collections)},
+    )
+
+
+def check_wheel(session: nox.Session, wheel: str) -> None:
+    """Check a program's types, and run the example on a real engine, with the built wheel."""
+    python = str(clean_environment(session, "pulumi-runtime", wheel) / "python")
     names = ("docs/examples/pulumi/__main__.py", "tests/pulumi/data/typed_program.py")
-    programs = [str(Path(name).resolve()) for name in names]
-    with session.chdir(clean):  # where the wheel is found, and not this checkout
-        for program in programs:
+    checked = [str(Path(name).resolve()) for name in names]
+    with session.chdir(session.create_tmp()):  # where the wheel is found, and not this checkout
+        for program in checked:
             session.run("mypy", "--strict", "--config-file=", f"--python-executable={python}", program)
         session.run(python, "-m", "pulumi_echovalue.plugin", "schema", external=True, silent=True)
     session.run(
@@ -414,10 +439,10 @@ def audit(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def changelog(session: nox.Session) -> None:
-    """Turn the fragments into the changelog of the version that galaxy.yml names, and let the core name it too."""
+    """Turn the fragments into the changelog of the version in galaxy.yml, and write that into the core."""
     install(session, "lint", "ansible")
     core = Path("plugins/module_utils/core/version.py")
-    core.write_text(re.sub(r'(?<=^VERSION = ").+(?="$)', collection_version(), core.read_text(), flags=re.MULTILINE))
+    core.write_text(re.sub(r'(?m)(?<=^VERSION = ").+(?="$)', collection_version(), core.read_text()))
     session.run("antsibull-changelog", "release", *session.posargs)
 
 

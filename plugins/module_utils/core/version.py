@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The version of the core and of the Python package: that of galaxy.yml, from which `nox -s changelog` writes it."""
+"""The version of the core and of the Python package; `nox -s changelog` takes it from galaxy.yml."""
 
 VERSION = "0.2.0"
