@@ -48,7 +48,7 @@ docs: .venv/ready ## Build the documentation site into build/site, and check its
 	$(NOX) --session docs
 
 release: .venv/ready ## Build and check what is published, into dist; publish nothing
-	$(NOX) --session released build-import-check dist
+	$(NOX) --stop-on-first-error --session released build-import-check dist
 
 format: .venv/ready ## Write the code in the project's format
 	$(NOX) --session format
