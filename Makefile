@@ -3,14 +3,13 @@
 
 PYTHON ?= python3
 NOX = .venv/bin/nox --reuse-existing-virtualenvs
-GATES = docs-check license-check extra-checks build-import-check # antsibull-nox.toml
 
 # pyenv hides the interpreters that are not its default: show them all to the test sessions.
 ifneq ($(shell command -v pyenv),)
 export PYENV_VERSION := $(shell pyenv versions --bare | grep '^3' | sort -rV | paste -sd: -)
 endif
 
-.PHONY: help demo test test-all molecule proof lint format bench dist clean gates matrix coverage docs release
+.PHONY: help demo test test-all molecule proof lint format bench dist clean gates matrix coverage audit docs release
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -19,10 +18,10 @@ demo: .venv/ready ## Provision tokens on an embedded server, twice, and show wha
 	@.venv/bin/python -m tests.demo
 
 test: .venv/ready ## Run the tests that a change needs; the first time, the Pulumi engine is built
-	@$(NOX) --tags test && $(NOX) --session left_out
+	@$(NOX) --tags test && $(NOX) --session left_out -- test
 
 test-all: .venv/ready ## Run the rest: Kubernetes, other versions of Ansible and Pulumi, molecule, packages, benchmark
-	$(NOX) --tags test-all && $(NOX) --session $(GATES)
+	@$(NOX) --tags test-all && $(NOX) --session left_out -- lint test test-all
 
 molecule: .venv/ready ## Run the molecule scenarios: each store against its real server or program
 	$(NOX) --session molecule
@@ -34,19 +33,22 @@ lint: .venv/ready ## Check style, types and metadata
 	$(NOX) --tags lint
 
 gates: .venv/ready ## Check what Galaxy, Automation Hub and PyPI ask for
-	$(NOX) --session $(GATES) sanity dist
+	$(NOX) --tags gates
 
 matrix: .venv/ready ## Test on every Python, ansible-core and SDK; one that is not there fails, by its name
-	$(NOX) --session unit ansible_cores managed_node pulumi
+	$(NOX) --tags matrix
 
 coverage: .venv/ready ## Measure branch coverage, subprocesses and modules included, into build/coverage
 	$(NOX) --session coverage
+
+audit: .venv/ready ## Look for known faults in what users get with it; needs PyPI's own interface
+	$(NOX) --session audit
 
 docs: .venv/ready ## Build the documentation site into build/site, and check its links
 	$(NOX) --session docs
 
 release: .venv/ready ## Build and check what is published, into dist; publish nothing
-	$(NOX) --session released build-import-check dist
+	$(NOX) --stop-on-first-error --session released build-import-check dist
 
 format: .venv/ready ## Write the code in the project's format
 	$(NOX) --session format

@@ -18,8 +18,12 @@ nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = True
 
 NEWEST = "3.13"
+GIT_INIT = ("git", "init", "--quiet")  # ansible-test asks git for the files: else that of this checkout
 ALONE = "not stores and not kubernetes"  # reports from the field that need no server
 antsibull_nox.load_antsibull_nox_toml()  # docs-check, license-check, extra-checks, build-import-check
+for name, shared in nox.registry.get().items():
+    if name.endswith(("-check", "-checks")):
+        shared.tags = ["test-all", "gates"]
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -31,20 +35,28 @@ def installed_collection(session: nox.Session) -> Path:
     """Copy the sources to where ansible-test wants a collection."""
     target = Path(".build/ansible-test/ansible_collections/echovalue/cloud").resolve()
     session.run("python", "-m", "tests.release", str(target), "tree", silent=True)
-    session.run("git", "init", "--quiet", str(target), external=True, silent=True)  # else it asks this one
+    session.run(*GIT_INIT, str(target), external=True, silent=True)
     return target
 
 
-def install_pass(session: nox.Session) -> None:
-    """Install the password store, for which there is no package on PyPI."""
-    if shutil.which("pass") and shutil.which("gpg"):
-        return
-    packages = ("pass", "gnupg")
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        session.error(f"The tests of the store command need {' and '.join(packages)}: install them.")
-    session.run("apt-get", "update", external=True, silent=True)
-    options = ("--yes", "--no-install-recommends")
-    session.run("apt-get", "install", *options, *packages, external=True, silent=True)
+def collection_version() -> str:
+    """Return the version of all that is published."""
+    return str(re.findall(r"^version: (.+)$", Path("galaxy.yml").read_text(), re.MULTILINE)[0])
+
+
+# Programs that are not on PyPI, by the name of their Debian package where that is another.
+DEBIAN = {"gpg": "gnupg", "setfacl": "acl", "sshd": "openssh-server"}
+
+
+def programs(session: nox.Session, *names: str) -> None:
+    """Make sure that programs are there; root installs their Debian packages."""
+    missing = [DEBIAN.get(name, name) for name in names if not shutil.which(name)]
+    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
+        options = ("--yes", "--quiet", "--no-install-recommends")
+        session.run("apt-get", "update", "--quiet", external=True, silent=True)
+        session.run("apt-get", "install", *options, *missing, external=True, silent=True)
+    elif missing:
+        session.error(f"Install {' and '.join(missing)} first.")
 
 
 def types_of_the_package(session: nox.Session) -> None:
@@ -90,9 +102,9 @@ def format(session: nox.Session) -> None:  # noqa: A001 - it is the command's na
 @nox.parametrize(
     "python,group",
     [
-        nox.param("3.9", "unit-oldest", id="oldest", tags=["test"]),
-        *(nox.param(python, "unit", id=python) for python in ("3.10", "3.11", "3.12")),
-        nox.param(NEWEST, "unit", id="newest", tags=["test"]),
+        nox.param("3.9", "unit-oldest", id="oldest", tags=["test", "matrix"]),
+        *(nox.param(python, "unit", id=python, tags=["matrix"]) for python in ("3.10", "3.11", "3.12")),
+        nox.param(NEWEST, "unit", id="newest", tags=["test", "matrix"]),
     ],
 )
 def unit(session: nox.Session, group: str) -> None:
@@ -108,7 +120,7 @@ def emulator(session: nox.Session) -> None:
     session.run("pytest", "-n", "2", "tests/emulator", *session.posargs)
 
 
-@nox.session(python=NEWEST, tags=["test"])
+@nox.session(python=NEWEST, tags=["test", "matrix"])
 def ansible(session: nox.Session) -> None:
     """The modules, by real playbooks, on the newest ansible-core."""
     install(session, "test", "ansible")
@@ -127,10 +139,10 @@ def ansible_shown(session: nox.Session) -> None:
 @nox.parametrize(
     "python,group",
     [
-        nox.param("3.11", "ansible-oldest", id="oldest", tags=["test-all"]),
-        nox.param("3.11", "ansible-2.19", id="2.19"),
-        nox.param("3.12", "ansible-2.20", id="2.20"),
-        nox.param(NEWEST, "ansible-next", id="next", tags=["test-all"]),
+        nox.param("3.11", "ansible-oldest", id="oldest", tags=["test-all", "matrix"]),
+        nox.param("3.11", "ansible-2.19", id="2.19", tags=["matrix"]),
+        nox.param("3.12", "ansible-2.20", id="2.20", tags=["matrix"]),
+        nox.param(NEWEST, "ansible-next", id="next", tags=["test-all", "matrix"]),
     ],
 )
 def ansible_cores(session: nox.Session, group: str) -> None:
@@ -143,7 +155,7 @@ def ansible_cores(session: nox.Session, group: str) -> None:
     session.run("pytest", "-n", "2", *tests, "-m", ALONE, *session.posargs)
 
 
-@nox.session(python=NEWEST)
+@nox.session(python=NEWEST, tags=["matrix"])
 @nox.parametrize("target", ["3.9", "3.10", "3.11", "3.12"])
 def managed_node(session: nox.Session, target: str) -> None:
     """The modules on a managed node with another Python than the controller's."""
@@ -173,7 +185,7 @@ def eda(session: nox.Session) -> None:
     session.run("pytest", "tests/eda", *session.posargs)
 
 
-@nox.session(python=NEWEST, tags=["test-all"])
+@nox.session(python=NEWEST, tags=["test-all", "gates"])
 def integration(session: nox.Session) -> None:
     """The targets of ansible-test."""
     install(session, "ansible", "emulator")
@@ -181,10 +193,23 @@ def integration(session: nox.Session) -> None:
     session.run("ansible-test", "integration", "--python", NEWEST, "--color", "no", *session.posargs)
 
 
+@nox.session(python=NEWEST, tags=["test-all", "gates"])
+def units(session: nox.Session) -> None:
+    """The unit tests by `ansible-test units`, which wants the names of the installed collection."""
+    install(session, "ansible", "test")
+    tree = installed_collection(session)
+    for path in tree.joinpath("tests/unit").glob("*.py"):
+        names = r"\1 ansible_collections.echovalue.cloud.\2."
+        path.write_text(re.sub(r"\b(from|import) (plugins|tests)\.", names, path.read_text()))
+    session.chdir(tree)
+    session.run("ansible-test", "units", "--python", NEWEST, "--color", "no", *session.posargs)
+
+
 @nox.session(python=NEWEST, tags=["test"])
 def stores(session: nox.Session) -> None:
     """The places of the controller and the roles, against real servers and programs."""
     install(session, "stores", "test")
+    programs(session, "pass", "gpg")
     session.run("pytest", "-n", "2", "tests/stores", "-m", "not kubernetes and not slow", *session.posargs)
 
 
@@ -192,6 +217,7 @@ def stores(session: nox.Session) -> None:
 def slow(session: nox.Session) -> None:
     """The reports from the field, what users copy, the search of every byte: all that takes long."""
     install(session, "stores", "test")
+    programs(session, "pass", "gpg")
     tests = ("tests/ansible", "tests/field", "tests/stores")
     session.run("pytest", "-n", "2", *tests, "-m", "slow and not kubernetes", *session.posargs)
 
@@ -234,8 +260,8 @@ subprocess.run([sys.executable, "-m", "pip", "install", *wanted], check=True)
 @nox.parametrize(
     "group",
     [
-        nox.param("ansible-oldest", id="oldest", tags=["test-all"]),
-        nox.param("ansible", id="newest", tags=["lint"]),
+        nox.param("ansible-oldest", id="oldest", tags=["test-all", "gates"]),
+        nox.param("ansible", id="newest", tags=["lint", "gates"]),
     ],
 )
 def sanity(session: nox.Session, group: str) -> None:
@@ -248,24 +274,9 @@ def sanity(session: nox.Session, group: str) -> None:
     built = Path(session.create_tmp(), "built").resolve()
     session.run("python", "-m", "tests.release", str(built), "collection", silent=True)
     (archive,) = built.iterdir()
-    collections = str(built / "collections")
-    session.run(
-        *(
-            "ansible-galaxy",
-            "collection",
-            "install",
-            "--offline",
-            "--no-deps",
-            str(archive),
-            "-p",
-            collections,
-        ),
-        silent=True,
-    )
+    install_collection(session, "ansible-galaxy", str(archive), built / "collections")
     collection = built / "collections/ansible_collections/echovalue/cloud"
-    session.run(
-        "git", "init", "--quiet", str(collection), external=True, silent=True
-    )  # else it asks this one
+    session.run(*GIT_INIT, str(collection), external=True, silent=True)
     session.chdir(collection)
     session.run(
         *("ansible-test", "sanity", "--python", str(session.python), "--color", "no", *session.posargs),
@@ -273,7 +284,7 @@ def sanity(session: nox.Session, group: str) -> None:
     )
 
 
-@nox.session(python=NEWEST, tags=["test"])
+@nox.session(python=NEWEST, tags=["test", "matrix"])
 def pulumi(session: nox.Session) -> None:
     """The Pulumi package: alone, and by ordinary programs on a real engine."""
     run_pulumi(session, "pulumi", "tests/pulumi", "tests/engine/test_engine.py", "-m", "not slow")
@@ -286,7 +297,7 @@ def pulumi_slow(session: nox.Session) -> None:
     run_pulumi(session, "pulumi-languages", "tests/pulumi", "-m", "slow", sets=sets)
 
 
-@nox.session(python="3.10", tags=["test-all"])
+@nox.session(python="3.10", tags=["test-all", "matrix"])
 def pulumi_oldest(session: nox.Session) -> None:
     """The Pulumi package on the oldest Python and SDK: what needs no engine, and the stack of 0.1.0."""
     # hvac, which the example for OpenBao needs, asks for newer requests than the oldest.
@@ -307,31 +318,58 @@ def run_pulumi(
     )
 
 
-@nox.session(python=NEWEST, tags=["test-all"])
+@nox.session(python=NEWEST, tags=["test-all", "gates"])
 def dist(session: nox.Session) -> None:
-    """Build sdist and wheel into dist/; run the example with the wheel in a clean environment."""
+    """Build what is published into dist/; run the examples with it in clean environments."""
     install(session, "dist")
     session.run("pytest", "tests/release")
     session.run("python", "-m", "tests.release", "dist")
+    (collection,) = map(str, Path("dist").glob("echovalue-cloud-*"))
     package = sorted(map(str, Path("dist").glob("pulumi_echovalue-*")))
     session.run("twine", "check", "--strict", *package)
-    (collection,) = map(str, Path("dist").glob("echovalue-cloud-*"))
-    installed = str(Path(session.create_tmp(), "collections"))
-    install_collection = ("ansible-galaxy", "collection", "install", "--offline", "--no-deps", "--force")
-    session.run(*install_collection, collection, "-p", installed, silent=True)
-    needs = session.run("ansible-builder", "introspect", installed, silent=True)
+    check_collection(session, collection)
+    (wheel,) = (file for file in package if file.endswith(".whl"))
+    check_wheel(session, wheel)
+
+
+def clean_environment(session: nox.Session, group: str, *packages: str) -> Path:
+    """Make an environment that holds a group and packages alone, as a user's would; return its programs."""
+    folder = Path(session.create_tmp(), group).resolve()
+    session.run("python", "-m", "venv", "--clear", str(folder))
+    pinned = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), group)
+    pip = (str(folder / "bin/python"), "-m", "pip", "install", "--quiet")
+    session.run(*pip, *pinned, *packages, external=True)
+    return folder / "bin"
+
+
+def install_collection(session: nox.Session, program: str, archive: str, target: Path) -> None:
+    """Install a built collection alone into an empty path, by a given ansible-galaxy."""
+    shutil.rmtree(target, ignore_errors=True)
+    options = ("--offline", "--no-deps", "-p", str(target))
+    session.run(program, "collection", "install", archive, *options, external=True, silent=True)
+
+
+def check_collection(session: nox.Session, archive: str) -> None:
+    """Run the playbooks of the documentation with the built collection."""
+    programs = clean_environment(session, "ansible")
+    collections = Path(session.create_tmp(), "collections").resolve()
+    install_collection(session, str(programs / "ansible-galaxy"), archive, collections)
+    needs = session.run("ansible-builder", "introspect", str(collections), silent=True)
     if "requests" not in str(needs):
         session.error(f"An execution environment would not get requests:\n{needs}")
-    wheel = next(file for file in package if file.endswith(".whl"))
-    clean = Path(session.create_tmp(), "clean").resolve()
-    python = str(clean / "bin" / "python")
-    session.run("python", "-m", "venv", "--clear", str(clean))
-    pinned = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "pulumi-runtime")
-    session.run(python, "-m", "pip", "install", "--quiet", *pinned, wheel, external=True)
+    session.run(
+        *("pytest", "tests/ansible/test_examples.py", *session.posargs),
+        env={"EXAMPLE_PYTHON": str(programs / "python"), "EXAMPLE_COLLECTIONS": str(collections)},
+    )
+
+
+def check_wheel(session: nox.Session, wheel: str) -> None:
+    """Check a program's types, and run the example on a real engine, with the built wheel."""
+    python = str(clean_environment(session, "pulumi-runtime", wheel) / "python")
     names = ("docs/examples/pulumi/__main__.py", "tests/pulumi/data/typed_program.py")
-    programs = [str(Path(name).resolve()) for name in names]
-    with session.chdir(clean):  # where the wheel is found, and not this checkout
-        for program in programs:
+    checked = [str(Path(name).resolve()) for name in names]
+    with session.chdir(session.create_tmp()):  # where the wheel is found, and not this checkout
+        for program in checked:
             session.run("mypy", "--strict", "--config-file=", f"--python-executable={python}", program)
         session.run(python, "-m", "pulumi_echovalue.plugin", "schema", external=True, silent=True)
     session.run(
@@ -367,30 +405,24 @@ def docs(session: nox.Session) -> None:
     session.run("pytest", "tests/docs", "-q", env={"SITE": str(site.resolve())})
 
 
-@nox.session(python=NEWEST)
+@nox.session(python=NEWEST, tags=["coverage"])
 def coverage(session: nox.Session) -> None:
     """Branch coverage of all that ships, into build/coverage; under 95% it fails."""
     install(session, "coverage", "stores", "test", "pulumi")
+    programs(session, "pass", "gpg")
     session.install("--no-deps", "--editable", ".")
     session.run("python", "-m", "tests.engine", "pulumi")
     folder, settings = Path("build/coverage").resolve(), str(Path("tests/coverage.ini").resolve())
     shutil.rmtree(folder, ignore_errors=True)
-    data = str(folder / "data")
-    # The last two are what a module on a target looks for.
-    environment = {
-        "COVERAGE_FILE": data,
-        "EMULATOR_PYTHON": sys.executable,
-        "_ANSIBLE_COVERAGE_CONFIG": settings,
-        "_ANSIBLE_COVERAGE_OUTPUT": data,
-    }
+    environment = {"COVERAGE_FILE": str(folder / "data"), "EMULATOR_PYTHON": sys.executable}
     tests = [f"tests/{name}" for name in ("unit", "ansible", "stores", "pulumi")]
-    command = ("coverage", "run", f"--rcfile={settings}", "-m", "pytest", "-m", "not kubernetes")
-    session.run(*command, *(session.posargs or tests), env=environment)
+    command = ("coverage", "run", f"--rcfile={settings}", "-m", "pytest", "-n", "2")
+    session.run(*command, "-m", "not slow and not kubernetes", *(session.posargs or tests), env=environment)
     for last in (["combine", "-q"], ["html", "-q", "-d", str(folder)], ["report", "--fail-under=95"]):
-        session.run("coverage", last[0], f"--rcfile={settings}", *last[1:], env={"COVERAGE_FILE": data})
+        session.run("coverage", last[0], f"--rcfile={settings}", *last[1:], env=environment)
 
 
-@nox.session(python=NEWEST)
+@nox.session(python=NEWEST, tags=["audit"])
 def audit(session: nox.Session) -> None:
     """Known faults of what users get with the package or the collection; needs the index's own interface."""
     install(session, "audit")
@@ -400,15 +432,17 @@ def audit(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def changelog(session: nox.Session) -> None:
-    """Turn the fragments into the changelog of the version that galaxy.yml names."""
+    """Turn the fragments into the changelog of the version in galaxy.yml, and write that into the core."""
     install(session, "lint", "ansible")
+    core = Path("plugins/module_utils/core/version.py")
+    core.write_text(re.sub(r'(?m)(?<=^VERSION = ").+(?="$)', collection_version(), core.read_text()))
     session.run("antsibull-changelog", "release", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def released(session: nox.Session) -> None:
     """Refuse a release whose version has no changelog, or whose fragments are not in it."""
-    version = re.findall(r"^version: (.+)$", Path("galaxy.yml").read_text(), re.MULTILINE)[0]
+    version = collection_version()
     if f"## v{version}\n" not in Path("CHANGELOG.md").read_text().replace("\\", ""):
         session.error(f"CHANGELOG.md has no version {version}: run nox -s changelog.")
     if fragments := sorted(map(str, Path("changelogs/fragments").glob("*.yml"))):
@@ -431,21 +465,11 @@ def bench_test(session: nox.Session) -> None:
     session.run("pytest", "-n", "2", "tests/bench", *session.posargs)
 
 
-def programs(session: nox.Session, **packages: str) -> None:
-    """Make sure that programs are there; root installs their Debian packages."""
-    missing = [package for program, package in packages.items() if not shutil.which(program)]
-    if missing and os.geteuid() == 0:
-        session.run("apt-get", "update", "--quiet", external=True, silent=True)
-        session.run("apt-get", "install", "--yes", "--quiet", *missing, external=True, silent=True)
-    elif missing:
-        session.error(f"Install {' and '.join(missing)} first.")
-
-
-@nox.session(python=NEWEST)
+@nox.session(python=NEWEST, tags=["proof"])
 def proof(session: nox.Session) -> None:
     """Experiments that try to lose a token, or to let somebody in; writes build/proof.json."""
     install(session, "proof")
-    programs(session, strace="strace", sshd="openssh-server", sudo="sudo", setfacl="acl")
+    programs(session, "strace", "sshd", "sudo", "setfacl")
     session.run("python", "-m", "tests.proof", *session.posargs)
 
 
@@ -453,14 +477,19 @@ def proof(session: nox.Session) -> None:
 def proof_short(session: nox.Session) -> None:
     """The same experiments in short: a sample of each."""
     install(session, "proof")
-    programs(session, strace="strace")
+    programs(session, "strace")
     session.run("python", "-m", "tests.proof", "--short", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def left_out(session: nox.Session) -> None:
-    """Tell what only `make test-all` runs."""
-    listed = session.run(sys.executable, "-m", "nox", "--list", "--json", "--tags", "test-all", silent=True)
-    print("`make test` is done. Only `make test-all` runs:")
+    """Tell which checks the named commands did not run, under the command that does."""
+    done = set(session.posargs)
+    listed = session.run(sys.executable, "-m", "nox", "--list", "--json", silent=True)
+    left: dict[str, list[str]] = {}
     for one in json.loads(str(listed)):
-        print(f"  {one['session']:28} {one['description']}")
+        if one["tags"] and not done.intersection(one["tags"]):
+            left.setdefault(one["tags"][0], []).append(one["session"])
+    print(f"Done: make {' '.join(session.posargs)}. Left out, with the command that runs it:")
+    for command, sessions in left.items():
+        print(f"  make {command:9} {', '.join(sessions)}")

@@ -41,20 +41,20 @@ options:
       - With no place at all, and no O(token), a token is minted at each run and returned, for handing it on
         behind a C(when).
     type: path
-  owner:
+  owner: &owner
     description:
       - Name of the user that is to own the file, as for M(ansible.builtin.file).
     type: str
-  group:
+  group: &group
     description:
       - Name of the group that is to own the file, as for M(ansible.builtin.file).
     type: str
-  mode:
+  mode: &mode
     description:
       - Permissions of the file, as for M(ansible.builtin.file). By default a new file is V(0600), and an
         existing one keeps its own.
     type: raw
-  vault_file:
+  vault_file: &vault_file
     description:
       - A YAML file on the controller that keeps the token, encrypted with the vault secrets of the run. A
         relative path starts from the playbook's directory; the file's directory must exist.
@@ -64,17 +64,17 @@ options:
         to the target.
       - An existing file keeps its permissions; a new one is V(0600).
     type: path
-  variable:
+  variable: &variable
     description:
       - The variable in O(vault_file) that holds the token; by default C(echovalue_token).
     type: str
-  vault_id:
+  vault_id: &vault_id
     description:
       - Which of the vault ids of the run encrypts.
       - By default a file or a value that is encrypted keeps its own; else it is Ansible's own choice, which is
         C(DEFAULT_VAULT_ENCRYPT_IDENTITY), or the first of the run.
     type: str
-  sops:
+  sops: &sops
     description:
       - A key of a SOPS file on the controller.
       - Needs the program C(sops) 3.11 or newer. The file's keys come from the environment, such as
@@ -91,7 +91,7 @@ options:
           - The key that holds the token; by default C(echovalue_token). Dots lead into mappings, as
             C(stringData.token) does. SOPS's own form C(["a.b"]["c"]) is taken too.
         type: str
-  hashi_vault:
+  hashi_vault: &hashi_vault
     description:
       - A key of a KV version 2 secret of OpenBao or HashiCorp Vault.
       - Needs the collection community.hashi_vault and C(hvac).
@@ -115,7 +115,7 @@ options:
             C(namespace), by their names there. What it leaves out comes from where those take it, such as
             E(VAULT_ADDR). What is secret in it is never shown.
         type: dict
-  kubernetes:
+  kubernetes: &kubernetes
     description:
       - A key of a Secret of Kubernetes.
       - Needs the collection kubernetes.core and C(kubernetes).
@@ -139,7 +139,7 @@ options:
             by their names there. What it leaves out comes from where those take it, such as
             E(K8S_AUTH_KUBECONFIG). What is secret in it is never shown.
         type: dict
-  aws_secretsmanager:
+  aws_secretsmanager: &aws_secretsmanager
     description:
       - A key of the JSON object in a secret of AWS Secrets Manager.
       - Needs C(boto3).
@@ -158,7 +158,7 @@ options:
           - C(region), C(profile), C(endpoint_url), C(access_key), C(secret_key) and C(session_token), as in
             amazon.aws. What it leaves out comes from where boto3 takes it. What is secret in it is never shown.
         type: dict
-  command:
+  command: &command
     description:
       - A program that keeps the token. C(argv) with C(get) behind it prints the token, or nothing; with
         C(store) it reads the token on standard input, as a line.
@@ -239,128 +239,17 @@ options:
         description:
           - The file on the target that keeps the token.
         type: path
-      owner:
-        description:
-          - Name of the user that is to own the file.
-        type: str
-      group:
-        description:
-          - Name of the group that is to own the file.
-        type: str
-      mode:
-        description:
-          - Permissions of the file.
-        type: raw
-      vault_file:
-        description:
-          - A YAML file on the controller, encrypted by Ansible Vault.
-        type: path
-      variable:
-        description:
-          - The variable in the vaulted file.
-        type: str
-      vault_id:
-        description:
-          - Which of the vault ids of the run encrypts.
-        type: str
-      sops:
-        description:
-          - A key of a SOPS file on the controller.
-        type: dict
-        suboptions:
-          file:
-            description:
-              - The file. A relative path starts from the playbook's directory. A new file follows the creation
-                rules of C(.sops.yaml).
-            type: path
-          key:
-            description:
-              - The key that holds the token; by default C(echovalue_token). Dots lead into mappings, as
-                C(stringData.token) does. SOPS's own form C(["a.b"]["c"]) is taken too.
-            type: str
-      hashi_vault:
-        description:
-          - A key of a KV version 2 secret of OpenBao or HashiCorp Vault.
-        type: dict
-        suboptions:
-          path:
-            description:
-              - The path of the secret under its mount.
-            type: str
-          mount:
-            description:
-              - Where the secrets engine is mounted; by default C(secret).
-            type: str
-          key:
-            description:
-              - The key that holds the token; by default C(token). Other keys stay.
-            type: str
-          connection:
-            description:
-              - Options of the lookups of community.hashi_vault, such as C(url), C(auth_method), C(token),
-                C(namespace), by their names there. What it leaves out comes from where those take it, such as
-                E(VAULT_ADDR). What is secret in it is never shown.
-            type: dict
-      kubernetes:
-        description:
-          - A key of a Secret of Kubernetes.
-        type: dict
-        suboptions:
-          name:
-            description:
-              - The name of the Secret.
-            type: str
-          namespace:
-            description:
-              - The namespace, which must exist; by default C(default).
-            type: str
-          key:
-            description:
-              - The key that holds the token; by default C(token). Other keys, labels and the type stay.
-            type: str
-          connection:
-            description:
-              - Options of the modules of kubernetes.core, such as C(kubeconfig), C(context), C(host),
-                C(api_key), by their names there. What it leaves out comes from where those take it, such as
-                E(K8S_AUTH_KUBECONFIG). What is secret in it is never shown.
-            type: dict
-      aws_secretsmanager:
-        description:
-          - A key of the JSON object in a secret of AWS Secrets Manager.
-        type: dict
-        suboptions:
-          name:
-            description:
-              - The name of the secret.
-            type: str
-          key:
-            description:
-              - The key that holds the token; by default C(token). Other keys stay.
-            type: str
-          connection:
-            description:
-              - C(region), C(profile), C(endpoint_url), C(access_key), C(secret_key) and C(session_token), as in
-                amazon.aws. What it leaves out comes from where boto3 takes it. What is secret in it is never
-                shown.
-            type: dict
-      command:
-        description:
-          - A program that keeps the token.
-        type: dict
-        suboptions:
-          argv:
-            description:
-              - The program and its arguments.
-            type: list
-            elements: str
-          timeout:
-            description:
-              - Seconds that the program may take; by default 30.
-            type: float
-          id:
-            description:
-              - What tells this place from another one with the same C(argv).
-            type: str
+      owner: *owner
+      group: *group
+      mode: *mode
+      vault_file: *vault_file
+      variable: *variable
+      vault_id: *vault_id
+      sops: *sops
+      hashi_vault: *hashi_vault
+      kubernetes: *kubernetes
+      aws_secretsmanager: *aws_secretsmanager
+      command: *command
       token:
         description:
           - A token to adopt.

@@ -110,6 +110,11 @@ def missing_library(name: str) -> StoreError:
     )
 
 
+def not_connected(manager: str, why: str, kind: type[EchoValueError] = StoreError) -> EchoValueError:
+    """Return the error for a secret manager to which the options of a connection do not lead."""
+    return kind(f"No connection to {manager} could be made: {why.rstrip('.')}.", NOTHING_MINTED)
+
+
 def without_secrets(text: object, connection: Mapping[str, Any]) -> str:
     """Return a library's text without what is secret in a connection."""
     cleaned = _USER_INFO.sub("//********@", " ".join(str(text).split()))

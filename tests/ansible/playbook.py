@@ -33,17 +33,21 @@ class Run:
 
 
 class Ansible:
-    """Runs playbooks in a directory of their own."""
+    """Runs playbooks in a directory of their own.
+
+    `EXAMPLE_PYTHON` and `EXAMPLE_COLLECTIONS` name another environment for it, and the collection installed there.
+    """
 
     def __init__(self, directory: Path, base_url: str) -> None:
         self.directory = directory
+        self.python = os.environ.get("EXAMPLE_PYTHON", sys.executable)
         self.environment = {
             **{
                 name: value
                 for name, value in os.environ.items()
                 if not name.startswith(("ANSIBLE_", "ECHOVALUE_"))
             },
-            "ANSIBLE_COLLECTIONS_PATH": collections_path(),
+            "ANSIBLE_COLLECTIONS_PATH": os.environ.get("EXAMPLE_COLLECTIONS") or collections_path(),
             "ANSIBLE_ACTION_PLUGINS": str(HERE / "actions"),
             "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "capture",
@@ -60,16 +64,21 @@ class Ansible:
             "PYTHONPATH": str(HERE / "shims"),
             "SYSLOG_FILE": str(directory / "syslog"),
         }
-        target = os.environ.get("TARGET_PYTHON", sys.executable)
+        target = os.environ.get("TARGET_PYTHON", self.python)
         (directory / "inventory").write_text(
             f"localhost ansible_connection=local ansible_python_interpreter={target}\n"
         )
 
     def start(self, playbook: Path, *options: str, start_new_session: bool = False) -> subprocess.Popen[str]:
         """Start a playbook and return its process."""
-        bin_directory = Path(sys.executable).parent
         return subprocess.Popen(
-            [bin_directory / "ansible-playbook", "-i", self.directory / "inventory", playbook, *options],
+            [
+                Path(self.python).parent / "ansible-playbook",
+                "-i",
+                self.directory / "inventory",
+                playbook,
+                *options,
+            ],
             cwd=self.directory,
             env=self.environment,
             start_new_session=start_new_session,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import signal
 
@@ -294,12 +293,7 @@ def test_an_interrupt_during_a_mint_loses_no_token(workspace: Workspace, emulato
     before = emulator.tokens()
     workspace.program(ONE)
     emulator.fault("POST /token", "late", seconds=3)
-    process = workspace.start("up", "--yes", "--skip-preview")
-    assert process.stdout
-    shown = next(line for line in process.stdout if "Token app creating" in line)
-    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C in a terminal does
-    out, err = process.communicate(timeout=60)
-    assert process.returncode != 0, shown + out + err
+    workspace.send_while_creating(signal.SIGINT)
     (minted,) = (token["hash"] for token in emulator.tokens() if token not in before)
     assert workspace.resources()["app"]["id"] == minted
     assert workspace.up().code == 0

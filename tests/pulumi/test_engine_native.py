@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
 import sys
 import time
@@ -167,12 +166,7 @@ def test_an_interrupt_during_a_mint_loses_no_token(workspace: Workspace, emulato
     before = emulator.tokens()
     workspace.yaml(ONE)
     emulator.fault("POST /token", "late", seconds=3)
-    process = workspace.start("up", "--yes", "--skip-preview")
-    assert process.stdout
-    shown = next(line for line in process.stdout if "Token app creating" in line)
-    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C in a terminal does
-    out, err = process.communicate(timeout=60)
-    assert process.returncode != 0, shown + out + err
+    workspace.send_while_creating(signal.SIGINT)
     (minted,) = (token["hash"] for token in emulator.tokens() if token not in before)
     assert workspace.resources()["app"]["id"] == minted
     workspace.up()
@@ -284,11 +278,7 @@ token = pulumi.CustomResource("echovalue:index:Token", "app", {"token": None, "h
 def test_the_provider_ends_with_the_engine(workspace: Workspace, emulator: Emulator) -> None:
     workspace.yaml(ONE)
     emulator.fault("POST /token", "late", seconds=2)
-    process = workspace.start("up", "--yes", "--skip-preview")
-    assert process.stdout
-    next(line for line in process.stdout if "Token app creating" in line)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    workspace.send_while_creating(signal.SIGKILL)
     for _ in range(100):
         if not _providers(str(workspace.folder)):
             return

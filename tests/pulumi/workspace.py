@@ -132,6 +132,17 @@ class Workspace:
             start_new_session=True,  # a process group of its own, as a terminal gives it
         )
 
+    def send_while_creating(self, sent: int) -> Run:
+        """Deploy, and send a signal to all of it as soon as the token `app` is being created."""
+        process = self.start("up", "--yes", "--skip-preview")
+        assert process.stdout
+        shown = next(line for line in process.stdout if "Token app creating" in line)
+        os.killpg(process.pid, sent)  # as Ctrl-C in a terminal does
+        out, err = process.communicate(timeout=60)
+        run = Run(process.returncode, shown + out, err)
+        assert run.code != 0, run.text
+        return run
+
     def up(self, *arguments: str, fails: bool = False) -> Run:
         """Deploy."""
         return self.pulumi("up", "--yes", "--skip-preview", *arguments, fails=fails)

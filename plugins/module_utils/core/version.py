@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The version of the core and of the Python package; a test holds it equal to galaxy.yml."""
+"""The version of the core and of the Python package; `nox -s changelog` takes it from galaxy.yml."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

@@ -17,6 +17,7 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory i
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.controller import (
     Controller,
     missing_library,
+    not_connected,
     without_secrets,
 )
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import Driver, overtaken, refused
@@ -177,10 +178,7 @@ def _client(controller: Controller, connection: Mapping[str, Any]) -> tuple[Any,
         client = session.client("secretsmanager", endpoint_url=endpoint, config=config)
         return client, _account(session, endpoint, config)
     except (ClientError, BotoCoreError, ValueError) as error:
-        raise StoreError(
-            f"AWS did not take the connection: {without_secrets(_reason(error), connection).rstrip('.')}.",
-            NOTHING_MINTED,
-        ) from None
+        raise not_connected("AWS", without_secrets(_reason(error), connection)) from None
 
 
 def _account(session: Any, endpoint: str | None, config: Any) -> str:

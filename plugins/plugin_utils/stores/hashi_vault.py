@@ -23,6 +23,7 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory i
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.controller import (
     Controller,
     missing_library,
+    not_connected,
     without_secrets,
 )
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import (
@@ -40,6 +41,7 @@ try:
 except ImportError:
     hvac = None
 
+_MANAGER = "OpenBao or Vault"
 _LOGIN = "community.hashi_vault.vault_login"
 _READ = "community.hashi_vault.vault_read"
 _NEVER = 2**31 - 1  # a version that no secret reaches: check-and-set refuses it after the policy's check
@@ -155,7 +157,7 @@ def _client(controller: Controller, connection: Mapping[str, Any]) -> Any:
         try:
             lookup.set_options(direct=dict(connection), var_options=controller.variables)
         except AnsibleError as error:
-            raise _not_taken(InvalidInputError, without_secrets(error, connection)) from None
+            raise not_connected(_MANAGER, without_secrets(error, connection), InvalidInputError) from None
         anonymous = lookup.get_option("auth_method") == "none"
         if anonymous:
             lookup = controller.lookup(_READ)
@@ -179,17 +181,13 @@ def _client(controller: Controller, connection: Mapping[str, Any]) -> Any:
     except EchoValueError:
         raise
     except (TypeError, ValueError) as error:
-        raise _not_taken(InvalidInputError, without_secrets(error, connection)) from None
+        raise not_connected(_MANAGER, without_secrets(error, connection), InvalidInputError) from None
     except AnsibleError as error:
-        raise _not_taken(StoreError, without_secrets(error, connection)) from None
+        raise not_connected(_MANAGER, without_secrets(error, connection)) from None
     except requests.RequestException as error:
-        raise _not_taken(StoreError, f"no answer: {type(error).__name__}") from None
+        raise not_connected(_MANAGER, f"no answer: {type(error).__name__}") from None
     except Exception as error:  # noqa: BLE001 - of a login method's own library
-        raise _not_taken(StoreError, type(error).__name__) from None
-
-
-def _not_taken(kind: type[EchoValueError], why: str) -> EchoValueError:
-    return kind(f"OpenBao or Vault did not take the connection: {why.rstrip('.')}.", NOTHING_MINTED)
+        raise not_connected(_MANAGER, type(error).__name__) from None
 
 
 def _verify(lookup: Any) -> bool | str:

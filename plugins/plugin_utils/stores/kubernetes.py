@@ -27,6 +27,7 @@ from ansible_collections.echovalue.cloud.plugins.plugin_utils.controller import 
     Controller,
     missing_collection,
     missing_library,
+    not_connected,
     without_secrets,
 )
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import (
@@ -47,6 +48,7 @@ try:
 except ImportError:
     get_api_client = None
 
+_MANAGER = "Kubernetes"
 _TIMEOUT = 30.0  # seconds for one answer
 
 
@@ -136,7 +138,9 @@ def _client(controller: Controller, connection: Mapping[str, Any]) -> tuple[Any,
         raise missing_library("kubernetes")
     checked = ArgumentSpecValidator(AUTH_ARG_SPEC).validate(dict(connection))
     if checked.error_messages:
-        raise _not_taken(InvalidInputError, without_secrets(" ".join(checked.error_messages), connection))
+        raise not_connected(
+            _MANAGER, without_secrets(" ".join(checked.error_messages), connection), InvalidInputError
+        )
     given = {name: value for name, value in checked.validated_parameters.items() if value is not None}
     kubeconfig = given.get("kubeconfig")
     if isinstance(kubeconfig, str) and not os.path.exists(os.path.expanduser(kubeconfig)):
@@ -155,7 +159,7 @@ def _client(controller: Controller, connection: Mapping[str, Any]) -> tuple[Any,
     except EchoValueError:
         raise
     except Exception as error:  # noqa: BLE001 - of reading a kubeconfig, a login's program, the first requests
-        raise _not_taken(StoreError, without_secrets(_reason(error), connection)) from None
+        raise not_connected(_MANAGER, without_secrets(_reason(error), connection)) from None
     return kubernetes.client.CoreV1Api(api), cluster
 
 
@@ -173,7 +177,7 @@ def _in_time(make: Callable[[], Any]) -> Any:
     thread.start()
     thread.join(_TIMEOUT)
     if not made:
-        raise _not_taken(StoreError, f"no answer within {_TIMEOUT:g} s")
+        raise not_connected(_MANAGER, f"no answer within {_TIMEOUT:g} s")
     if isinstance(made[0], Exception):
         raise made[0]
     return made[0]
@@ -199,7 +203,3 @@ def _told_by_server(error: Any) -> str:
         return f": {json.loads(error.body)['message']}"
     except (KeyError, TypeError, ValueError):
         return ""
-
-
-def _not_taken(kind: type[EchoValueError], why: str) -> EchoValueError:
-    return kind(f"Kubernetes did not take the connection: {why.rstrip('.')}.", NOTHING_MINTED)
