@@ -12,21 +12,22 @@ from typing import Any
 
 from tests.emulator.client import Emulator
 from tests.proof import subject
-from tests.proof.crash import Scenario, minted, stage
 from tests.proof.places import FilePlace, SpooledPlace
 from tests.proof.report import Report
+from tests.proof.scenarios import Scenario, minted, scenarios, service
 
 
 def run(short: bool) -> Report:
     """Run the experiment."""
     report = Report("Processes at one place at once")
     processes, rounds = (6, 1) if short else (50, 20)
-    with stage() as (emulator, tried):
-        for scenario in tried:
+    with service() as (emulator, base):
+        for scenario in scenarios(base):
             if scenario.name in ("new", "replaced", "removed") and (
                 scenario.name == "new" or _is_file(scenario.place)
             ):
-                _play(scenario, emulator, report, processes, rounds)
+                with scenario.place.ready():
+                    _play(scenario, emulator, report, processes, rounds)
     return report
 
 
