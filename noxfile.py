@@ -441,19 +441,25 @@ def programs(session: nox.Session, **packages: str) -> None:
         session.error(f"Install {' and '.join(missing)} first.")
 
 
+def install_proof(session: nox.Session, *sets: str, **needed: str) -> None:
+    """Install what the experiments need, with these sets of built programs, and these from Debian."""
+    install(session, "proof")
+    session.install("--no-deps", "--editable", ".")
+    programs(session, strace="strace", **needed)
+    session.run("python", "-m", "tests.engine", *sets)  # here, where its progress shows
+
+
 @nox.session(python=NEWEST)
 def proof(session: nox.Session) -> None:
     """Experiments that try to lose a token, or to let somebody in; writes build/proof.json."""
-    install(session, "proof")
-    programs(session, strace="strace", sshd="openssh-server", sudo="sudo", setfacl="acl")
+    install_proof(session, "pulumi", "kubernetes", sshd="openssh-server", sudo="sudo", setfacl="acl")
     session.run("python", "-m", "tests.proof", *session.posargs)
 
 
 @nox.session(python=NEWEST, tags=["test"])
 def proof_short(session: nox.Session) -> None:
     """The same experiments in short: a sample of each."""
-    install(session, "proof")
-    programs(session, strace="strace")
+    install_proof(session, "pulumi")
     session.run("python", "-m", "tests.proof", "--short", *session.posargs)
 
 

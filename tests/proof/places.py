@@ -22,6 +22,7 @@ import pyrage
 
 from tests.engine.servers import openbao_server
 from tests.proof import subject
+from tests.stores import places as stores
 
 _VAULTED = re.compile(r"\$ANSIBLE_VAULT;.*\n(?: *[0-9a-f]+\n)+")
 _TOKEN = re.compile(rb"\b[0-9a-f]{32}\b")
@@ -281,6 +282,48 @@ class HashiVaultPlace(SpooledPlace):
             "app", version=version, raise_on_deleted_version=False
         )["data"]["data"]
         return content.get("token") if content.get("other") == "value" else f"broken: {content}"
+
+
+class ServedPlace(SpooledPlace):
+    """A secret of a manager, as the tests of the stores reach it."""
+
+    store: type[stores.Place]
+    _server: Any
+    _kept: stores.Place
+
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        with (
+            tempfile.TemporaryDirectory(prefix="echovalue-proof-") as name,
+            self.store.server(Path(name)) as self._server,
+        ):
+            yield
+
+    def options(self) -> dict[str, Any]:
+        return self._kept.options
+
+    def set(self, token: str | None) -> None:
+        super().set(token)
+        self._kept = self.store(self._server, self.base)  # with a name of its own
+        if token:
+            self._kept.put({str(self._kept.key): token})
+
+    def current(self) -> list[str | None]:
+        return [self._kept.content().get(str(self._kept.key))]
+
+
+class KubernetesPlace(ServedPlace):
+    """A key of a Secret."""
+
+    kind = "Kubernetes"
+    store = stores.KubernetesSecret
+
+
+class SecretsManagerPlace(ServedPlace):
+    """A key of a secret in AWS Secrets Manager."""
+
+    kind = "AWS"
+    store = stores.SecretsManager
 
 
 def _is_open(path: Path) -> bool:
