@@ -465,19 +465,25 @@ def bench_test(session: nox.Session) -> None:
     session.run("pytest", "-n", "2", "tests/bench", *session.posargs)
 
 
+def install_proof(session: nox.Session, *sets: str, needs: tuple[str, ...] = ()) -> None:
+    """Install what the experiments need, with these sets of built programs, and these from Debian."""
+    install(session, "proof")
+    session.install("--no-deps", "--editable", ".")
+    programs(session, "strace", *needs)
+    session.run("python", "-m", "tests.engine", *sets)  # here, where its progress shows
+
+
 @nox.session(python=NEWEST, tags=["proof"])
 def proof(session: nox.Session) -> None:
     """Experiments that try to lose a token, or to let somebody in; writes build/proof.json."""
-    install(session, "proof")
-    programs(session, "strace", "sshd", "sudo", "setfacl")
+    install_proof(session, "pulumi", "kubernetes", needs=("sshd", "sudo", "setfacl"))
     session.run("python", "-m", "tests.proof", *session.posargs)
 
 
 @nox.session(python=NEWEST, tags=["test"])
 def proof_short(session: nox.Session) -> None:
     """The same experiments in short: a sample of each."""
-    install(session, "proof")
-    programs(session, "strace")
+    install_proof(session, "pulumi")
     session.run("python", "-m", "tests.proof", "--short", *session.posargs)
 
 

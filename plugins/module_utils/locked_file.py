@@ -29,8 +29,9 @@ class LockedFile:
     """The file at `path`, symbolic links followed; of at most `max_size` bytes.
 
     `set_attributes(path)` gives a file the owner, group and mode that were asked for, and tells
-    whether that changed something. `backup` keeps what is replaced or removed beside it. A `dry_run`
-    writes nothing. `suffix` names the staged files. Files of one directory may share a `directory`.
+    whether that changed something, or raises StoreError without advice. `backup` keeps what is
+    replaced or removed beside it. A `dry_run` writes nothing. `suffix` names the staged files. Files
+    of one directory may share a `directory`.
 
     All raise StoreError. After use, `backup_file` is where the former file is kept.
     """
@@ -119,6 +120,8 @@ class LockedFile:
                 f"{self._directory.path} cannot be written to ({reason_of(error)}).",
                 f"{NOTHING_MINTED} Correct the path or its permissions, then run again.",
             ) from None
+        except StoreError as error:  # of the attributes
+            raise StoreError(error.args[0], NOTHING_MINTED) from None
         return self._staged
 
     def fill(self, content: bytes, *, rescue: bool = True) -> str:
@@ -197,9 +200,10 @@ class LockedFile:
         """Give the file its owner, group and mode; return whether that changes something."""
         try:
             return os.path.exists(self.path) and self._set_attributes(self.path)
-        except OSError as error:
+        except (OSError, StoreError) as error:
+            what = f"The owner, group or mode of {self.path} could not be set"
             raise StoreError(
-                f"The owner, group or mode of {self.path} could not be set ({reason_of(error)}).",
+                f"{what} ({reason_of(error)})." if isinstance(error, OSError) else error.args[0],
                 "The token is there. Correct what stands in the way, then run again.",
             ) from None
 

@@ -439,10 +439,7 @@ from typing import Any, Callable, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import EchoValueClient
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import InvalidInputError, StoreError
-from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import (
-    NOTHING_MINTED,
-    LockedDirectory,
-)
+from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import LockedDirectory
 from ansible_collections.echovalue.cloud.plugins.module_utils.many_tokens import perform_many
 from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
     CONNECTION_SPEC,
@@ -466,7 +463,7 @@ def attribute_setter(module: AnsibleModule, options: Mapping[str, Any]) -> Calla
     """Return a function that gives a file the owner, group and mode that the options ask for."""
 
     def fail(msg: str, **_details: Any) -> NoReturn:
-        raise StoreError(f"Its owner, group or mode cannot be set: {msg}.", NOTHING_MINTED)
+        raise StoreError(f"Its owner, group or mode cannot be set: {msg}.")
 
     files = copy.copy(module)
     files.fail_json = fail  # its own would end the process, and with it what other threads are at

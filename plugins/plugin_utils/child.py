@@ -32,8 +32,11 @@ def run_child(
     most: int,
     environment: Mapping[str, str] | None = None,
     directory: str | None = None,
+    inherited: Sequence[int] = (),
 ) -> Ended:
     """Run a program with `given` as its standard input, for `timeout` seconds and `most` bytes at most.
+
+    It gets the open descriptors `inherited`.
 
     Raises OSError where it cannot be started; TimeoutError and OverflowError, and then kills it with
     all that it started.
@@ -46,6 +49,7 @@ def run_child(
         stderr=subprocess.PIPE,
         env=environment,
         cwd=directory,
+        pass_fds=inherited,
         start_new_session=True,
     ) as process:
         try:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import StoreError
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.messages import Answer, Request
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import provision
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.command import Command
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.sops import _temporary_file
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import Driver, SpooledStore
 
 OLD = "0123456789abcdef0123456789abcdef"
@@ -93,3 +96,45 @@ def test_nothing_is_read_between_the_mint_and_the_spool(
     monkeypatch.setattr(Memory, "write", lambda _driver, token: kept.append(token))
     provision(EchoValueClient(transport=mint), store)
     assert kept == [NEW]
+
+
+def test_a_program_whose_lock_ends_badly_has_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "keep"
+    program.write_text(
+        f"#!/bin/sh\ncase $1 in get) cat {tmp_path}/kept;; store) cat >{tmp_path}/kept;; esac\n"
+    )
+    program.chmod(0o700)
+    (tmp_path / "kept").touch()
+    real_close, refusals = os.close, []
+
+    def close(descriptor: int) -> None:
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
+        real_close(descriptor)
+        if path == str(program):
+            refusals.append(path)
+            raise OSError(errno.EIO, "")
+
+    driver = Command([str(program)], 30.0, "")
+    assert driver.read() is None
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", close)
+        driver.write(NEW)
+    assert refusals == [str(program)]
+    assert driver.read() == NEW
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_the_copy_that_sops_edits_is_private_and_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory: bool
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    if not in_memory:  # as on macOS
+        monkeypatch.delattr(os, "memfd_create")
+    with _temporary_file(b"ENC[...]") as file:
+        assert Path(file.path).read_bytes() == b"ENC[...]"
+        found = list(tmp_path.iterdir())
+        assert len(found) == (0 if in_memory else 1)
+        assert all(path.stat().st_mode & 0o077 == 0 for path in found)
+    assert list(tmp_path.iterdir()) == []

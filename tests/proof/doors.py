@@ -13,9 +13,9 @@ from pathlib import Path
 
 from tests.emulator.client import Emulator
 from tests.proof import subject
-from tests.proof.crash import GIVEN, OLD
 from tests.proof.places import CommandPlace, FilePlace
 from tests.proof.report import Report
+from tests.proof.scenarios import GIVEN, OLD
 
 _NOBODY = 65534
 

@@ -10,16 +10,19 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import hvac
 import pyrage
 
-from tests.engine.servers import OpenBao
+from tests.engine.servers import openbao_server
 from tests.proof import subject
+from tests.stores import places as stores
 
 _VAULTED = re.compile(r"\$ANSIBLE_VAULT;.*\n(?: *[0-9a-f]+\n)+")
 _TOKEN = re.compile(rb"\b[0-9a-f]{32}\b")
@@ -37,6 +40,11 @@ class FilePlace:
         self.touched = base / "place"  # what the first system call at the place names
         self.rescue = base / "rescue"
         self.names = names
+
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        """Run what the place needs; before that it cannot be used."""
+        yield
 
     def work(self, **options: Any) -> Work:
         """Return what runs the product with `options` for this place."""
@@ -79,7 +87,11 @@ class FilePlace:
 
     def leftovers(self) -> list[str]:
         """Return the names of files that only an interrupted run leaves."""
-        return [path.name for path in self._files() if path.name.startswith(".")]
+        return [
+            str(path.relative_to(self.base))
+            for path in self._files()
+            if path.name.startswith(".") or path.parent == self.rescue
+        ]
 
     def _tokens_in(self, path: Path) -> list[str]:
         return [found.decode() for found in _TOKEN.findall(path.read_bytes())]
@@ -112,8 +124,7 @@ class VaultPlace(FilePlace):
         super().set(None)
         lines = ["# kept", "other: value"]
         for name in self.names if token else ():
-            encrypted = subject.VAULT.encrypt(token).decode().splitlines()
-            lines += [f"{name}: !vault |", *(f"  {line}" for line in encrypted)]
+            lines += [f"{name}: !vault |", *(f"  {line}" for line in _encrypted(name, token).splitlines())]
         self._file.write_text("\n".join([*lines, ""]))
         self._file.chmod(0o600)
 
@@ -150,7 +161,8 @@ class SpooledPlace(FilePlace):
         return super().tokens() | {token for token in self.current() if token}
 
     def leftovers(self) -> list[str]:
-        return [path.name for path in self._files() if path.name.endswith(".token")]
+        waiting = [path.name for path in self._files() if path.name.endswith(".token")]
+        return [*waiting, *(name for name in super().leftovers() if name != ".sops.yaml")]
 
 
 class CommandPlace(SpooledPlace):
@@ -186,10 +198,18 @@ class SopsPlace(SpooledPlace):
     def __init__(self, base: Path) -> None:
         super().__init__(base)
         identity = pyrage.x25519.Identity.generate()
-        os.environ["SOPS_AGE_KEY"] = str(identity)
-        self._rules = f"creation_rules: [{{age: {identity.to_public()}}}]\n"
-        self._programs = str(Path(sys.executable).parent)
-        os.environ["PATH"] = os.pathsep.join([self._programs, os.environ["PATH"]])
+        self._secret, self._recipient = str(identity), str(identity.to_public())
+
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        before = dict(os.environ)
+        programs = str(Path(sys.executable).parent)
+        os.environ.update(SOPS_AGE_KEY=self._secret, PATH=os.pathsep.join([programs, os.environ["PATH"]]))
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
     @property
     def _file(self) -> Path:
@@ -200,23 +220,26 @@ class SopsPlace(SpooledPlace):
 
     def set(self, token: str | None) -> None:
         super().set(token)
-        (self.base / ".sops.yaml").write_text(self._rules)
+        (self.base / ".sops.yaml").write_text(f"creation_rules: [{{age: {self._recipient}}}]\n")
         (self.base / ".sops.yaml").chmod(0o600)
         text = "other: value\n" + (f"echovalue_token: {token}\n" if token else "")
-        self._file.write_text(_sops(["encrypt", "--filename-override=secrets.yaml"], self.base, text))
+        self._file.write_text(_sops(text, "encrypt", f"--age={self._recipient}"))
         self._file.chmod(0o600)
 
     def _tokens_in(self, path: Path) -> list[str]:
         if b"ENC[" not in path.read_bytes():
             return super()._tokens_in(path)
-        content = json.loads(
-            _sops(["decrypt", "--input-type=yaml", "--output-type=json", str(path)], self.base)
-        )
-        return [found.decode() for found in _TOKEN.findall(content.get("echovalue_token", "").encode())]
+        return [
+            found.decode()
+            for found in _TOKEN.findall(self._content_of(path).get("echovalue_token", "").encode())
+        ]
 
     def current(self) -> list[str | None]:
-        content = json.loads(_sops(["decrypt", "--output-type=json", "secrets.yaml"], self.base))
+        content = self._content_of(self._file)
         return [content.get("echovalue_token") if content.get("other") == "value" else f"broken: {content}"]
+
+    def _content_of(self, path: Path) -> dict[str, str]:
+        return dict(json.loads(_sops(path.read_text(), "decrypt", "--output-type=json")))
 
 
 class HashiVaultPlace(SpooledPlace):
@@ -224,15 +247,21 @@ class HashiVaultPlace(SpooledPlace):
 
     kind = "OpenBao"
 
-    def __init__(self, base: Path, server: OpenBao) -> None:
-        super().__init__(base)
-        self._server = server
-        self._client = hvac.Client(server.address, server.token)
-        self._path = ""
+    _connection: dict[str, Any]
+    _client: Any
+
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        with (
+            tempfile.TemporaryDirectory(prefix="echovalue-proof-") as name,
+            openbao_server(Path(name)) as server,
+        ):
+            self._connection = {"url": server.address, "token": server.token}
+            self._client = hvac.Client(**self._connection)
+            yield
 
     def options(self) -> dict[str, Any]:
-        connection = {"url": self._server.address, "token": self._server.token}
-        return {"hashi_vault": {"path": "app", "connection": connection}}
+        return {"hashi_vault": {"path": "app", "connection": self._connection}}
 
     def set(self, token: str | None) -> None:
         super().set(token)
@@ -255,6 +284,48 @@ class HashiVaultPlace(SpooledPlace):
         return content.get("token") if content.get("other") == "value" else f"broken: {content}"
 
 
+class ServedPlace(SpooledPlace):
+    """A secret of a manager, as the tests of the stores reach it."""
+
+    store: type[stores.Place]
+    _server: Any
+    _kept: stores.Place
+
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        with (
+            tempfile.TemporaryDirectory(prefix="echovalue-proof-") as name,
+            self.store.server(Path(name)) as self._server,
+        ):
+            yield
+
+    def options(self) -> dict[str, Any]:
+        return self._kept.options
+
+    def set(self, token: str | None) -> None:
+        super().set(token)
+        self._kept = self.store(self._server, self.base)  # with a name of its own
+        if token:
+            self._kept.put({str(self._kept.key): token})
+
+    def current(self) -> list[str | None]:
+        return [self._kept.content().get(str(self._kept.key))]
+
+
+class KubernetesPlace(ServedPlace):
+    """A key of a Secret."""
+
+    kind = "Kubernetes"
+    store = stores.KubernetesSecret
+
+
+class SecretsManagerPlace(ServedPlace):
+    """A key of a secret in AWS Secrets Manager."""
+
+    kind = "AWS"
+    store = stores.SecretsManager
+
+
 def _is_open(path: Path) -> bool:
     return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
 
@@ -263,18 +334,32 @@ def _one_or_many(items: list[dict[str, Any]]) -> dict[str, Any]:
     return items[0] if len(items) == 1 else {"tokens": items}
 
 
+# What takes long, and is asked for again and again, is remembered.
+
+
+@cache
+def _encrypted(name: str, token: str) -> str:
+    """Return a token as it stands encrypted in the variable `name`."""
+    del name
+    return subject.VAULT.encrypt(token).decode()
+
+
 def _decrypted(text: str) -> list[str]:
     """Return what stands encrypted by Ansible Vault anywhere in a text."""
-    return [
-        subject.VAULT.decrypt(re.sub(r"^ +", "", one, flags=re.MULTILINE)).decode()
-        for one in _VAULTED.findall(text)
-    ]
+    return [_decrypted_one(re.sub(r"^ +", "", one, flags=re.MULTILINE)) for one in _VAULTED.findall(text)]
 
 
-def _sops(arguments: list[str], directory: Path, given: str = "") -> str:
+@cache
+def _decrypted_one(text: str) -> str:
+    return subject.VAULT.decrypt(text).decode()
+
+
+@cache
+def _sops(given: str, *arguments: str) -> str:
+    """Return what sops prints for a text."""
     ended = subprocess.run(
-        [Path(sys.executable).parent / "sops", *arguments],
-        cwd=directory,
+        [Path(sys.executable).parent / "sops", *arguments, "--filename-override=secrets.yaml"],
+        cwd="/",
         input=given,
         capture_output=True,
         text=True,

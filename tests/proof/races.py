@@ -4,34 +4,45 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from copy import copy
 from pathlib import Path
-from typing import Any
 
 from tests.emulator.client import Emulator
 from tests.proof import subject
-from tests.proof.crash import Scenario, minted, stage
-from tests.proof.places import FilePlace, SpooledPlace
+from tests.proof.places import FilePlace, KubernetesPlace, SecretsManagerPlace, SpooledPlace
 from tests.proof.report import Report
+from tests.proof.scenarios import Scenario, minted, scenarios, service
+from tests.pulumi.workspace import Workspace
 
 
 def run(short: bool) -> Report:
     """Run the experiment."""
     report = Report("Processes at one place at once")
     processes, rounds = (6, 1) if short else (50, 20)
-    with stage() as (emulator, tried):
-        for scenario in tried:
-            if scenario.name in ("new", "replaced", "removed") and (
-                scenario.name == "new" or _is_file(scenario.place)
-            ):
+    with service() as (emulator, base):
+        for scenario in _scenarios(base, short):
+            with scenario.place.ready():
                 _play(scenario, emulator, report, processes, rounds)
+        _play_stacks(emulator, report, rounds)
     return report
 
 
-def _is_file(place: Any) -> bool:
-    return type(place) is FilePlace
+def _scenarios(base: Path, short: bool) -> list[Scenario]:
+    """Return what is raced for; in short without Kubernetes, which must be built first."""
+    remote = (SecretsManagerPlace(base),) if short else (SecretsManagerPlace(base), KubernetesPlace(base))
+    return [
+        *(
+            scenario
+            for scenario in scenarios(base)
+            if scenario.name == "new"
+            or (scenario.name in ("replaced", "removed") and scenario.place.kind == FilePlace.kind)
+        ),
+        *(Scenario("new", place) for place in remote),
+    ]
 
 
 def _play(scenario: Scenario, emulator: Emulator, report: Report, processes: int, rounds: int) -> None:
@@ -55,6 +66,30 @@ def _play(scenario: Scenario, emulator: Emulator, report: Report, processes: int
     )
     if scenario.name == "new" and not isinstance(place, SpooledPlace):
         report.expect(mints == rounds, f"{place.kind}: {mints} mints in {rounds} rounds")
+
+
+def _play_stacks(emulator: Emulator, report: Report, rounds: int) -> None:
+    """Deploy two stacks of one project at once, which rotate their tokens in each round."""
+    mints = 0
+    with tempfile.TemporaryDirectory(prefix="ev-") as name:
+        dev = Workspace(Path(name), emulator.url)
+        prod = copy(dev)
+        prod.stack = "prod"
+        prod.pulumi("stack", "init", prod.stack)
+        for number in range(rounds):
+            dev.program(f'echovalue.Token("app", keepers={{"round": "{number}"}})')
+            before = minted(emulator)
+            started = [stack.start("up", "--yes", "--skip-preview") for stack in (dev, prod)]
+            for process in started:
+                out, err = process.communicate(timeout=120)
+                report.expect(process.returncode == 0, f"two stacks: one fails: {(out + err)[-300:]}")
+            new = minted(emulator) - before
+            mints += len(new)
+            kept = {stack.tokens()["app"]["id"] for stack in (dev, prod)}
+            report.expect(kept == new and len(new) == 2, f"two stacks: {len(new)} mints, {len(kept)} tokens")
+    report.rows.append(
+        {"place": "Pulumi", "what": "two stacks", "processes": 2, "rounds": rounds, "mints": mints}
+    )
 
 
 def _spool(path: Path) -> Path:

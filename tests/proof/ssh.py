@@ -23,8 +23,8 @@ import psutil
 
 from tests.ansible.playbook import Ansible, token
 from tests.emulator.client import Emulator
-from tests.proof.crash import minted
 from tests.proof.report import Report
+from tests.proof.scenarios import minted
 
 _LOGIN, _OTHER = "evproof-login", "evproof-other"
 _SUDOERS = Path("/etc/sudoers.d/echovalue-proof")

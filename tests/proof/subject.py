@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ VAULT = VaultLib([("default", VaultSecret(b"the password of the experiments"))])
 
 _CALL = re.compile(r"(\w+)\((.*)")
 _WRITTEN = re.compile(r"\b[0-9a-f]{32}\\n|ANSIBLE_VAULT")  # a token, whole or encrypted, goes into a file
-_OUTPUT = ("1, ", "2, ")  # what is printed is Ansible's to deliver
+_OUTPUT = ("1<", "2<")  # what is printed is Ansible's to deliver
 _PATIENCE = 30  # seconds for one run
 
 
@@ -65,6 +66,11 @@ class Call:
     def words(self) -> str:
         """The call as a person says it."""
         return f"{self.name}#{self.number}"
+
+    @property
+    def file(self) -> str:
+        """What the descriptor leads to that it is given first."""
+        return self.arguments.partition("<")[2].partition(">")[0]
 
 
 @dataclass(frozen=True)
@@ -166,7 +172,7 @@ def _be_the_child(work: Callable[[], None], output: Path, writer: int, *, attach
 
 
 def _attach(thread: str, record: Path, inject: str | None) -> subprocess.Popen[bytes]:
-    command = ["strace", "-qq", "-s", "4096", "-p", thread, "-o", str(record)]
+    command = ["strace", "-qq", "-y", "-s", "4096", "-p", thread, "-o", str(record)]
     tracer = subprocess.Popen(command + ([f"--inject={inject}"] if inject else []), stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + _PATIENCE
     while "TracerPid:\t0" in Path(f"/proc/{thread}/status").read_text():
@@ -206,6 +212,11 @@ def from_first_touch(calls: list[Call], place: Path) -> list[Call]:
     named = re.compile(rf'(?<!\\)"{re.escape(str(place))}')  # as a path, not in the arguments that are read
     first = next(index for index, call in enumerate(calls) if named.search(call.arguments))
     return [call for call in calls[first:] if not call.arguments.startswith(_OUTPUT)]
+
+
+def windows(calls: list[Call]) -> list[int]:
+    """Return how many calls stand in each window in which a token may be lost."""
+    return [len(list(group)) for may_lose, group in groupby(calls, lambda call: call.may_lose) if may_lose]
 
 
 @contextmanager

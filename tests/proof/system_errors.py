@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 from tests.emulator.client import Emulator
 from tests.proof import subject
-from tests.proof.crash import Scenario, hashes, minted, stage
-from tests.proof.places import SpooledPlace
 from tests.proof.report import Report
+from tests.proof.scenarios import Scenario, hashes, minted, play_all
 
 _OPEN = ("EACCES", "EMFILE", "EIO", "EINTR", "ENOSPC", "EROFS", "EDQUOT")
 _WRITE = ("ENOSPC", "EDQUOT", "EIO", "EINTR")
@@ -21,10 +21,12 @@ _ERRORS = {
     "pread64": ("EIO", "EINTR"),
     "getdents64": ("EIO",),
     "write": _WRITE,
+    "pwrite64": _WRITE,
     "ftruncate": ("EIO", "EROFS", "EINTR"),
     "fsync": ("EIO", "ENOSPC", "EDQUOT", "EROFS", "EINTR"),
     "flock": ("EINTR", "ENOLCK"),
     "rename": _CHANGE,
+    "mkdir": _CHANGE,
     "unlink": ("EACCES", "EROFS", "EIO"),
     "fchmod": ("EPERM", "EROFS", "EIO"),
     "chmod": ("EPERM", "EROFS", "EIO"),
@@ -40,6 +42,15 @@ _ERRORS = {
     "close": ("EIO", "EINTR"),
     "lseek": ("EIO",),
     "setxattr": ("ENOSPC", "EIO", "EDQUOT"),
+    "listxattr": ("EIO",),
+    "utimensat": ("EACCES", "EROFS", "EIO"),
+    "memfd_create": ("EMFILE",),
+    "pipe2": ("EMFILE",),
+    "epoll_create1": ("EMFILE",),
+    "epoll_wait": ("EINTR",),
+    "wait4": ("EINTR",),
+    "clock_nanosleep": ("EINTR",),
+    "getrandom": ("EINTR",),
     "socket": ("EMFILE", "EACCES"),
     "connect": ("EINTR", "EACCES"),
     "sendto": ("EIO", "EINTR"),
@@ -52,43 +63,42 @@ _SAMPLE = 60  # every 60th case in the short form
 
 def run(short: bool) -> Report:
     """Run the experiment."""
-    report = Report("A system call refused")
-    outcomes: dict[tuple[str, str], Counter[str]] = {}
-    with stage() as (emulator, tried):
-        for scenario in tried:
-            if "concurrency" not in scenario.options and not (
-                short and isinstance(scenario.place, SpooledPlace)
-            ):
-                _play(scenario, emulator, report, outcomes, _SAMPLE if short else scenario.step)
-    for (scenario_name, error), counted in sorted(outcomes.items()):
-        columns = ("points", "done all the same", "refused", "of these kept elsewhere")
-        report.rows.append(
-            {"what": scenario_name, "error": error, **{name: counted[name] for name in columns}}
-        )
+    return play_all("A system call refused", _play, short)
+
+
+def _play(scenario: Scenario, emulator: Emulator, short: bool) -> Report:
+    report = Report("Refused")
+    counted: Counter[str] = Counter()
+    place = scenario.place
+    with place.work(base_url=emulator.url, **scenario.options) as work:
+        for pool in scenario.pools:
+            place.set(scenario.old)
+            recorded = subject.run(work, trace=True, pool=pool)
+            calls = subject.from_first_touch(recorded.calls, place.touched)
+            cases = [(call, error) for call in calls for error in _errors_of(call)]
+            for call, error in cases[:: _SAMPLE if short else 1]:
+                for token in minted(emulator):
+                    emulator.forget(token)
+                place.set(scenario.old)
+                ended = subject.run(work, f"{call.name}:error={error}:when={call.number}", pool=pool)
+                counted["points"] += 1
+                where = f"{scenario.words}, {error} at {call.words} {call.arguments[:60]}"
+                _check(scenario, where, ended, minted(emulator), counted, report)
+    columns = ("points", "done all the same", "refused", "of these kept elsewhere")
+    counts = {name: counted[name] for name in columns}
+    report.rows.append({"place": place.kind, "what": scenario.name, **counts})
     return report
 
 
-def _play(
-    scenario: Scenario,
-    emulator: Emulator,
-    report: Report,
-    outcomes: dict[tuple[str, str], Counter[str]],
-    step: int,
-) -> None:
-    place = scenario.place
-    with place.work(base_url=emulator.url, **scenario.options) as work:
-        place.set(scenario.old)
-        calls = subject.from_first_touch(subject.run(work, trace=True).calls, place.touched)
-        cases = [(call, error) for call in calls for error in _ERRORS.get(call.name, ())]
-        for call, error in cases[::step]:
-            place.set(scenario.old)
-            before = minted(emulator)
-            ended = subject.run(work, f"{call.name}:error={error}:when={call.number}")
-            new = minted(emulator) - before
-            counted = outcomes.setdefault((f"{place.kind} {scenario.name}", error), Counter())
-            counted["points"] += 1
-            where = f"{place.kind} {scenario.name}, {error} at {call.words} {call.arguments[:60]}"
-            _check(scenario, where, ended, new, counted, report)
+def _errors_of(call: subject.Call) -> tuple[str, ...]:
+    """Return the errors that a call can give.
+
+    strace leaves a descriptor open whose close it refuses, as no system does: the lock, or the end of a pipe,
+    and somebody would wait for it.
+    """
+    if call.name == "close" and not Path(call.file).is_file():
+        return ()
+    return _ERRORS.get(call.name, ())
 
 
 def _check(
@@ -109,7 +119,9 @@ def _check(
     if ended.code == 0:
         counted["done all the same"] += 1
         if "state" not in scenario.options:
-            report.expect([told.get("token")] == place.current(), f"{where}: told is not what is kept")
+            entries = told.get("tokens") or [told]
+            is_kept = [entry.get("token") for entry in entries] == place.current()
+            report.expect(is_kept, f"{where}: told is not what is kept")
         return
     counted["refused"] += 1
     report.expect(told.get("reason"), f"{where}: no reason: {ended.output[-300:]}")

@@ -165,7 +165,20 @@ def test_a_wallet_that_is_none_is_refused(answer: Answer) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://buy.stripe.com/x", "javascript:alert(1)", "https://", "https://a b", "", "https://[", "x\ny"],
+    [
+        "http://buy.stripe.com/x",
+        "javascript:alert(1)",
+        "https://",
+        "https://a b",
+        "",
+        "https://[",
+        "x\ny",
+        "https://!",
+        "https://-/x",
+        "https://buy.stripe.com:port/x",
+        "https://buy.stripe.com:0/x",
+        "https://buy.str\u0131pe.com/x",
+    ],
 )
 def test_a_link_that_is_none_is_refused(url: str) -> None:
     client, _script, _pauses = scripted(text(url))

@@ -320,6 +320,23 @@ def test_only_another_token_that_waits_goes_before_one_is_adopted(
     assert ("drop_waiting" in store.events) == drops
 
 
+@pytest.mark.parametrize(("waits", "dry_run"), [(TOKEN, False), (THIRD, False), (THIRD, True)])
+def test_a_token_that_is_adopted_again_leaves_nothing_waiting(waits: str, dry_run: bool) -> None:
+    """Of a run that died between its write and the end of what waits."""
+    store = Memory(TOKEN, left=Waiting(waits, fingerprint(OTHER)))
+    client, _script, _pauses = scripted(VALID)
+    assert provision(client, store, token=TOKEN, dry_run=dry_run).status == "kept"
+    assert (store.token, store.left is None) == (TOKEN, not dry_run)
+
+
+def test_an_adopted_token_that_is_dead_takes_nothing_away() -> None:
+    store = Memory(TOKEN, left=Waiting(THIRD, ""))
+    client, _script, _pauses = scripted(UNKNOWN)
+    with pytest.raises(errors.UnauthorizedError):
+        provision(client, store, token=TOKEN)
+    assert store.left is not None
+
+
 def test_adopting_drops_nothing_where_nothing_waits() -> None:
     store = Memory()
     client, _script, _pauses = scripted(VALID)

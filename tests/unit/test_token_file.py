@@ -488,6 +488,23 @@ def test_attributes_that_cannot_be_set_leave_the_token(
         store(tmp_path / "token").settle_attributes()
 
 
+def test_attributes_that_the_module_cannot_set(tmp_path: Path) -> None:
+    """Nothing was minted where that is found before the mint, and only there."""
+    path = tmp_path / "token"
+
+    def set_attributes(_name: str) -> bool:
+        raise StoreError("There is no such owner.")
+
+    refusing = TokenFile(str(path), set_attributes)
+    client, script, _pauses = scripted()
+    with pytest.raises(StoreError, match=r"no such owner.*No token was minted"):
+        provision(client, refusing)
+    assert (script.requests, names(tmp_path)) == ([], [])
+    mint(path)
+    with pytest.raises(StoreError, match=r"no such owner.*The token is there"):
+        refusing.settle_attributes()
+
+
 def test_what_is_on_the_disk_when(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Room is there before the mint, the content before the rename, and the rename at the end."""
     events: list[object] = []

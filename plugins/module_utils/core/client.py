@@ -37,7 +37,7 @@ from .models import (
     set_fields,
     token_hash,
 )
-from .service_url import DEFAULT_BASE_URL, ServiceUrl
+from .service_url import DEFAULT_BASE_URL, ServiceUrl, is_host
 
 DEFAULT_TIMEOUT = 10.0  # seconds
 DEFAULT_CONNECTIONS = 8  # open at a time
@@ -284,17 +284,13 @@ class EchoValueClient:
 
 def is_https_url(text: str) -> bool:
     """Tell whether `text` is a URL that starts with https:// and a host."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        return False
     try:
         parts = urlsplit(text)
-    except ValueError:
+        return parts.scheme == "https" and is_host(parts.hostname or "") and parts.port != 0
+    except ValueError:  # of brackets, or of the port
         return False
-    return (
-        parts.scheme == "https"
-        and bool(parts.hostname)
-        and text.isascii()
-        and text.isprintable()
-        and " " not in text
-    )
 
 
 def _authorized(token: str) -> dict[str, str]:

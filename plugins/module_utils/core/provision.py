@@ -192,7 +192,10 @@ class _Run:
             # Rotated is what was there at first, not what somebody else put there meanwhile.
             if stored is None or (self._regenerate == "always" and stored == self._found[0]):
                 return self._mint(stored)
-            return self._keep(stored)
+            kept = self._keep(stored)
+            if self._token is not None:
+                self._drop_waiting()
+            return kept
 
     def _take_up(self, stored: str | None) -> Outcome | None:
         """Put a token that waits in its place; drop one that somebody else overtook, or that is dead."""
@@ -233,13 +236,17 @@ class _Run:
 
     def _adopt(self, token: str, stored: str | None) -> Outcome:
         balance = _prove(self._client, token)
-        waiting = self._store.waiting()
-        if waiting is not None and waiting.token != token and not self._dry_run:
-            self._store.drop_waiting()  # else it would be put in place instead
+        self._drop_waiting(but=token)  # else it would be put in place instead
         self._store.check_writable()
         if not self._dry_run:
             self._store.write(token)
         return Outcome("adopted", token, stored, balance, changed=True)
+
+    def _drop_waiting(self, but: str | None = None) -> None:
+        """Drop what an interrupted run left, unless it is the token `but`: another was given."""
+        waiting = self._store.waiting()
+        if waiting is not None and waiting.token != but and not self._dry_run:
+            self._store.drop_waiting()
 
     def _mint(self, stored: str | None) -> Outcome:
         status = "minted" if stored is None else "replaced"

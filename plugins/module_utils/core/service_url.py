@@ -51,7 +51,7 @@ class ServiceUrl:
             raise refuse("it must hold no user name or password")
         if scheme not in _PORTS or not host:
             raise refuse("it must start with https:// and a host")
-        if not _is_host(host) or not _PATH.fullmatch(parts.path):
+        if not is_host(host) or not _PATH.fullmatch(parts.path):
             raise refuse("its host or path holds characters that have no place there")
         url = cls(scheme, host, _PORTS[scheme] if port is None else port, parts.path.rstrip("/"))
         if url.plain and not url.loopback:
@@ -79,7 +79,8 @@ class ServiceUrl:
         return f"{self.scheme}://{host}{port}{self.path}"
 
 
-def _is_host(host: str) -> bool:
+def is_host(host: str) -> bool:
+    """Tell whether lower-case text is a host's name or address, an IPv6 one without its brackets."""
     if ":" not in host:
         return _HOST.fullmatch(host) is not None
     try:

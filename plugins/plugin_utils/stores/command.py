@@ -20,6 +20,7 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import
 )
 from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import (
     NOTHING_MINTED,
+    close,
     reason_of,
     wait_for_lock,
 )
@@ -115,4 +116,4 @@ class Command(Driver):
             wait_for_lock(descriptor, path)
             yield
         finally:
-            os.close(descriptor)
+            close(descriptor)

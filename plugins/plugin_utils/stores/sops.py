@@ -9,9 +9,10 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Callable
+from typing import IO, Any, Callable, NamedTuple
 
 import yaml
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import (
@@ -72,6 +73,7 @@ _FORMATS: dict[str, Callable[[str], Any]] = {
     ".ini": _ini,
 }
 _FORMATS[".yml"] = _FORMATS[".yaml"]
+_TYPES = {".env": "dotenv", ".yml": "yaml"}  # a format's name, where it is not as the file's name ends
 
 
 def open_place(options: Mapping[str, Any], controller: Controller) -> SopsKey:
@@ -122,7 +124,7 @@ class Sops:
                 f"{NOTHING_MINTED} Install it: https://github.com/getsops/sops/releases",
             )
 
-    def run(self, *arguments: str, given: str = "") -> str:
+    def run(self, *arguments: str, given: str = "", inherited: Sequence[int] = ()) -> str:
         """Return what sops prints; raise SopsError with its reason where it fails."""
         try:
             ended = run_child(
@@ -132,6 +134,7 @@ class Sops:
                 most=2 * _MOST,
                 environment=self._environment,
                 directory=self._directory,
+                inherited=inherited,
             )
         except TimeoutError:
             raise SopsError(f"sops did not end within {_TIMEOUT:g} s, and was killed") from None
@@ -143,6 +146,18 @@ class Sops:
             reason = " ".join(ended.errors.decode("utf-8", "replace").split())
             raise SopsError(f"sops says: {_IDENTITY.sub('********', reason).rstrip('.')}")
         return ended.output.decode("utf-8")
+
+    def edited(self, content: bytes, ending: str, index: str, value: str | None) -> bytes:
+        """Return an encrypted text with another value under `index`, or without one."""
+        kind = _TYPES.get(ending, ending[1:])
+        command = ["unset"] if value is None else ["set", "--value-stdin"]
+        with _temporary_file(content) as file:
+            self.run(
+                *(*command, f"--input-type={kind}", f"--output-type={kind}", file.path, index),
+                given=json.dumps(value),
+                inherited=[file.descriptor],
+            )
+            return Path(file.path).read_bytes()
 
     def _version(self) -> tuple[int, ...]:
         try:
@@ -160,6 +175,27 @@ class Sops:
             if _CONFIG not in self._environment and (folder / ".sops.yaml").is_file():
                 return [f"--config={folder / '.sops.yaml'}"]
         return []
+
+
+class _TemporaryFile(NamedTuple):
+    path: str
+    descriptor: int  # which the path may need
+
+
+@contextmanager
+def _temporary_file(content: bytes) -> Iterator[_TemporaryFile]:
+    """Make a private file that sops can edit; in memory where the system can, so that no death leaves it."""
+    with ExitStack() as until_done:
+        file: IO[bytes]
+        if hasattr(os, "memfd_create"):
+            file = until_done.enter_context(open(os.memfd_create("sops"), "wb"))
+            path = f"/proc/self/fd/{file.fileno()}"
+        else:
+            file = until_done.enter_context(tempfile.NamedTemporaryFile(prefix="echovalue-"))
+            path = file.name
+        file.write(content)
+        file.flush()
+        yield _TemporaryFile(path, file.fileno())
 
 
 class SopsError(Exception):
@@ -233,15 +269,8 @@ class SopsKey(Driver):
         try:
             if self._content is None:
                 return self._new(value)
-            with tempfile.TemporaryDirectory(prefix="echovalue-") as folder:
-                copy = Path(folder, f"copy{self._ending}")
-                copy.write_bytes(self._content)
-                index = "".join(f'["{name}"]' for name in self._names)
-                if value is None:
-                    self._sops.run("unset", str(copy), index)
-                else:
-                    self._sops.run("set", "--value-stdin", str(copy), index, given=json.dumps(value))
-                return self._text(copy.read_bytes())
+            index = "".join(f'["{name}"]' for name in self._names)
+            return self._text(self._sops.edited(self._content, self._ending, index, value))
         except SopsError as error:
             raise refused(self, "written", str(error)) from None
         except OSError as error:
