@@ -9,7 +9,7 @@ ifneq ($(shell command -v pyenv),)
 export PYENV_VERSION := $(shell pyenv versions --bare | grep '^3' | sort -rV | paste -sd: -)
 endif
 
-.PHONY: help demo test test-all molecule proof lint format bench dist clean gates matrix coverage audit docs release
+.PHONY: help demo test test-all molecule proof mutants lint format bench dist clean gates matrix coverage audit docs release
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -28,6 +28,9 @@ molecule: .venv/ready ## Run the molecule scenarios: each store against its real
 
 proof: .venv/ready ## Try to lose a token, or to let somebody in: make proof ONLY=crash
 	$(NOX) --session proof -- $(ONLY)
+
+mutants: .venv/ready ## Change the code in small ways, and see whether the unit tests notice
+	$(NOX) --session mutants
 
 lint: .venv/ready ## Check style, types and metadata
 	$(NOX) --tags lint

@@ -113,6 +113,25 @@ def unit(session: nox.Session, group: str) -> None:
     session.run("pytest", "tests/unit", *session.posargs)
 
 
+@nox.session(python=NEWEST)
+def mutants(session: nox.Session) -> None:
+    """Change the core and the files in small ways, one at a time: the unit tests notice 90% and more."""
+    install(session, "mutants")
+    tree = Path(".build/mutants").resolve()
+    for name in ("plugins/module_utils", "tests/unit"):
+        shutil.copytree(name, tree / name, dirs_exist_ok=True)
+    shutil.copy2("pyproject.toml", tree)
+    session.chdir(tree)
+    session.run("nice", "-n", "15", "mutmut", "run", *session.posargs, external=True)
+    session.run("mutmut", "results")
+    session.run("mutmut", "export-cicd-stats", silent=True)
+    told = json.loads(Path("mutants/mutmut-cicd-stats.json").read_text())
+    noticed = (told["killed"] + told["timeout"]) / told["total"]
+    print(f"{noticed:.1%} of {told['total']} changes are noticed.")
+    if noticed < 0.9:
+        session.error("The unit tests notice too little.")
+
+
 @nox.session(python=NEWEST, tags=["test"])
 def emulator(session: nox.Session) -> None:
     """The emulator, and schemathesis against its OpenAPI document."""

@@ -96,7 +96,7 @@ class LockedDirectory:
     def _open(self) -> None:
         self._failure, self._names = None, ()
         try:
-            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._descriptor = os.open(self.path, os.O_DIRECTORY)
         except OSError as error:
             self._failure = error
             return

@@ -23,6 +23,7 @@ from .locked_directory import NOTHING_MINTED, LockedDirectory, close, reason_of
 from .staged_file import Leftover, StagedFile, StagedNames, fill_or_rescue
 
 _ACL = "system.posix_acl_access"
+_MOUNTED = "/proc/self/mountinfo"
 
 
 class LockedFile:
@@ -92,7 +93,7 @@ class LockedFile:
             raise self._error("cannot be replaced: it is a mount point of its own")
         try:
             found = os.stat(self.path)
-            close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+            close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK))
         except FileNotFoundError:
             return
         except OSError as error:
@@ -215,7 +216,7 @@ class LockedFile:
     def _read(self) -> bytes | None:
         try:
             # O_NONBLOCK: a named pipe must not hang the run.
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -299,9 +300,9 @@ def _copy_attributes(source: str, target: str) -> None:
 def _mount_points() -> frozenset[str]:
     """Return where file systems are mounted, a single file among them; nothing where no one tells."""
     try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
+        with open(_MOUNTED, "rb") as lines:
             return frozenset(
-                re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), line.split(" ")[4])
+                os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), line.split(b" ")[4]))
                 for line in lines
             )
     except OSError:

@@ -27,7 +27,8 @@ class StagedFile:
     def __init__(self, path: str, flags: int, *, filled: bool = False) -> None:
         self.path = path
         self.filled = filled
-        self.descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)
+        self.descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | flags, 0o600)
+        self._open = True
 
     @classmethod
     def create(cls, path: str, room: int = 0) -> StagedFile:
@@ -53,19 +54,23 @@ class StagedFile:
 
     def close(self) -> None:
         """Let go of the file; one that was not filled is deleted."""
-        if not self.filled:
+        if self.filled:
+            self._let_go()
+        else:
             self.discard()
-        elif self.descriptor >= 0:
-            close(self.descriptor)
-            self.descriptor = -1
 
     def discard(self) -> None:
-        """Delete the file."""
-        if self.descriptor >= 0:
-            close(self.descriptor)
-            self.descriptor = -1
+        """Delete the file, unless it was let go of."""
+        if self._let_go():
             with suppress(OSError):
                 os.unlink(self.path)
+
+    def _let_go(self) -> bool:
+        """Close the file once, for its number may be another file's then; tell whether it was open."""
+        was_open, self._open = self._open, False
+        if was_open:
+            close(self.descriptor)
+        return was_open
 
     def _write(self, content: bytes) -> None:
         done = 0
@@ -122,7 +127,7 @@ class StagedNames:
 
 def _read_trusted(path: str, max_size: int) -> bytes:
     """Return the start of a regular file that is ours; raise OSError where it is anything else."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         found = os.fstat(descriptor)
         # Where everybody may create files, one of that name may be somebody else's; a further name of a
@@ -130,7 +135,7 @@ def _read_trusted(path: str, max_size: int) -> bytes:
         shared = os.stat(os.path.dirname(path)).st_mode & stat.S_IWOTH
         ours = found.st_nlink == 1 and not (shared and found.st_uid != os.geteuid())
         if not stat.S_ISREG(found.st_mode) or not ours:
-            raise PermissionError(path)
+            raise PermissionError
         with open(descriptor, "rb", closefd=False) as file:
             return file.read(max_size + 1)
     finally:

@@ -79,7 +79,7 @@ class TokenFile:
     def write(self, token: str) -> None:
         """Put the token in place, durably; the former file is kept as a backup."""
         waiting = self._waiting
-        path = self._file.fill(token.encode("ascii") + b"\n") if waiting is None else waiting.path
+        path = self._file.fill(token.encode() + b"\n") if waiting is None else waiting.path
         self._file.put_in_place(path, keep_former=self._stored is not None)
         self._waiting = None
 

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Every error that a test meets is told in whole: a text, an advice, a status of HTTP."""
+"""Every error that a test meets is told in whole sentences: what happened, and what to do."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from plugins.module_utils.core import errors
+
+_SENTENCES = re.compile(r"([A-Z/]|[a-z_.]+ (must|has|is) ).*\.", re.DOTALL)  # or the name of an option first
+_CAPITALS = {"ASCII", "CA", "HTTP", "JSON", "TLS", "URL"}  # a variable of the environment has underscores
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +27,9 @@ def _errors_are_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         patch.setattr(errors.EchoValueError, "__init__", note)
         yield
     for error in met:
-        assert isinstance(error.args[0], str)
         assert "None" not in str(error)
         assert 100 <= getattr(error, "status", 200) < 600
+        for text in (error.args[0], error.advice):
+            assert _SENTENCES.fullmatch(text), text
+            capitals = {word for word in re.findall(r"[A-Z]{2,}\w*", text) if "_" not in word}
+            assert capitals <= _CAPITALS, text

@@ -53,8 +53,13 @@ def scripted(*answers: Answer | Exception, **options: object) -> tuple[EchoValue
 
 
 @contextmanager
-def raw_server(handle: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Run `handle` on each connection of a server on loopback; yield its base URL."""
+def raw_server(
+    handle: Callable[[socket.socket], None], note: Callable[[bytes], None] = lambda _request: None
+) -> Iterator[str]:
+    """Run `handle` on each connection of a server on loopback, once `note` has seen what was first sent.
+
+    Yields its base URL.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -63,7 +68,7 @@ def raw_server(handle: Callable[[socket.socket], None]) -> Iterator[str]:
                 connection, _peer = listener.accept()
             except OSError:
                 return
-            threading.Thread(target=_handled, args=(connection, handle), daemon=True).start()
+            threading.Thread(target=_handled, args=(connection, handle, note), daemon=True).start()
 
     threading.Thread(target=serve, daemon=True).start()
     try:
@@ -73,10 +78,12 @@ def raw_server(handle: Callable[[socket.socket], None]) -> Iterator[str]:
         listener.close()
 
 
-def _handled(connection: socket.socket, handle: Callable[[socket.socket], None]) -> None:
+def _handled(
+    connection: socket.socket, handle: Callable[[socket.socket], None], note: Callable[[bytes], None]
+) -> None:
     with connection:
         try:
-            connection.recv(65536)
+            note(connection.recv(65536))
             handle(connection)
         except OSError:
             pass  # the client left

@@ -72,6 +72,10 @@ def test_settings_of_another_form(settings: object) -> None:
             {"webhook": {"url": HOOK["url"], "headers": {"Priority": 5}}},
             {"low_balance_webhook": {"url": HOOK["url"], "headers": {"Priority": "5"}}},
         ),
+        (
+            {"webhook": {"url": HOOK["url"], "format": "custom", "template": {"text": "low"}}},
+            {"low_balance_webhook": {"url": HOOK["url"], "format": "custom", "template": {"text": "low"}}},
+        ),
     ],
 )
 @pytest.mark.parametrize("dry_run", [False, True])
@@ -103,6 +107,8 @@ def test_an_email_that_there_is_not_is_not_cleared() -> None:
         {"webhook": {"url": "https:///secret"}},
         {"webhook": {**HOOK, "format": "smoke"}},
         {"webhook": {**HOOK, "template": {"secret": 1}}},
+        {"webhook": {"url": HOOK["url"], "template": {"secret": 1}}},
+        {"webhook": {**HOOK, "format": "custom", "template": "secret"}},
         {"webhook": {**HOOK, "headers": "secret"}},
         {"webhook": {**HOOK, "options": ["secret"]}},
         {"webhook": {**HOOK, "other": "secret"}},
@@ -119,12 +125,12 @@ def test_what_is_wrong_is_refused_for_free(given: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("failure", "word"),
     [
-        (errors.NetworkError("reset", sent=True), "read first"),
+        (errors.NetworkError("It was reset.", sent=True), "read first"),
         (text("secret", 500), "read first"),
         (text("<html>secret"), "read first"),
         (text("secret", 400), "may have cost 1 credit"),
         (text("secret", 402), "recharge"),
-        (errors.NetworkError("refused", sent=False), "Nothing was changed"),
+        (errors.NetworkError("It was refused.", sent=False), "Nothing was changed"),
     ],
 )
 def test_a_write_that_fails(failure: Answer | Exception, word: str) -> None:
@@ -137,7 +143,7 @@ def test_a_write_that_fails(failure: Answer | Exception, word: str) -> None:
 
 def test_a_write_is_tried_again() -> None:
     client, script, _pauses = scripted(
-        SET, text("", 502), errors.NetworkError("reset", sent=True), text("OK")
+        SET, text("", 502), errors.NetworkError("It was reset.", sent=True), text("OK")
     )
     assert declare_alert(client, TOKEN, threshold=1).changed
     assert [request.method for request in script.requests] == ["GET", "PUT", "PUT", "PUT"]

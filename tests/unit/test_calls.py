@@ -11,9 +11,10 @@ from typing import Any, Callable
 import pytest
 
 from plugins.module_utils.core import errors
+from plugins.module_utils.core.alert import declare_alert
 from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.models import Alert, token_hash
-from plugins.module_utils.core.provision import Outcome, remove
+from plugins.module_utils.core.provision import Outcome, provision, remove
 from tests.unit.support import LINK, TOKEN, scripted, text
 from tests.unit.test_provision import Memory, Waiting
 
@@ -54,6 +55,7 @@ def test_a_call_of_a_token(name: str) -> None:
     (request,) = script.requests
     assert (request.method, request.url, request.json) == (method, f"{URL}{path}", sent)
     assert (request.headers, request.form) == ({"x-token": TOKEN}, None)
+    assert request.timeout == 10
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -97,7 +99,7 @@ def test_a_hint_of_an_error() -> None:
         errors.StoreError: "No.",
     }
     assert error.explain(hints) == f"{error} Look there."
-    assert error.explain({}) == str(error)
+    assert error.explain({}) == str(error) == "Late. Nothing was changed. Run again later."
     assert error.explain({**hints, errors.RequestTimeoutError: "Wait."}) == f"{error} Wait."
 
 
@@ -130,3 +132,44 @@ def test_pauses_double_up_to_half_a_minute() -> None:
         client.probe(TOKEN)
     most = [min(0.5 * 2**number, 30.0) for number in range(8)]
     assert all(top / 2 <= pause <= top for pause, top in zip(pauses, most))
+
+
+@pytest.mark.parametrize(
+    ("call", "text_of_it"),
+    [
+        (
+            lambda client: client.probe("short"),
+            "That is not a token: a token is one line of 10 to 512 visible ASCII characters without spaces. "
+            "No request was sent. Check where it comes from (quotes, line breaks, an empty variable).",
+        ),
+        (
+            lambda client: client.get_wallet(TOKEN),
+            "The service answered HTTP 200, but what it sent is no JSON object. Nothing was changed. Check "
+            "the service's address, and what stands between here and the service.",
+        ),
+        (
+            lambda client: provision(client, None, regenerate="once"),
+            "regenerate must be one of never, if_invalid, always. No request was sent.",
+        ),
+        (
+            lambda client: provision(client, None, token=TOKEN, regenerate="always"),
+            "A token to adopt is the one to keep, and regenerate asks for a new one: they exclude each "
+            "other. No request was sent.",
+        ),
+        (
+            lambda client: declare_alert(
+                client, TOKEN, webhook={"url": "https://example.com", "format": "x"}
+            ),
+            "webhook.format must be one of slack, discord, teams, telegram, pagerduty, custom. No request was sent.",
+        ),
+        (
+            lambda client: declare_alert(client, TOKEN, webhook={"uri": 1, "a": 1}),
+            "webhook has a field that there is not: a, uri. No request was sent.",
+        ),
+    ],
+)
+def test_what_is_told_in_whole(call: Callable[[EchoValueClient], object], text_of_it: str) -> None:
+    client, _script, _pauses = scripted(text("[1]"))
+    with pytest.raises(errors.EchoValueError) as caught:
+        call(client)
+    assert str(caught.value) == text_of_it

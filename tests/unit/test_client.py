@@ -4,19 +4,21 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from plugins.module_utils.core import errors
+from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.messages import Answer
 from plugins.module_utils.core.models import Probe, Wallet, token_hash
 from plugins.module_utils.core.service_url import ServiceUrl
 from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
 
-NOT_SENT = errors.NetworkError("refused", sent=False)
-SENT = errors.NetworkError("reset", sent=True)
-TIMED_OUT = errors.RequestTimeoutError("late", sent=True)
-NOT_TRUSTED = errors.NetworkError("certificate", sent=False, permanent=True)
+NOT_SENT = errors.NetworkError("It was refused.", sent=False)
+SENT = errors.NetworkError("It was reset.", sent=True)
+TIMED_OUT = errors.RequestTimeoutError("It was late.", sent=True)
+NOT_TRUSTED = errors.NetworkError("It is not trusted.", sent=False, permanent=True)
 
 
 def wallet(**fields: object) -> Answer:
@@ -178,6 +180,8 @@ def test_a_wallet_that_is_none_is_refused(answer: Answer) -> None:
         "https://buy.stripe.com:port/x",
         "https://buy.stripe.com:0/x",
         "https://buy.str\u0131pe.com/x",
+        f"{LINK} ",
+        f"\n{LINK}",
     ],
 )
 def test_a_link_that_is_none_is_refused(url: str) -> None:
@@ -262,6 +266,7 @@ def test_an_amount_that_is_not_sold_is_refused(amount: object) -> None:
         ("http://[::1]:8080", "http://[::1]:8080"),
         ("HTTPS://API.echovalue.dev:443", "https://api.echovalue.dev"),
         ("HTTP://LOCALHOST:80/", "http://localhost"),
+        ("https://proxy.example/X/", "https://proxy.example/X"),
     ],
 )
 def test_a_base_url_that_is_accepted(url: str, normalised: str) -> None:
@@ -307,3 +312,35 @@ def test_a_free_reading_of_an_unknown_token_is_an_error() -> None:
     with pytest.raises(errors.UnauthorizedError):
         client.get_wallet(TOKEN, details=False)
     assert len(script.requests) == 1
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_only_line_ends_are_taken_off_an_answer(end: str) -> None:
+    client, _script, _pauses = scripted(text(f"{LINK}X{end}"))
+    assert client.get_recharge_link(TOKEN).url == f"{LINK}X"
+    client, _script, _pauses = scripted(text(f"{TOKEN}X{end}"))
+    assert client.create_token() == f"{TOKEN}X"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timeout": 0},
+        {"timeout": -1.0},
+        {"timeout": float("inf")},
+        {"timeout": float("nan")},
+        {"retries": -1},
+        {"connections": 0},
+        {"base_url": "http://example.com"},
+    ],
+)
+def test_an_option_that_makes_no_sense(options: dict[str, Any]) -> None:
+    with pytest.raises(errors.InvalidInputError, match=r"\. No request was sent\.$"):
+        EchoValueClient(**options)
+
+
+def test_the_least_options_that_make_sense() -> None:
+    client, script, _pauses = scripted(text(LINK), timeout=0.1, retries=0, connections=1)
+    assert client.probe(TOKEN).valid
+    assert script.requests[0].timeout == 0.1
+    client.close()  # of what it never opened

@@ -44,7 +44,7 @@ class Memory:
     def check_writable(self) -> None:
         self.events.append("check_writable")
         if not self.writable:
-            raise errors.StoreError("read-only")
+            raise errors.StoreError("It is read-only.", "Make it writable.")
 
     def waiting(self) -> Waiting | None:
         return self.left
@@ -58,14 +58,14 @@ class Memory:
         if self.overtaken_by:
             self.left = Waiting(token, fingerprint(self.token))
             self.token = self.overtaken_by.pop(0)
-            raise errors.ConflictError("somebody was faster")
+            raise errors.ConflictError("Somebody was faster.")
         self.token, self.left = token, None
 
     def remove(self) -> None:
         self.events.append("remove")
         if self.overtaken_by:
             self.token = self.overtaken_by.pop(0)
-            raise errors.ConflictError("somebody was faster")
+            raise errors.ConflictError("Somebody was faster.")
         self.token = None
 
 
@@ -134,8 +134,11 @@ def test_what_is_refused_changes_nothing(
 ) -> None:
     client, script, _pauses = scripted(*answers, retries=0)
     store = Memory(stored)
-    with pytest.raises(kind):
+    with pytest.raises(kind) as caught:
         provision(client, store, **options)  # type: ignore[arg-type]
+    if isinstance(caught.value, errors.UnauthorizedError):
+        assert caught.value.status == 401
+        assert "(HTTP 401)" in str(caught.value)
     assert script.answers == []
     assert store.token == stored
     assert "write" not in store.events
@@ -342,3 +345,10 @@ def test_adopting_drops_nothing_where_nothing_waits() -> None:
     client, _script, _pauses = scripted(VALID)
     provision(client, store, token=OTHER)
     assert "drop_waiting" not in store.events
+
+
+def test_a_token_that_is_given_and_kept_gives_way_to_none_that_waits() -> None:
+    store = Memory(OTHER, left=Waiting(THIRD, fingerprint(OTHER)))
+    client, _script, _pauses = scripted(VALID)
+    assert provision(client, store, token=OTHER) == Outcome("kept", OTHER, OTHER, 50)
+    assert store.token == OTHER

@@ -24,14 +24,28 @@ from plugins.module_utils.token_file import TokenFile
 from tests.unit.support import OTHER, TOKEN, scripted, text
 
 
+def test_a_staged_file_is_private_from_its_first_instant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fchmod", lambda *_: None)
+    before = os.umask(0)
+    try:
+        StagedFile.create(str(tmp_path / "new"))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
+
+
 def test_a_staged_file_is_private_and_follows_no_link(tmp_path: Path) -> None:
     staged = StagedFile.create(str(tmp_path / "new"))
     assert (staged.content(), staged.filled) == (b"", False)
     assert fcntl.fcntl(staged.descriptor, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
     staged.close()
-    staged.close()
     assert not (tmp_path / "new").exists(), "it was not filled"
+    (tmp_path / "new").touch()  # of somebody else
+    staged.close()
+    assert (tmp_path / "new").exists()
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     for flags in (os.O_CREAT, 0):
         with pytest.raises(OSError, match=r"symbolic|exists"):
@@ -93,8 +107,11 @@ def test_a_rescue_says_where_and_what_to_do(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     staged = StagedFile.create(str(tmp_path / "new"))
     os.close(staged.descriptor)
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
     with pytest.raises(StoreError, match="It is kept in") as caught:
         fill_or_rescue(staged, b"content", "the place")
+    assert synced == [len(b"content")]
     (kept,) = tmp_path.glob("echovalue-token-*")
     assert str(tmp_path / "new") in caught.value.args[0]
     assert f"kept in {kept}: make room, move it to the place" in caught.value.advice
@@ -102,12 +119,20 @@ def test_a_rescue_says_where_and_what_to_do(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("file_owner", "directory_owner", "sticky", "refused"),
-    [(1, 2, True, True), (0, 2, True, False), (1, 0, True, False), (1, 2, False, False)],
+    ("user", "file_owner", "directory_owner", "sticky", "refused"),
+    [
+        (4242, 1, 2, True, True),
+        (4242, 0, 2, True, False),
+        (4242, 1, 0, True, False),
+        (4242, 1, 2, False, False),
+        (0, 1, 2, True, False),
+        (1, 1, 2, True, True),
+    ],
 )
 def test_somebody_elses_file_in_a_sticky_directory(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    user: int,
     file_owner: int,
     directory_owner: int,
     sticky: bool,
@@ -115,7 +140,7 @@ def test_somebody_elses_file_in_a_sticky_directory(
 ) -> None:
     path = tmp_path / "token"
     path.write_text("")
-    user, real = 4242, os.stat
+    real = os.stat
     owners = {str(path): user + file_owner, str(tmp_path): user + directory_owner}
 
     def stat_of(name: object, *arguments: object, **options: object) -> os.stat_result:

@@ -66,8 +66,16 @@ def service(authority: trustme.CA, tmp_path: Path) -> Iterator[Service]:
     listener.close()
 
 
-def client(service: Service, verify: bool | str = True, **options: object) -> EchoValueClient:
-    return EchoValueClient(service.url, verify=verify, sleep=lambda _seconds: None, timeout=5, **options)  # type: ignore[arg-type]
+@pytest.fixture(autouse=True)
+def _no_bundle_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def client(service: Service, verify: bool | str | None = None, **options: object) -> EchoValueClient:
+    """Return a client; `verify` None leaves it to the client."""
+    given = options if verify is None else {"verify": verify, **options}
+    return EchoValueClient(service.url, sleep=lambda _seconds: None, timeout=5, **given)  # type: ignore[arg-type]
 
 
 def test_a_trusted_certificate(service: Service) -> None:
@@ -84,9 +92,10 @@ def test_a_bundle_of_the_environment(service: Service, monkeypatch: pytest.Monke
     assert client(service, False).create_token() == TOKEN, "what the task says comes first"
 
 
-def test_an_untrusted_certificate_is_refused_at_once(service: Service) -> None:
+@pytest.mark.parametrize("verify", [None, True])
+def test_an_untrusted_certificate_is_refused_at_once(service: Service, verify: bool | None) -> None:
     with pytest.raises(NetworkError, match="certificate is not trusted") as caught:
-        client(service).create_token()
+        client(service, verify).create_token()
     assert (caught.value.sent, caught.value.permanent) == (False, True)
     assert (service.handshakes, service.requests) == (1, [])
 

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import multiprocessing
 import os
 import signal
 import stat
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -136,6 +138,9 @@ def test_a_missing_directory(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"does not exist.*No token was minted"):
         provision(client, store(tmp_path / "missing" / "token"))
     assert script.requests == []
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"file does not exist.*Create it first"):
+        provision(client, store(tmp_path / "file" / "token"))
     assert provision(client, store(tmp_path / "missing" / "token", dry_run=True), dry_run=True).changed
     assert remove(store(tmp_path / "missing" / "token")).status == "absent"
 
@@ -252,7 +257,10 @@ def test_a_lock_keeps_others_out_and_dies_with_its_process(
     try:
         assert ready.wait(10)
         monkeypatch.setattr(locked_directory, "LOCK_PATIENCE", 0.2)
-        with pytest.raises(StoreError, match="has held the lock"), store(tmp_path / "token").lock():
+        with (
+            pytest.raises(StoreError, match=r"has held the lock.*No token was minted.*Find it"),
+            store(tmp_path / "token").lock(),
+        ):
             pass
         os.kill(int(holder.pid or 0), signal.SIGKILL)
         holder.join()
@@ -298,8 +306,15 @@ def test_what_cannot_be_replaced_is_refused_before_the_mint(
     assert names(tmp_path) == ["token"]
 
 
-def test_a_single_file_that_is_mounted_is_known() -> None:
+def test_a_single_file_that_is_mounted_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "/" in locked_file._mount_points()
+    odd = os.fsdecode(b"/etc/caf\xc3\xa9 \xff\\token")
+    told = b"36 35 98:0 /mnt1 /etc/caf\xc3\xa9\\040\xff\\134token rw - ext3 /dev/root rw\n"
+    (tmp_path / "mountinfo").write_bytes(told + b"37 35 98:0 / /plain rw - ext3 /dev/root rw\n")
+    monkeypatch.setattr(locked_file, "_MOUNTED", str(tmp_path / "mountinfo"))
+    assert locked_file._mount_points() == {odd, "/plain"}
+    monkeypatch.setattr(locked_file, "_MOUNTED", str(tmp_path / "missing"))
+    assert locked_file._mount_points() == frozenset(), "nothing where no one tells"
 
 
 def test_a_token_is_kept_where_nothing_can_be_written(tmp_path: Path) -> None:
@@ -538,7 +553,7 @@ def test_a_directory_that_cannot_be_written_is_told_before_the_mint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, script, _pauses = scripted()
-    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.W_OK | os.X_OK)
     for dry_run in (False, True):
         with pytest.raises(
             StoreError, match=r"cannot be written to \(Permission denied\).*No token was minted"
@@ -569,9 +584,9 @@ def test_a_dry_run_takes_up_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == [".token.new"]
 
 
-@pytest.mark.parametrize("mode", [0o777, 0o1777])
+@pytest.mark.parametrize(("mode", "shared"), [(0o777, True), (0o1777, True), (0o775, False)])
 def test_where_all_may_write_only_ones_own_leftover_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, shared: bool
 ) -> None:
     tmp_path.chmod(mode)
     (tmp_path / ".token.new").write_text(TOKEN + "\n")
@@ -579,7 +594,7 @@ def test_where_all_may_write_only_ones_own_leftover_counts(
     monkeypatch.setattr(os, "geteuid", lambda: user + 1)
     place = store(tmp_path / "token")
     with place.lock():
-        assert place.waiting() is None
+        assert (place.waiting() is None) == shared
     monkeypatch.setattr(os, "geteuid", lambda: user)
     place = store(tmp_path / "token")
     with place.lock():
@@ -617,11 +632,11 @@ def test_a_death_in_the_middle_of_a_recovery_blocks_no_later_run(
 def test_a_group_stays_where_the_owner_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "token"
     mint(path, set_mode=False)
-    asked: list[tuple[int, int]] = []
+    asked: list[tuple[str, int, int]] = []
     found, made = path.stat(), os.stat
 
-    def chown(_path: str, user: int, group: int) -> None:
-        asked.append((user, group))
+    def chown(name: str, user: int, group: int) -> None:
+        asked.append((Path(name).suffix, user, group))
         raise PermissionError(errno.EPERM, "")
 
     def stat_of(name: str, *arguments: object, **options: object) -> os.stat_result:
@@ -633,7 +648,7 @@ def test_a_group_stays_where_the_owner_cannot(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(os, "chown", chown)
     monkeypatch.setattr(os, "stat", stat_of)
     mint(path, OTHER, set_mode=False)
-    assert asked[:2] == [(found.st_uid, found.st_gid), (-1, found.st_gid)]
+    assert asked[:2] == [(".new", found.st_uid, found.st_gid), (".new", -1, found.st_gid)]
     assert path.read_text() == OTHER + "\n"
 
 
@@ -643,15 +658,15 @@ def test_an_acl_of_the_directory_is_not_forced_on_a_file(
 ) -> None:
     path = tmp_path / "token"
     mint(path)
-    taken: list[str] = []
+    taken: list[tuple[str, str]] = []
     acl = "system.posix_acl_access"
-    monkeypatch.setattr(os, "listxattr", lambda name, **_: [acl] if had or str(name).endswith(".new") else [])
-    monkeypatch.setattr(os, "removexattr", lambda name, _attribute: taken.append(name))
+    with_acl = {".new", *([path.suffix] if had else [])}
+    monkeypatch.setattr(os, "listxattr", lambda name, **_: [acl] if Path(name).suffix in with_acl else [])
+    monkeypatch.setattr(os, "removexattr", lambda name, what: taken.append((Path(name).suffix, what)))
     monkeypatch.setattr(os, "getxattr", lambda *_, **__: b"")
     monkeypatch.setattr(os, "setxattr", lambda *_, **__: None)
     mint(path, OTHER)
-    assert len(taken) == (0 if had else 1)
-    assert all(name.endswith(".new") for name in taken)
+    assert taken == ([] if had else [(".new", acl)])
 
 
 @pytest.mark.parametrize(
@@ -706,3 +721,73 @@ def test_what_waits_for_a_neighbour_is_not_taken(tmp_path: Path, neighbour: str)
     assert mint(tmp_path / "token").backup_file is None
     assert (tmp_path / "token").read_text() == TOKEN + "\n"
     assert waiting.read_text() == OTHER + "\n"
+
+
+def test_a_file_system_without_attributes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mint(tmp_path / "token")
+
+    def listxattr(*_arguments: object, **_options: object) -> list[str]:
+        raise OSError(errno.ENOTSUP, "")
+
+    monkeypatch.setattr(os, "listxattr", listxattr)
+    mint(tmp_path / "token", OTHER)
+    assert (tmp_path / "token").read_text() == OTHER + "\n"
+
+
+def test_a_pipe_under_the_name_of_a_leftover_hangs_no_run(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".token.new")
+    mint(tmp_path / "token")
+    assert (tmp_path / "token").read_text() == TOKEN + "\n"
+
+
+def test_a_leftover_that_cannot_be_deleted_harms_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".token.new").write_text("no whole line")
+    (tmp_path / f".token.replaces-{fingerprint(OTHER)}.new").write_text(THIRD + "\n")
+    refused(monkeypatch, "unlink")
+    client, _script, _pauses = scripted(VALID)
+    provision(client, store(tmp_path / "token"), token=TOKEN)
+    assert (tmp_path / "token").read_text() == TOKEN + "\n"
+    assert len(names(tmp_path)) == 3
+
+
+def test_a_wait_for_a_lock_ends_with_it(tmp_path: Path) -> None:
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    threading.Timer(0.2, os.close, (other,)).start()
+    mint(tmp_path / "token")
+
+
+def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(*_arguments: object) -> None:
+        raise OSError(errno.ENOLCK, "")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(
+        StoreError, match=r"cannot be locked \(No locks available\)\. No token was minted, .*locks"
+    ):
+        mint(tmp_path / "token")
+
+
+def test_a_directory_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.open
+
+    def no_more_files(path: object, *arguments: int) -> int:
+        if str(path) == str(tmp_path):
+            raise OSError(errno.EMFILE, "")
+        return real(path, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", no_more_files)
+    with pytest.raises(
+        StoreError, match=r"cannot be written to \(Too many open files\)\. No token was minted"
+    ):
+        mint(tmp_path / "token")
+
+
+def test_files_of_one_directory_share_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locked_directory, "LOCK_PATIENCE", 0.0)
+    directory = locked_directory.LockedDirectory(str(tmp_path))
+    one, two = (TokenFile(str(tmp_path / name), directory=directory) for name in ("one", "two"))
+    with one.lock(), two.lock():
+        assert one.read() is two.read() is None

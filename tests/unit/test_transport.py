@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import socket
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
@@ -16,7 +18,7 @@ from plugins.module_utils.core import errors
 from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.messages import Answer, Request
 from plugins.module_utils.core.service_url import ServiceUrl
-from plugins.module_utils.core.transport import MAX_BODY, HttpTransport
+from plugins.module_utils.core.transport import MAX_BODY, HttpTransport, _causes
 from tests.unit.support import LINK, TOKEN, raw_server
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
@@ -79,6 +81,83 @@ def test_a_long_body_is_read() -> None:
     content = HEAD + b"Content-Length: %d\r\n\r\n" % MAX_BODY + b"x" * MAX_BODY
     with raw_server(reply(content)) as url:
         assert len(send(url).body) == MAX_BODY
+
+
+def test_an_answer_in_time() -> None:
+    with raw_server(reply(HEAD + b"Content-Length: 2\r\n\r\nok")) as url:
+        assert send(url, timeout=0.9).body == b"ok"
+
+
+@pytest.mark.parametrize("start", [b"", HEAD, HEAD + b"Content-Length: 9\r\n\r\nabc"])
+def test_a_service_that_falls_silent(start: bytes) -> None:
+    def handle(connection: socket.socket) -> None:
+        connection.sendall(start)
+        time.sleep(1.5)
+
+    with raw_server(handle) as url, pytest.raises(errors.RequestTimeoutError, match=r"within 0\.3 s"):
+        send(url, timeout=0.3)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        HEAD + b"Content-Length: 9\r\n\r\nin pieces",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nin \r\n6\r\npieces\r\n0\r\n\r\n",
+        HEAD + b"Connection: close\r\n\r\nin pieces",
+    ],
+    ids=["length", "chunks", "close"],
+)
+def test_a_body_in_pieces_is_whole(content: bytes) -> None:
+    def handle(connection: socket.socket) -> None:
+        for start in range(0, len(content), 7):
+            connection.sendall(content[start : start + 7])
+            time.sleep(0.01)
+
+    with raw_server(handle) as url:
+        assert send(url).body == b"in pieces"
+
+
+def test_nothing_is_unpacked() -> None:
+    packed = gzip.compress(b"x" * 100)
+    with raw_server(
+        reply(HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(packed), packed))
+    ) as url:
+        assert send(url).body == packed
+
+
+def test_json_is_sent() -> None:
+    received: list[bytes] = []
+
+    def handle(connection: socket.socket) -> None:
+        connection.settimeout(0.2)
+        with contextlib.suppress(OSError):
+            received.append(connection.recv(65536))
+        connection.sendall(HEAD + b"Content-Length: 2\r\n\r\nOK")
+
+    with raw_server(handle, received.append) as url:
+        HttpTransport(ServiceUrl.parse(url))(Request("PUT", url + "/", 5, json={"a": [1]}))
+    head, _, body = b"".join(received).partition(b"\r\n\r\n")
+    assert b"content-type: application/json" in head.lower()
+    assert body.replace(b" ", b"") == b'{"a":[1]}'
+
+
+def test_what_was_never_sent_is_known_also_after_another_request() -> None:
+    with raw_server(reply(HEAD + b"Content-Length: 2\r\n\r\nok")) as url:
+        transport = HttpTransport(ServiceUrl.parse(url))
+        transport(Request("GET", url, 5))
+        with pytest.raises(errors.NetworkError) as caught:
+            transport(Request("POST", url, 5, {"x-a": "not\na header"}))
+    assert caught.value.sent is False
+
+
+def test_all_that_an_error_wraps_is_looked_at_once() -> None:
+    inner, cause, context = ValueError(), KeyError(), OSError()
+    reason: Any = TypeError()
+    outer: Any = RuntimeError("text", inner)
+    outer.__cause__, outer.__context__, outer.reason = cause, context, reason
+    inner.args = (outer, reason)  # a circle
+    found = list(_causes(outer))
+    assert sorted(map(id, found)) == sorted(map(id, (outer, inner, cause, context, reason)))
 
 
 @pytest.mark.parametrize(
@@ -185,7 +264,10 @@ def test_a_ca_bundle_of_the_environment_that_is_missing(
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, "/does/not/exist")
-    with pytest.raises(errors.InvalidInputError, match=f"variable {variable}, does not exist"):
+    with pytest.raises(
+        errors.InvalidInputError,
+        match=rf"variable {variable}, does not exist\. No request was sent\. Correct",
+    ):
         HttpTransport(ServiceUrl.parse("https://api.echovalue.dev"))
 
 

@@ -83,7 +83,7 @@ def check_webhook(webhook: object) -> dict[str, Any]:
     for name in ("headers", "template", "options"):
         if not isinstance(fields.get(name, {}), Mapping):
             raise InvalidInputError(f"webhook.{name} must be a mapping.")
-    if fields.get("format", FORMATS[0]) not in FORMATS:
+    if "format" in fields and fields["format"] not in FORMATS:
         raise InvalidInputError(f"webhook.format must be one of {', '.join(FORMATS)}.")
     if "template" in fields and fields.get("format") != "custom":
         raise InvalidInputError("webhook.template is for the format custom alone.")

@@ -15,7 +15,6 @@ from urllib.parse import unquote, unquote_plus, urlencode, urlsplit
 
 from .errors import (
     AmbiguousMintError,
-    EchoValueError,
     InvalidInputError,
     NetworkError,
     PaymentRequiredError,
@@ -250,7 +249,7 @@ class EchoValueClient:
         transport = self._connect()
         tries = 0
         while True:
-            error: EchoValueError
+            error: NetworkError | ServiceError
             quiet = self._resume_at - self._clock()
             if quiet > 0:
                 self._sleep(quiet)
@@ -297,7 +296,7 @@ def _authorized(token: str) -> dict[str, str]:
     return {"x-token": check_token(token)}
 
 
-def _may_repeat(method: str, error: EchoValueError) -> bool:
+def _may_repeat(method: str, error: NetworkError | ServiceError) -> bool:
     """Tell whether a further try may help, and does no harm: a POST mints, all else comes to the same."""
     if isinstance(error, NetworkError):
         helps = not error.permanent
@@ -306,16 +305,15 @@ def _may_repeat(method: str, error: EchoValueError) -> bool:
     return helps and (method != "POST" or _had_no_effect(error))
 
 
-def _had_no_effect(error: EchoValueError) -> bool:
+def _had_no_effect(error: NetworkError | ServiceError) -> bool:
     """Tell whether a request that ended so surely did nothing: not sent, refused, or sent elsewhere."""
     if isinstance(error, NetworkError):
         return not error.sent
     # 408 and 499 are of proxies that gave up, while the service may have gone on.
-    status = error.status if isinstance(error, ServiceError) else 0
-    return status == 503 or (300 <= status < 500 and status not in (408, 499))
+    return error.status == 503 or (300 <= error.status < 500 and error.status not in (408, 499))
 
 
-def _delay(tries: int, error: EchoValueError) -> float:
+def _delay(tries: int, error: NetworkError | ServiceError) -> float:
     """Exponential backoff with jitter, so that many callers spread; at least Retry-After; capped."""
     backoff = _FIRST_DELAY * 2.0**tries * random.uniform(0.5, 1.0)  # noqa: S311 - no secret in it
     asked = getattr(error, "retry_after", None) or 0.0
@@ -342,7 +340,7 @@ def _retry_after(answer: Answer) -> float | None:
     """Return the seconds that Retry-After asks for, given in seconds or as an HTTP date."""
     value = answer.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
-        return float(value[:9])
+        return float(value)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     except (TypeError, ValueError, IndexError, OverflowError):
@@ -378,7 +376,7 @@ def _text(answer: Answer) -> str:
     if "html" in answer.headers.get("content-type", "").lower() or _WEB_PAGE.match(answer.body):
         raise _unexpected(answer, "it sent a web page, as a login page or a proxy does")
     try:
-        return answer.body.decode("utf-8").rstrip("\r\n")
+        return answer.body.decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise _unexpected(answer, "what it sent is no text") from None
 

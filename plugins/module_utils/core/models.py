@@ -48,7 +48,7 @@ def check_token(token: object) -> str:
 
 def token_hash(token: str) -> str:
     """Return the sha256 of a token in hex, by which the service and all outputs name it."""
-    return hashlib.sha256(token.encode("ascii")).hexdigest()
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def fingerprint(token: str | None) -> str:

@@ -67,7 +67,7 @@ class HttpTransport:
             proxies = requests.utils.get_environ_proxies(str(service))
         self._verify = verify
         self._proxies = dict(proxies)
-        self._adapter = _Adapter(pool_connections=1, pool_maxsize=connections, pool_block=True)
+        self._adapter = _Adapter(pool_maxsize=connections, pool_block=True)
 
     def close(self) -> None:
         """End all connections."""
@@ -90,7 +90,6 @@ class HttpTransport:
             ).prepare()
             response = self._adapter.send(
                 prepared,
-                stream=True,
                 timeout=urllib3.Timeout(total=request.timeout),  # type: ignore[arg-type]
                 verify=self._verify,
                 proxies=self._proxies,
@@ -133,14 +132,9 @@ def _read_body(response: requests.Response) -> bytes | None:
     promised = int(response.headers.get("content-length") or 0)
     if promised > MAX_BODY:
         return None
-    body = b""
-    while len(body) <= MAX_BODY:
-        chunk = response.raw.read(MAX_BODY + 1 - len(body), decode_content=False)
-        if not chunk:
-            break
-        body += chunk
+    body: bytes = response.raw.read(MAX_BODY + 1)  # as it was sent: nothing is unpacked
     if len(body) < promised:  # older urllib3 does not tell
-        raise ConnectionError("cut short")
+        raise ConnectionError
     return body if len(body) <= MAX_BODY else None
 
 
@@ -167,7 +161,7 @@ class _DeadlineReader(io.RawIOBase):
         if self._deadline is not None:
             left = self._deadline - time.monotonic()
             if left <= 0:
-                raise socket.timeout("timed out")
+                raise socket.timeout
             self._sock.settimeout(left)
         return self._raw.readinto(buffer)
 

@@ -108,7 +108,7 @@ class Command(Driver):
         """Keep other runs on this machine from writing by this program, if it can be opened."""
         path = shutil.which(self._argv[0]) or self._argv[0]
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDONLY)
         except OSError:
             yield
             return
