@@ -201,12 +201,11 @@ class LockedFile:
         """Give the file its owner, group and mode; return whether that changes something."""
         try:
             return os.path.exists(self.path) and self._set_attributes(self.path)
-        except (OSError, StoreError) as error:
-            what = f"The owner, group or mode of {self.path} could not be set"
-            raise StoreError(
-                f"{what} ({reason_of(error)})." if isinstance(error, OSError) else error.args[0],
-                "The token is there. Correct what stands in the way, then run again.",
-            ) from None
+        except StoreError as error:
+            what = error.args[0]
+        except OSError as error:
+            what = f"The owner, group or mode of {self.path} could not be set ({reason_of(error)})."
+        raise StoreError(what, "The token is there. Correct what stands in the way, then run again.")
 
     def drop(self, leftover: Leftover) -> None:
         """Delete what was staged and is not wanted any more; where that fails, it harms nobody."""

@@ -508,7 +508,7 @@ def test_attributes_that_the_module_cannot_set(tmp_path: Path) -> None:
     path = tmp_path / "token"
 
     def set_attributes(_name: str) -> bool:
-        raise StoreError("There is no such owner.")
+        raise StoreError("There is no such owner.", "The file tells what was done.")
 
     refusing = TokenFile(str(path), set_attributes)
     client, script, _pauses = scripted()
