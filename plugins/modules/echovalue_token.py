@@ -78,7 +78,8 @@ options:
     description:
       - A key of a SOPS file on the controller.
       - Needs the program C(sops) 3.11 or newer. The file's keys come from the environment, such as
-        E(SOPS_AGE_KEY_FILE), which the task's C(environment) may set.
+        E(SOPS_AGE_KEY_FILE), which the task's C(environment) may set, or from the variables of
+        C(community.sops), such as C(sops_age_keyfile).
     type: dict
     suboptions:
       file:
