@@ -37,6 +37,7 @@ class Ansible:
 
     def __init__(self, directory: Path, base_url: str) -> None:
         self.directory = directory
+        self.prefix: tuple[str, ...] = ()  # a program that runs ansible-playbook
         self.environment = {
             **{
                 name: value
@@ -69,7 +70,10 @@ class Ansible:
         """Start a playbook and return its process."""
         bin_directory = Path(sys.executable).parent
         return subprocess.Popen(
-            [bin_directory / "ansible-playbook", "-i", self.directory / "inventory", playbook, *options],
+            [
+                *self.prefix,
+                *(bin_directory / "ansible-playbook", "-i", self.directory / "inventory", playbook, *options),
+            ],
             cwd=self.directory,
             env=self.environment,
             start_new_session=start_new_session,
