@@ -41,6 +41,7 @@ class Ansible:
     def __init__(self, directory: Path, base_url: str) -> None:
         self.directory = directory
         self.python = os.environ.get("EXAMPLE_PYTHON", sys.executable)
+        self.prefix: tuple[str, ...] = ()  # a program that runs ansible-playbook
         self.environment = {
             **{
                 name: value
@@ -73,6 +74,7 @@ class Ansible:
         """Start a playbook and return its process."""
         return subprocess.Popen(
             [
+                *self.prefix,
                 Path(self.python).parent / "ansible-playbook",
                 "-i",
                 self.directory / "inventory",

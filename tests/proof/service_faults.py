@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import socket
 import ssl
 import tempfile
@@ -23,7 +24,7 @@ import trustme
 
 from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.errors import EchoValueError
-from plugins.module_utils.core.models import token_hash
+from plugins.module_utils.core.models import Alert, token_hash
 from plugins.module_utils.core.provision import provision
 from plugins.module_utils.token_file import TokenFile
 from tests.proof.report import Report
@@ -38,6 +39,9 @@ _TRUE_ANSWERS = {
     "POST /token": _NEW,
     "GET /recharge": "https://buy.stripe.com/p?client_reference_id=abc",
     "GET /token": f'{{"wallet": 7, "created": "2026-01-01T00:00:00.00Z", "hash": "{token_hash(TOKEN)}"}}',
+    "GET /token/settings": '{"low_balance_threshold": 50}',
+    "PUT /token/settings": "OK",
+    "GET /token/logs": '{"logs": [{"id": "a", "cost": 1}], "n": 1}',
 }
 
 
@@ -47,6 +51,15 @@ def http(body: bytes | str, status: str = "200 OK", *headers: str, version: str 
     fields = ["Content-Type: text/plain", f"Content-Length: {len(content)}", "Connection: close"]
     fields = [one for one in fields if one.partition(":")[0] not in "".join(headers)] + list(headers)
     return "\r\n".join([f"HTTP/{version} {status}", *fields, "", ""]).encode() + content
+
+
+# What is asked for, past the two calls of a provisioning; the outcome in words.
+_CALLS: dict[str, Callable[[EchoValueClient], str]] = {
+    "GET /token": lambda client: f"wallet {client.get_wallet(TOKEN).wallet}",
+    "GET /token/settings": lambda client: f"threshold {client.get_settings(TOKEN)[0].threshold}",
+    "PUT /token/settings": lambda client: f"set for {client.put_settings(TOKEN, Alert(50))}",
+    "GET /token/logs": lambda client: f"entries {len(client.get_logs(TOKEN))}",
+}
 
 
 @dataclass(frozen=True)
@@ -152,6 +165,19 @@ def faults() -> list[Fault]:
     ]
 
 
+def _request_from(stream: socket.socket) -> str:
+    """Return a whole request: what is not read when a connection is closed resets it."""
+    read = b""
+    while b"\r\n\r\n" not in read:
+        read += (piece := stream.recv(65536))
+        if not piece or not read[:1].isalpha():  # it has left, or begins with TLS
+            return read.decode("latin-1")
+    length = re.search(rb"content-length: (\d+)", read, re.IGNORECASE)
+    while length and len(read.partition(b"\r\n\r\n")[2]) < int(length[1]):
+        read += stream.recv(65536)
+    return read.decode("latin-1")
+
+
 @contextmanager
 def served(fault: Fault, call: str, authority: trustme.CA) -> Iterator[tuple[dict[str, Any], list[str]]]:
     """Run a server with the fault; yield how a client reaches it, and a list of the requests it gets."""
@@ -170,7 +196,7 @@ def served(fault: Fault, call: str, authority: trustme.CA) -> Iterator[tuple[dic
                 stream = context.wrap_socket(connection, server_side=True) if context else connection
                 with stream:
                     if fault.reads:
-                        requests.append(stream.recv(65536).decode("latin-1"))
+                        requests.append(_request_from(stream))
                     fault.send(stream, _TRUE_ANSWERS[call])
             except OSError:
                 pass  # the client left, or did not trust
@@ -233,7 +259,7 @@ def _ask(call: str, fault: Fault, authority: trustme.CA, report: Report) -> tupl
                 file.write_text(TOKEN + "\n")
                 told = provision(client, TokenFile(str(file)), regenerate="if_invalid").status
             else:
-                told = f"wallet {client.get_wallet(TOKEN).wallet}"
+                told = _CALLS[call](client)
         except EchoValueError as error:
             told = error.reason
             text = f"{error} {error!r}"
@@ -251,7 +277,7 @@ def _ask(call: str, fault: Fault, authority: trustme.CA, report: Report) -> tupl
             report.expect(file.read_text() == TOKEN + "\n", f"{where}: the token was replaced")
             report.expect(not any("POST" in one for one in requests), f"{where}: a token was minted")
         if told == "ambiguous_mint":
-            report.expect(len(requests) == 1, f"{where}: a mint in doubt was sent {len(requests)} times")
+            report.expect(len(requests) <= 1, f"{where}: a mint in doubt was sent {len(requests)} times")
         return told, len(requests)
 
 

@@ -56,6 +56,7 @@ class Workspace:
     stack: str = "dev"
     provider: Path | None = None
     runs: list[Run] = field(default_factory=list)
+    prefix: tuple[str, ...] = ()  # a program that runs pulumi
 
     def __post_init__(self) -> None:
         if self.template:
@@ -122,7 +123,7 @@ class Workspace:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a pulumi command."""
         return subprocess.Popen(
-            ["pulumi", *arguments, "--non-interactive", "--color=never"],
+            [*self.prefix, "pulumi", *arguments, "--non-interactive", "--color=never"],
             cwd=self.root,
             env=self.environment,
             stdin=subprocess.DEVNULL,
