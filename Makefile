@@ -59,7 +59,7 @@ format: .venv/ready ## Write the code in the project's format
 bench: .venv/ready ## Measure time and memory against what people do today: make bench REPEAT=5 ONLY=ansible
 	$(NOX) --session bench -- $(if $(REPEAT),--repeat $(REPEAT)) $(if $(ONLY),--only $(ONLY))
 
-dist: .venv/ready ## Build the Python package, and run the example with it in a clean environment
+dist: .venv/ready ## Build what is published into dist; run the examples with it in clean environments
 	$(NOX) --session dist
 
 clean: ## Remove all that these commands made

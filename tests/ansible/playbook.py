@@ -65,9 +65,9 @@ class Ansible:
             "PYTHONPATH": str(HERE / "shims"),
             "SYSLOG_FILE": str(directory / "syslog"),
         }
-        target = os.environ.get("TARGET_PYTHON", self.python)
+        self.target = os.environ.get("TARGET_PYTHON", self.python)
         (directory / "inventory").write_text(
-            f"localhost ansible_connection=local ansible_python_interpreter={target}\n"
+            f"localhost ansible_connection=local ansible_python_interpreter={self.target}\n"
         )
 
     def start(self, playbook: Path, *options: str, start_new_session: bool = False) -> subprocess.Popen[str]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from tests.ansible.playbook import Ansible, link, token, wallet
@@ -90,11 +89,29 @@ def test_defaults_of_the_action_group(ansible: Ansible, emulator: Emulator, tmp_
     assert run["wallet"]["wallet"] == 99
 
 
+def test_a_check_on_a_fresh_host(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
+    path = str(tmp_path / "to-come")
+    run = ansible.play(wallet("wallet", path=path), link("link", path=path, amount=3), options=("--check",))
+    nothing = {"changed": False, "wallet": None, "created": None, "hash": None, "cost": 0}
+    assert run["wallet"].items() >= nothing.items()
+    nothing = {"changed": False, "url": None, "amount": 3, "balance": None, "contains_token": False}
+    assert run["link"].items() >= nothing.items()
+    assert all(
+        "a task before this one may provide it" in str(run[name]["warnings"]) for name in run.registered
+    )
+    assert emulator.stats()["total"] == 0
+
+
 def test_requests_that_is_missing_is_named(ansible: Ansible, tmp_path: Path) -> None:
     (tmp_path / "hide").mkdir()
     (tmp_path / "hide" / "requests.py").write_text("raise ImportError('No module named requests')")
     ansible.environment["PYTHONPATH"] += f":{tmp_path / 'hide'}"
-    run = ansible.play(token(path=str(tmp_path / "token")), fails=True)
-    assert "requests" in run["result"]["msg"]
-    assert sys.executable in run["result"]["msg"]
+    run = ansible.play(
+        token("target", path=str(tmp_path / "token"), ignore_errors=True),
+        token("controller", command={"argv": ["true"]}, ignore_errors=True),
+    )
+    for where, python in (("target", ansible.target), ("controller", ansible.python)):
+        assert run[where]["reason"] == "invalid_input"
+        assert "requests" in run[where]["msg"]
+        assert python in run[where]["msg"]
     assert not (tmp_path / "token").exists()
