@@ -142,7 +142,7 @@ class LockedFile:
         return self._staged.path
 
     def replace(self, content: bytes, *, keep_former: bool) -> None:
-        """Do all of this for a content that is safe elsewhere: nothing is left where it fails, or failed."""
+        """Stage, fill and put in place a content that is safe elsewhere; a failure leaves nothing staged."""
         for leftover in self.leftovers():
             self.drop(leftover)
         staged = self.stage(len(content))
@@ -297,7 +297,7 @@ def _copy_attributes(source: str, target: str) -> None:
 
 
 def _mount_points() -> frozenset[str]:
-    """Return where file systems are mounted, a single file among them; nothing where no one tells."""
+    """Return where file systems are mounted, single files among them, as far as the system tells."""
     try:
         with open(_MOUNTED, "rb") as lines:
             return frozenset(

@@ -18,7 +18,7 @@ _OUTAGE = 60.0  # seconds of nothing but failures to reach the service, after wh
 
 
 class _Outage:
-    """Tells that the service has been away for long: the further tries of all would add up to hours."""
+    """Notes how long the service has been away: the further tries of all tokens could add up to hours."""
 
     def __init__(self) -> None:
         self._since: float | None = None

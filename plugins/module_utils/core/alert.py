@@ -54,14 +54,14 @@ def declare_alert(
 
 
 def check_threshold(threshold: object) -> int:
-    """Return a number of credits; raise InvalidInputError for what is none."""
+    """Return a number of credits; raise InvalidInputError for anything else."""
     if not is_whole(threshold) or threshold < 0:
         raise InvalidInputError("threshold must be a whole number of credits, 0 or more.")
     return threshold
 
 
 def check_email(email: object) -> str:
-    """Return an e-mail address, or an empty text; raise InvalidInputError for another one."""
+    """Return an e-mail address, or an empty text; raise InvalidInputError for anything else."""
     if not isinstance(email, str) or (email and "@" not in email):
         raise InvalidInputError("email must be an e-mail address, or empty.")
     return email
@@ -70,7 +70,7 @@ def check_email(email: object) -> str:
 def check_webhook(webhook: object) -> dict[str, Any]:
     """Return the fields of a webhook that are set, header values as text.
 
-    Raises InvalidInputError for what the service would refuse, and for a field that there is not.
+    Raises InvalidInputError for what the service would refuse, and for an unknown field.
     """
     if not isinstance(webhook, Mapping):
         raise InvalidInputError("webhook must be a mapping.")

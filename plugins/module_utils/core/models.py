@@ -22,7 +22,7 @@ _TOKEN = re.compile(rf"[!-~]{{10,{MAX_TOKEN_LENGTH}}}")
 
 
 def is_whole(value: object) -> TypeGuard[int]:
-    """Return whether a value is a whole number; True and False, which Python counts as such, are none."""
+    """Return whether a value is a whole number; True and False, which Python counts as such, do not count."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -52,7 +52,7 @@ def token_hash(token: str) -> str:
 
 
 def fingerprint(token: str | None) -> str:
-    """Return what tells a token apart in a file's name: the start of its hash; of none, an empty text."""
+    """Return the start of a token's hash, which names it in a file's name; for None an empty text."""
     return "" if token is None else token_hash(token)[:16]
 
 
@@ -83,9 +83,9 @@ WEBHOOK_FIELDS = ("url", "headers", "format", "template", "options")
 
 @dataclass(frozen=True)
 class Alert:
-    """A token's low-balance alert: told when its wallet falls under `threshold` credits; 0 is off.
+    """A token's low-balance alert: sent when its wallet falls under `threshold` credits; 0 is off.
 
-    `email` is empty, and `webhook` None, where it is not told. `webhook` has those of
+    `email` is empty, and `webhook` None, where none is set. `webhook` has those of
     WEBHOOK_FIELDS that are set; all but `format` may hold secrets.
     """
 

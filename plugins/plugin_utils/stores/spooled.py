@@ -108,7 +108,7 @@ class SpooledStore:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Let one thread at a time at a secret; the lock of other processes begins with `check_writable`."""
+        """Lock the secret for one thread; `check_writable` takes the lock against other processes."""
         try:
             with self._one_at_a_time:
                 try:
@@ -229,7 +229,7 @@ class SpooledStore:
             raise ConflictError(f"Another run left a token for {self._driver.words} meanwhile.")
 
     def _open(self, path: str) -> StagedFile | None:
-        """Return the file with a token at `path`, locked; None where it is gone, or holds none and goes."""
+        """Return the file at `path`, locked; None where it is gone. One that holds no token is deleted."""
         try:
             staged = StagedFile(path, 0, filled=True)
         except FileNotFoundError:
