@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The example of the docs, on a real engine; `EXAMPLE_PYTHON` names another environment to run it in."""
+"""The examples of the docs and the README, on a real engine; `EXAMPLE_PYTHON` names another environment for them."""
 
+import hashlib
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -9,7 +11,8 @@ from pathlib import Path
 from tests.emulator.client import Emulator
 from tests.pulumi.workspace import Workspace
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "examples" / "pulumi"
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "docs" / "examples" / "pulumi"
 
 
 def test_the_example(workspace: Workspace, emulator: Emulator) -> None:
@@ -24,3 +27,17 @@ def test_the_example(workspace: Workspace, emulator: Emulator) -> None:
     assert workspace.outputs() == outputs
     assert emulator.stats()["mints"] == 1
     assert emulator.stats()["credits_spent"] == 0
+
+
+def test_the_program_of_the_readme(workspace: Workspace, emulator: Emulator) -> None:
+    workspace.python = os.environ.get("EXAMPLE_PYTHON", sys.executable)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    (workspace.root / "__main__.py").write_text(shown)
+    workspace.up()
+    outputs = workspace.outputs()
+    assert outputs["hash"] == hashlib.sha256(outputs["token"].encode()).hexdigest()
+    assert outputs["hash"] in [token["hash"] for token in emulator.tokens()]
+    workspace.up("--expect-no-changes")
+    assert workspace.outputs() == outputs
+    assert emulator.stats()["mints"] == 1

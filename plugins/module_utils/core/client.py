@@ -192,7 +192,7 @@ class EchoValueClient:
         """Set the low-balance alert of `token`; return the credits that this took: 1.
 
         `clear_email` says that there is an e-mail address to be cleared. Sent again like a reading,
-        for it comes to the same, but for the credit.
+        since it is idempotent, though each try may take the credit.
         """
         settings: dict[str, Any] = {"low_balance_threshold": alert.threshold}
         if alert.email or clear_email:
@@ -297,7 +297,7 @@ def _authorized(token: str) -> dict[str, str]:
 
 
 def _may_repeat(method: str, error: NetworkError | ServiceError) -> bool:
-    """Tell whether a further try may help, and does no harm: a POST mints, all else comes to the same."""
+    """Tell whether a further try may help, and does no harm: a POST mints, all else is idempotent."""
     if isinstance(error, NetworkError):
         helps = not error.permanent
     else:
