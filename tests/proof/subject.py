@@ -50,7 +50,7 @@ VAULT = VaultLib([("default", VaultSecret(b"the password of the experiments"))])
 _CALL = re.compile(r"(\w+)\((.*)")
 _WRITTEN = re.compile(r"\b[0-9a-f]{32}\\n|ANSIBLE_VAULT")  # a token, whole or encrypted, goes into a file
 _OUTPUT = ("1<", "2<")  # what is printed is Ansible's to deliver
-_PATIENCE = 30  # seconds for one run
+_PATIENCE = 120  # seconds for one run, on a busy machine
 
 
 @dataclass(frozen=True)
