@@ -219,6 +219,12 @@ def windows(calls: list[Call]) -> list[int]:
     return [len(list(group)) for may_lose, group in groupby(calls, lambda call: call.may_lose) if may_lose]
 
 
+def made_by(calls: list[Call], base: Path) -> list[str]:
+    """Return the files under a folder that a recorded run made."""
+    made = [re.search(r'"(.+)", [^"]*O_CREAT', call.arguments) for call in calls if call.name == "openat"]
+    return [one[1] for one in made if one and one[1].startswith(f"{base}/")]
+
+
 @contextmanager
 def module(rescue: Path, **options: Any) -> Iterator[Callable[[], None]]:
     """Yield what runs the module echovalue_token as a target does; `rescue` is its temporary directory."""
