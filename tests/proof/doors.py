@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.emulator.client import Emulator
 from tests.proof import subject
-from tests.proof.places import CommandPlace, FilePlace
+from tests.proof.places import CommandPlace, FilePlace, VaultPlace
 from tests.proof.report import Report
 from tests.proof.scenarios import GIVEN, OLD
 
@@ -70,10 +70,11 @@ def run(short: bool) -> Report:
         for words, door in (
             ("base URLs that only look right", house.urls),
             ("tokens that would inject a header", house.tokens),
+            ("text of the service that would forge a line of a log", house.server_text),
             ("a redirect to another host", house.redirect),
             ("a proxy for plain http", house.proxy),
             ("every umask", house.umasks),
-            ("links, pipes and folders planted at a temporary name", house.planted),
+            ("links, pipes and folders planted at each temporary name", house.planted),
             ("a leftover of somebody else, where all may write", house.shared_directory),
             ("a spool that belongs to somebody else, or is open", house.spool),
         ):
@@ -90,6 +91,7 @@ class _House:
         self._emulator = emulator
         self._expect = report.expect
         self._file = FilePlace(base)
+        self._vault = VaultPlace(base)
         self._command = CommandPlace(base)
 
     def urls(self) -> int:
@@ -110,6 +112,18 @@ class _House:
             self._expect(ended.result.get("reason") == "store", f"kept {token!r}: {ended.output[-200:]}")
         self._expect(self._emulator.stats()["total"] == 0, "a request was sent with what is no token")
         return 2 * len(_TOKENS)
+
+    def server_text(self) -> int:
+        forged = "FORGED\r\nok: [localhost]\x1b[2J"
+        statuses = (200, 400, 401, 402, 429, 500, 503)
+        for status in statuses:
+            for old in (None, OLD):
+                self._file.set(old)
+                self._emulator.fault("*", "body", body=forged, status=status, times=0)
+                ended = self._run()
+                self._emulator.clear_faults()
+                self._expect("FORGED" not in ended.output, f"{status}: {ended.output[-200:]}")
+        return 2 * len(statuses)
 
     def redirect(self) -> int:
         statuses = (301, 302, 303, 307, 308)
@@ -169,21 +183,28 @@ class _House:
             lambda name, _target: os.mkfifo(name),
             lambda name, _target: name.symlink_to("/dev/zero"),
         )
-        for number, plant in enumerate(plants):
+        tries = 0
+        for place in (self._file, self._vault, self._command):
             for old in (None, OLD):
-                self._file.set(old)
-                target = self._file.base / "victim"
-                target.write_text(f"{GIVEN}\n")
-                target.chmod(0o600)
-                print_of = f".replaces-{subject.token_hash(OLD)[:16]}" if old else ""
-                plant(self._file.touched / f".token{print_of}.new", target)
-                ended = self._run(regenerate="always")
-                self._expect(ended.code == 0, f"plant {number}: {ended.output[-200:]}")
-                self._expect(
-                    target.read_text() == f"{GIVEN}\n", f"plant {number}: what it leads to was written"
-                )
-                self._expect(self._file.current() != [GIVEN], f"plant {number}: it became the token")
-        return 2 * len(plants)
+                with place.work(base_url=self._emulator.url, regenerate="always") as work:
+                    place.set(old)
+                    names = subject.made_by(subject.run(work, trace=True).calls, place.base)
+                    self._expect(names, f"{place.kind}: it makes no file")
+                    for name in names:
+                        for number, plant in enumerate(plants):
+                            place.set(old)
+                            target = place.base / "victim"
+                            target.write_text(f"{GIVEN}\n")
+                            target.chmod(0o600)
+                            plant(Path(name), target)
+                            tries += 1
+                            ended = subject.run(work)
+                            where = f"plant {number} at {Path(name).name}"
+                            self._expect(ended.code == 0, f"{where}: {ended.output[-200:]}")
+                            is_whole = target.read_text() == f"{GIVEN}\n"
+                            self._expect(is_whole, f"{where}: what it leads to was written")
+                            self._expect(place.current() != [GIVEN], f"{where}: it became the token")
+        return tries
 
     def shared_directory(self) -> int:
         for mode in (0o777, 0o1777):

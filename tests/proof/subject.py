@@ -50,7 +50,7 @@ VAULT = VaultLib([("default", VaultSecret(b"the password of the experiments"))])
 _CALL = re.compile(r"(\w+)\((.*)")
 _WRITTEN = re.compile(r"\b[0-9a-f]{32}\\n|ANSIBLE_VAULT")  # a token, whole or encrypted, goes into a file
 _OUTPUT = ("1<", "2<")  # what is printed is Ansible's to deliver
-_PATIENCE = 30  # seconds for one run
+_PATIENCE = 120  # seconds for one run, on a busy machine
 
 
 @dataclass(frozen=True)
@@ -217,6 +217,12 @@ def from_first_touch(calls: list[Call], place: Path) -> list[Call]:
 def windows(calls: list[Call]) -> list[int]:
     """Return how many calls stand in each window in which a token may be lost."""
     return [len(list(group)) for may_lose, group in groupby(calls, lambda call: call.may_lose) if may_lose]
+
+
+def made_by(calls: list[Call], base: Path) -> list[str]:
+    """Return the files under a folder that a recorded run made."""
+    made = [re.search(r'"(.+)", [^"]*O_CREAT', call.arguments) for call in calls if call.name == "openat"]
+    return [one[1] for one in made if one and one[1].startswith(f"{base}/")]
 
 
 @contextmanager
