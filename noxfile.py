@@ -432,13 +432,15 @@ def coverage(session: nox.Session) -> None:
     session.install("--no-deps", "--editable", ".")
     session.run("python", "-m", "tests.engine", "pulumi", "kubernetes")
     folder, settings = Path("build/coverage").resolve(), str(Path("tests/coverage.ini").resolve())
-    shutil.rmtree(folder, ignore_errors=True)
-    environment = {"COVERAGE_FILE": str(folder / "data"), "EMULATOR_PYTHON": sys.executable}
     tests = [f"tests/{name}" for name in ("unit", "ansible", "stores", "pulumi")]
-    command = ("coverage", "run", f"--rcfile={settings}", "-m", "pytest", "-n", "2")
-    session.run(*command, "-m", "not slow", *(session.posargs or tests), env=environment)
-    for last in (["combine", "-q"], ["html", "-q", "-d", str(folder)], ["report", "--fail-under=95"]):
-        session.run("coverage", last[0], f"--rcfile={settings}", *last[1:], env=environment)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    session.run(
+        *("pytest", "-n", "2", "--cov", f"--cov-config={settings}"),
+        *(f"--cov-report=html:{folder}", "--cov-report=term-missing:skip-covered"),
+        *("-m", "not slow", *(session.posargs or tests)),
+        env={"COVERAGE_FILE": str(folder / "data"), "EMULATOR_PYTHON": sys.executable},
+    )
 
 
 @nox.session(python=NEWEST, tags=["audit"])
