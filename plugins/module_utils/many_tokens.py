@@ -65,7 +65,8 @@ def perform_many(
             outage.note(error)
             return failed_entry(place, error)
         except Exception as error:  # noqa: BLE001 - the others' results must not be lost with it
-            return failed_entry(place, StoreError(f"An unforeseen {type(error).__name__} stopped it."))
+            fault = f"An unforeseen {type(error).__name__} stopped it."
+            return failed_entry(place, StoreError(fault, "Please report it: it is a fault of this software."))
         outage.note(None)
         return {**entry, "failed": False, "msg": None, "reason": None}
 

@@ -8,8 +8,9 @@ import pytest
 from plugins.module_utils import many_tokens
 from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.errors import NetworkError
-from plugins.module_utils.token_task import Wanted
+from plugins.module_utils.token_task import Place, Wanted
 from tests.unit.support import TOKEN, scripted, text
+from tests.unit.test_provision import Memory
 
 AWAY = NetworkError("The connection was refused.", sent=False)
 COUNT = 9
@@ -37,3 +38,20 @@ def test_a_service_that_is_away_for_moments_is_asked_for_all() -> None:
     client, script, _pauses = scripted(text(TOKEN), AWAY, AWAY, text(TOKEN), *[AWAY] * 5, retries=0)
     assert [message is None for message in messages(client)] == [True, False, False, True] + [False] * 5
     assert len(script.requests) == COUNT
+
+
+def test_a_fault_that_nobody_foresaw_stops_no_other_and_is_told_without_its_text() -> None:
+    class Broken(Memory):
+        def read(self) -> str | None:
+            raise RuntimeError(f"a library quotes {TOKEN}")
+
+    places = [None, Place(Broken(), "file", "the file a", path="a"), None]
+    client, script, _pauses = scripted(text(TOKEN), text(TOKEN))
+    pairs = [(WANTED, place) for place in places]
+    result = many_tokens.perform_many(pairs, client, 1, check_mode=False, warn=print)
+    assert [entry["failed"] for entry in result["tokens"]] == [False, True, False]
+    broken = result["tokens"][1]
+    assert broken["reason"] == "store"
+    assert broken["msg"].startswith("An unforeseen RuntimeError stopped it. Please report it")
+    assert TOKEN not in broken["msg"]
+    assert len(script.requests) == 2
