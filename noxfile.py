@@ -508,6 +508,23 @@ def proof_short(session: nox.Session) -> None:
     session.run("python", "-m", "tests.proof", "--short", *session.posargs)
 
 
+@nox.session(python=NEWEST, tags=["matrix"])
+@nox.parametrize(
+    "group,sdk",
+    [
+        nox.param("ansible-oldest", "pulumi-oldest", id="oldest"),
+        nox.param("ansible-next", "pulumi-runtime", id="next"),
+    ],
+)
+def canaries(session: nox.Session, group: str, sdk: str) -> None:
+    """The hunt for secrets with the other ansible-cores, and with the oldest Pulumi SDK."""
+    install_proof(session, "pulumi", "kubernetes")
+    pinned = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), sdk)
+    install(session, group)
+    session.install(*(one for one in pinned if one.startswith("pulumi==")))
+    session.run("python", "-m", "tests.proof", "canaries", *session.posargs)
+
+
 @nox.session(venv_backend="none")
 def left_out(session: nox.Session) -> None:
     """Tell which checks the named commands did not run, under the command that does."""

@@ -7,7 +7,7 @@ import sys
 
 
 def main() -> None:
-    """Serve the provider to the engine whose address is the first argument."""
+    """Serve the provider to the engine whose address is the last argument; flags may stand before it."""
     try:
         from pulumi_echovalue.plugin.provider import serve
     except Exception as error:  # noqa: BLE001 - whatever is broken
@@ -19,4 +19,4 @@ def main() -> None:
         sys.exit(
             "The Pulumi engine starts this program. To install it: python -m pulumi_echovalue.plugin install"
         )
-    serve(sys.argv[1])
+    serve(sys.argv[-1])

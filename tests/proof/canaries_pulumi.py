@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import tempfile
 from hashlib import sha256
@@ -18,20 +17,23 @@ from tests.pulumi.workspace import Workspace
 GIVEN = "decafbad+decafbad/decafbad=decafbad&decafbad"
 GIVEN_HASH = sha256(GIVEN.encode()).hexdigest()
 UNKNOWN = "badcab1e0badcab1e0badcab1e0badca"
-_OF_THE_HOOK = ("feedbacc0feedbacc0feedbacc", "ba5eba110ba5eba110ba5eba11", "0ff1ce000ff1ce000ff1ce")
+# Of the stack's config; those of the webhook are of no token's form.
 _HOOK = {
-    "url": f"https://hooks.example.com/{_OF_THE_HOOK[0]}",
-    "headers": {"Authorization": f"Bearer {_OF_THE_HOOK[1]}"},
-    "options": {"routing_key": _OF_THE_HOOK[2]},
-    "format": "pagerduty",
+    "url": "https://hooks.example.com/feedbacc0feedbacc0feedbacc",
+    "header": "Bearer ba5eba110ba5eba110ba5eba11",
+    "option": "0ff1ce000ff1ce000ff1ce",
 }
 
 DYNAMIC = """
-import json
 config = pulumi.Config()
 app = echovalue.Token("app", keepers={"release": config.require("release")})
-given = echovalue.Token("given", existing_token=config.require_secret("given"))
-hook = config.require_secret("hook").apply(json.loads)
+given = echovalue.Token("given", existing_token=config.require_secret("existing"))
+hook = {
+    "url": config.require_secret("url"),
+    "headers": {"Authorization": config.require_secret("header")},
+    "options": {"routing_key": config.require_secret("option")},
+    "format": "pagerduty",
+}
 echovalue.WalletAlert("low", token=app, threshold=50, email="ops@example.com", webhook=hook)
 pulumi.export("token", app.token)
 pulumi.export("given", given.token)
@@ -41,11 +43,13 @@ pulumi.export("wallet", echovalue.get_wallet(app, details=False).apply(lambda wa
 NATIVE = """
 config:
   release: {type: string}
-  given: {type: string, secret: true}
-  hook: {type: string, secret: true}
+  existing: {type: string, secret: true}
+  url: {type: string, secret: true}
+  header: {type: string, secret: true}
+  option: {type: string, secret: true}
 resources:
   app: {type: "echovalue:Token", properties: {keepers: {release: "${release}"}}}
-  given: {type: "echovalue:Token", properties: {existingToken: "${given}"}%s}
+  given: {type: "echovalue:Token", properties: {existingToken: "${existing}"}%s}
   low:
     type: echovalue:WalletAlert
     properties:
@@ -53,7 +57,11 @@ resources:
       baseUrl: ${app.service}
       threshold: 50
       email: ops@example.com
-      webhook: {fn::fromJSON: "${hook}"}
+      webhook:
+        url: ${url}
+        headers: {Authorization: "${header}"}
+        options: {routing_key: "${option}"}
+        format: pagerduty
 variables:
   link: {fn::invoke: {function: echovalue:getRechargeLink, arguments: {token: "${given.token}"}}}
   wallet: {fn::invoke: {function: echovalue:getWallet, arguments: {token: "${app.token}", details: false}}}
@@ -70,7 +78,7 @@ def play(emulator: Emulator, report: Report, short: bool) -> None:
         emulator.register(GIVEN)
         with tempfile.TemporaryDirectory(prefix="ev-") as name:
             workspace = Workspace(Path(name), emulator.url)
-            for key, value in (("given", GIVEN), ("hook", json.dumps(_HOOK)), ("echovalue:token", GIVEN)):
+            for key, value in {"existing": GIVEN, "echovalue:token": GIVEN, **_HOOK}.items():
                 _set_secret(workspace, key, value)
             workspace.prefix = noting_processes(workspace.folder / "processes")
             before = {token["hash"] for token in emulator.tokens()}
@@ -81,7 +89,12 @@ def play(emulator: Emulator, report: Report, short: bool) -> None:
                 "the screen": "".join(run.text for run in workspace.runs).encode(),
                 **files_in(workspace.folder, ALLOWED),
             }
-        secrets = {GIVEN, UNKNOWN, *_OF_THE_HOOK, *told.values()}
+        secrets = {
+            GIVEN,
+            UNKNOWN,
+            *(value.split("/")[-1].split()[-1] for value in _HOOK.values()),
+            *told.values(),
+        }
         report.expect(b"execve(" in where["the file processes"], f"{kind}: no process was seen")
         found = list(found_in(where, secrets))
         report.problems += [f"Pulumi, {kind}: {one}" for one in found]
@@ -120,13 +133,13 @@ class _Commands:
         """Run them; return all tokens that were minted, by their hashes."""
         pulumi, workspace = self._workspace.pulumi, self._workspace
         self._program()
-        self._release("1")
+        self._release("one")
         pulumi("preview", "--diff")
         pulumi("preview", "--json")
         workspace.up("--diff")
         self._note()
         workspace.refresh("--diff")
-        self._release("2")
+        self._release("two")
         pulumi("preview", "--diff", *_loud(8))
         workspace.up("--debug", *_loud(8))
         self._note()
@@ -142,22 +155,22 @@ class _Commands:
         """What takes longer: other forms of output, failures, import."""
         pulumi, workspace = self._workspace.pulumi, self._workspace
         workspace.up("--json")
-        self._release("3")
+        self._release("three")
         workspace.up("--json")
         self._note()
         workspace.refresh("--json", *_loud(9))
         (workspace.folder / "verbose.log").write_text(workspace.runs.pop().text)
-        _set_secret(workspace, "given", UNKNOWN)
+        _set_secret(workspace, "existing", UNKNOWN)
         pulumi("preview", "--diff")
         workspace.up("--diff", "--debug", fails=True)
-        _set_secret(workspace, "given", GIVEN)
+        _set_secret(workspace, "existing", GIVEN)
         self._emulator.stop()
         try:
             workspace.refresh("--diff", "--debug", fails=True)
         finally:
             self._emulator.start()
         self._emulator.fault("POST /token", "status", status=500)
-        self._release("4")
+        self._release("four")
         workspace.up("--diff", "--debug", fails=True)
         workspace.up("--diff")
         self._note()

@@ -85,7 +85,7 @@ def _play_stacks(emulator: Emulator, report: Report, rounds: int) -> None:
                 report.expect(process.returncode == 0, f"two stacks: one fails: {(out + err)[-300:]}")
             new = minted(emulator) - before
             mints += len(new)
-            kept = {stack.tokens()["app"]["id"] for stack in (dev, prod)}
+            kept = {stack.resources()["app"]["id"] for stack in (dev, prod)}
             report.expect(kept == new and len(new) == 2, f"two stacks: {len(new)} mints, {len(kept)} tokens")
     report.rows.append(
         {"place": "Pulumi", "what": "two stacks", "processes": 2, "rounds": rounds, "mints": mints}

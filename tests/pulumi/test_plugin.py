@@ -20,6 +20,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
+import pulumi_resource_echovalue
 from pulumi_echovalue import lifecycle
 from pulumi_echovalue._core.version import VERSION
 from pulumi_echovalue.plugin import __main__ as command_line
@@ -353,6 +354,18 @@ def test_a_broken_environment_is_told_in_one_line(tmp_path: Path) -> None:
         "pulumi-resource-echovalue cannot start (ImportError: cannot import name). "
         f"Install pulumi-echovalue anew in {sys.prefix}.\n"
     )
+
+
+@pytest.mark.parametrize("flags", [[], ["--logtostderr", "-v=8"], ["--tracing", "http://127.0.0.1:1"]])
+def test_the_flags_of_the_engine_come_before_its_address(
+    monkeypatch: pytest.MonkeyPatch, flags: list[str]
+) -> None:
+    """As with pulumi --logflow and --tracing."""
+    served: list[str] = []
+    monkeypatch.setattr(plugin, "serve", served.append)
+    monkeypatch.setattr(sys, "argv", ["pulumi-resource-echovalue", *flags, "127.0.0.1:4711"])
+    pulumi_resource_echovalue.main()
+    assert served == ["127.0.0.1:4711"]
 
 
 def test_the_command_line(
