@@ -78,6 +78,33 @@ def test_an_empty_backup_of_a_run_that_died_is_filled(tmp_path: Path) -> None:
     assert Path(str(rotate(driver, spool).backup_file)).read_text() == f"{OLD}\n"
 
 
+def test_a_token_that_cannot_be_kept_is_not_replaced(tmp_path: Path) -> None:
+    driver, spool = Memory(OLD), tmp_path / "spool"
+    former = Path(str(rotate(driver, spool).backup_file))
+    former.unlink()
+    former.mkdir()  # in the way, for root too
+    driver.token = OLD
+    with pytest.raises(StoreError, match=r"The former token could not be kept in .*It is not lost"):
+        rotate(driver, spool)
+    assert driver.token == OLD
+    former.rmdir()
+    rotate(driver, spool)
+    assert (driver.token, former.read_text()) == (NEW, f"{OLD}\n")
+
+
+def test_the_file_of_a_run_that_died_before_its_mint_goes(tmp_path: Path) -> None:
+    driver, spool = Memory(), tmp_path / "spool"
+    driver.refuses = True
+    with pytest.raises(StoreError, match="It is not lost"):
+        rotate(driver, spool)
+    (waiting,) = spool.iterdir()
+    waiting.write_bytes(bytes(waiting.stat().st_size))  # as it was made, before the mint
+    driver.refuses = False
+    rotate(driver, spool)
+    assert driver.token == NEW
+    assert list(spool.iterdir()) == []
+
+
 def test_nothing_is_read_between_the_mint_and_the_spool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -192,6 +192,7 @@ def test_a_placeholder_is_filled(path: Path, service: Service, empty: str) -> No
         (encrypted("a: 1\ntoken: {a: }}\n"), "(line 2)"),
         (inline("token", GIVEN).replace("3", "4"), "cannot be decrypted"),
         (encrypted("a: 1\n", "dev", VaultSecret(b"nobody's")), "cannot be decrypted"),
+        (encrypted("caf\udce9: 1\n"), "is not UTF-8 text"),
     ],
 )
 def test_what_is_refused_is_refused_before_any_mint(

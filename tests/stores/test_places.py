@@ -422,6 +422,7 @@ class TestCommand:
             (script("true", timeout=0), "invalid_input", "timeout"),
             (script("true", timeout="soon"), "invalid_input", "timeout"),
             ({"command": {"argv": ["true"]}, "state": "absent"}, "invalid_input", "absent"),
+            ({"tokens": [{"command": {"argv": ["true"]}}] * 2}, "invalid_input", "Two items of tokens name"),
         )
         assert emulator.stats()["total"] == 0
         assert GIVEN not in (ansible.directory / "log").read_text()
