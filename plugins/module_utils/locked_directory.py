@@ -50,7 +50,7 @@ class LockedDirectory:
     def lock(self) -> Iterator[None]:
         """Lock the directory itself: no file is left behind, and a dead process holds nothing.
 
-        Raises StoreError where another process holds it too long.
+        Raises StoreError where another process holds it too long, or the system refuses a look into it.
         """
         with self._guard:
             if self._holders == 0:
@@ -103,10 +103,15 @@ class LockedDirectory:
         try:
             wait_for_lock(self._descriptor, self.path)
             self._names = tuple(name for name in os.listdir(self._descriptor) if name.startswith("."))
-        except BaseException:
+        except BaseException as error:
             close(self._descriptor)
             self._descriptor = None
-            raise
+            if not isinstance(error, OSError):
+                raise
+            raise StoreError(
+                f"{self.path} cannot be used ({reason_of(error)}).",
+                f"{NOTHING_MINTED} Correct the path or its permissions, then run again.",
+            ) from None
 
 
 def wait_for_lock(descriptor: int, path: str) -> None:

@@ -791,3 +791,24 @@ def test_files_of_one_directory_share_its_lock(tmp_path: Path, monkeypatch: pyte
     one, two = (TokenFile(str(tmp_path / name), directory=directory) for name in ("one", "two"))
     with one.lock(), two.lock():
         assert one.read() is two.read() is None
+
+
+def test_a_directory_that_cannot_be_listed_is_told_and_not_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of many files, which are locked by their directory before any is looked at."""
+
+    def refuse(_descriptor: int) -> list[str]:
+        raise OSError(errno.EIO, "")
+
+    directory = locked_directory.LockedDirectory(str(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "listdir", refuse)
+        with (
+            pytest.raises(StoreError, match=r"cannot be used \(Input/output error\).*No token was minted"),
+            directory.lock(),
+        ):
+            pass
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(other)
