@@ -464,6 +464,7 @@ def programs(session: nox.Session, **packages: str) -> None:
 def proof(session: nox.Session) -> None:
     """Experiments that try to lose a token, or to let somebody in; writes build/proof.json."""
     install(session, "proof")
+    session.install("--no-deps", "--editable", ".")
     programs(session, strace="strace", sshd="openssh-server", sudo="sudo", setfacl="acl")
     session.run("python", "-m", "tests.proof", *session.posargs)
 
@@ -472,6 +473,7 @@ def proof(session: nox.Session) -> None:
 def proof_short(session: nox.Session) -> None:
     """The same experiments in short: a sample of each."""
     install(session, "proof")
+    session.install("--no-deps", "--editable", ".")
     programs(session, strace="strace")
     session.run("python", "-m", "tests.proof", "--short", *session.posargs)
 
