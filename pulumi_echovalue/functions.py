@@ -11,7 +11,7 @@ import pulumi
 
 from ._core.client import EchoValueClient, check_amount
 from ._core.errors import EchoValueError, InvalidInputError
-from ._core.models import Wallet, token_hash
+from ._core.models import Wallet, check_token, token_hash
 from .connection import CONFIG_KEY, CONFIG_NAMESPACE, client_of, find_service
 from .hints import KEPT_TOKEN_HINTS
 from .token import Token, token_and_service
@@ -121,6 +121,7 @@ def _ask(
 
     def ask(token: str, service: str | None) -> T:
         try:
+            token = check_token(token)
             return question(client_of(find_service(service, configured).url), token)
         except EchoValueError as error:
             text = error.explain(KEPT_TOKEN_HINTS)

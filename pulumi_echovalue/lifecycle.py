@@ -150,7 +150,7 @@ def check_keepers(keepers: object, unknown: type = str) -> None:
     """Raise InvalidInputError for what is no mapping of strings; `unknown` values pass as well."""
     if not isinstance(keepers, Mapping):
         raise InvalidInputError("keepers must be a mapping of strings to strings.")
-    wrong = [key for key, value in keepers.items() if not isinstance(value, (str, unknown))]
+    wrong = sorted(key for key, value in keepers.items() if not isinstance(value, (str, unknown)))
     if wrong:
         raise InvalidInputError(
             f"keepers must map strings to strings; no string is the value of: {', '.join(wrong)}."

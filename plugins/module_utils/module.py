@@ -12,6 +12,7 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_requ
 
 from .core.client import DEFAULT_CONNECTIONS, DEFAULT_RETRIES, DEFAULT_TIMEOUT, EchoValueClient
 from .core.errors import EchoValueError, InvalidInputError
+from .core.models import check_token
 from .core.service_url import DEFAULT_BASE_URL
 from .failure import failure
 from .token_file import TokenFile
@@ -34,6 +35,8 @@ TOKEN_SPEC: dict[str, Any] = {
     "path": {"type": "path"},
 }
 
+MAX_CONNECTIONS = 1000  # the library makes room for all at once
+
 _MASK = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
@@ -49,6 +52,13 @@ class Module(AnsibleModule):
     def __init__(self, *, hidden: Iterable[str] = (), **specification: Any) -> None:
         self._hidden = frozenset(hidden)
         super().__init__(**specification)
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        try:
+            check_mappings(self.params, self.argument_spec)
+        except InvalidInputError as error:
+            self.fail_json(**failure(error))
 
     def fail_json(self, msg: str, **result: Any) -> NoReturn:
         result.setdefault("reason", InvalidInputError.reason)
@@ -74,6 +84,7 @@ class Module(AnsibleModule):
 def run(module: AnsibleModule, work: Callable[[AnsibleModule, EchoValueClient], None]) -> None:
     """Call `work`, which ends the module itself; tell its errors as a failure of the module."""
     try:
+        check_texts(module.params)
         work(module, make_client(module.params))
     except EchoValueError as error:
         module.fail_json(**failure(error))
@@ -89,8 +100,47 @@ def make_client(params: Mapping[str, Any]) -> EchoValueClient:
         timeout=params["timeout"],
         retries=params["retries"],
         verify=(params["ca_path"] or True) if params["validate_certs"] else False,
-        connections=params.get("concurrency", DEFAULT_CONNECTIONS),
+        connections=min(params.get("concurrency", DEFAULT_CONNECTIONS), MAX_CONNECTIONS),
     )
+
+
+def check_texts(value: Any, name: str = "") -> None:
+    """Raise InvalidInputError for a text, at any depth of the options, that the system has no form for."""
+    if isinstance(value, str):
+        if "\0" in value or not _is_whole_text(value):
+            raise InvalidInputError(f"{name} must hold no zero byte and no half of a character.")
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            check_texts(str(key), f"A key of {name}")
+            check_texts(one, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list):
+        for one in value:
+            check_texts(one, name)
+
+
+def _is_whole_text(text: str) -> bool:
+    try:
+        return bool(os.fsencode(text)) or not text
+    except UnicodeEncodeError:
+        return False
+
+
+def check_mappings(arguments: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
+    """Raise InvalidInputError for an option that is a mapping and was given a number or the like.
+
+    ansible-core, before it has refused that, looks into it, and stumbles. A text it refuses by itself.
+    """
+    for name, option in spec.items():
+        given = arguments.get(name)
+        if "options" not in option or given is None:
+            continue
+        for one in given if isinstance(given, list) else [given]:
+            if isinstance(one, Mapping):
+                check_mappings(one, option["options"])
+            elif not isinstance(one, str):
+                raise InvalidInputError(
+                    f"{name} must be a mapping, or a list of mappings where it takes many."
+                )
 
 
 def given_token(module: AnsibleModule) -> str | None:
@@ -109,7 +159,7 @@ def given_token(module: AnsibleModule) -> str | None:
         missing = "No token was given."
         advice = "Set token, path, or the environment variable ECHOVALUE_TOKEN on the target."
     if token:
-        return str(token)
+        return check_token(token)
     if not module.check_mode:
         raise InvalidInputError(missing, advice)
     module.warn(f"{missing} In check mode that is no failure: a task before this one may provide it.")

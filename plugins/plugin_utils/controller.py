@@ -25,7 +25,11 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory i
     LockedDirectory,
 )
 from ansible_collections.echovalue.cloud.plugins.module_utils.many_tokens import perform_many
-from ansible_collections.echovalue.cloud.plugins.module_utils.module import CONNECTION_SPEC, make_client
+from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
+    CONNECTION_SPEC,
+    check_texts,
+    make_client,
+)
 from ansible_collections.echovalue.cloud.plugins.module_utils.token_task import (
     ARGUMENT_SPEC,
     CONSTRAINTS,
@@ -152,6 +156,7 @@ def provision_on_controller(
 
     Raises the errors of core/errors.py.
     """
+    check_texts(params)
     asked = wanted(params)
     many = params["tokens"] is not None
     client = make_client(params)

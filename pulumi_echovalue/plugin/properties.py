@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 from pulumi.runtime import rpc
 
 from ..secrecy import is_secret
@@ -16,18 +15,17 @@ UNKNOWN: str = rpc.UNKNOWN  # stands for what a preview does not know yet
 
 def plain(properties: Struct) -> dict[str, Any]:
     """Return properties as plain values, secrets among them."""
-    values: dict[str, Any] = _plain(MessageToDict(properties))
-    return values
+    return {name: _plain(value) for name, value in properties.fields.items()}
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        if is_secret(value):
-            return _plain(value["value"])
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value
+def _plain(value: Value) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        found = plain(value.struct_value)
+        return found["value"] if is_secret(found) else found
+    if kind == "list_value":
+        return [_plain(item) for item in value.list_value.values]
+    return None if kind in (None, "null_value") else getattr(value, kind)
 
 
 def struct(values: dict[str, Any]) -> Struct:

@@ -21,6 +21,7 @@ EXPERIMENTS = (
     "doors",
     "canaries",
     "endurance",
+    "options",
     "parsers",
 )
 LONG = ("ssh",)  # have no short form

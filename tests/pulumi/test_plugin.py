@@ -147,6 +147,15 @@ def test_what_is_adopted_becomes_a_secret(engine: Engine) -> None:
     assert dict(engine.check({"keepers": {"a": secret("b")}}).inputs)["keepers"]["a"] == secret("b")
 
 
+def test_what_is_no_number_is_no_keeper(engine: Engine) -> None:
+    (found,) = engine.check({"keepers": {"a": float("nan"), "b": [float("inf")]}}).failures
+    assert (
+        found.reason
+        == "keepers: keepers must map strings to strings; no string is the value of: a, b. "
+        + ("No request was sent.")
+    )
+
+
 def test_a_child_of_a_component_and_another_type(engine: Engine) -> None:
     child = engine.urn.replace("::echovalue:index", "::my:component:App$echovalue:index")
     assert not engine.check({}, child).failures
@@ -162,6 +171,8 @@ def test_a_child_of_a_component_and_another_type(engine: Engine) -> None:
         ({"token": secret("short")}, "token: That is not a token"),
         ({"timeout": "soon"}, "timeout: timeout must be a number"),
         ({"timeout": 0.0}, "timeout: timeout must be a number of seconds above 0"),
+        ({"timeout": float("nan")}, "timeout: timeout must be a number of seconds above 0"),
+        ({"retries": float("inf")}, "retries: retries must be a whole number"),
         ({"retries": "-1"}, "retries: retries must be 0 or more"),
         ({"retries": 1.5}, "retries: retries must be a whole number"),
     ],

@@ -84,6 +84,14 @@ def test_the_functions_in_an_update(mocks: Mocks, emulator: Emulator) -> None:
     assert (known, secret) == (True, True)
 
 
+def test_a_line_feed_is_no_part_of_a_token(mocks: Mocks, emulator: Emulator) -> None:
+    emulator.register(GIVEN, wallet=42)
+    wallet = value(lambda: echovalue.get_wallet(f"{GIVEN}\n"))[0]
+    assert (wallet.hash, wallet.cost) == (GIVEN_HASH, 1)
+    emulator.fault("GET /token", "status", status=403)
+    assert value(lambda: echovalue.get_wallet(f"{GIVEN}\n", required=False))[0].hash == GIVEN_HASH
+
+
 def test_an_empty_wallet_is_an_answer(mocks: Mocks, emulator: Emulator) -> None:
     emulator.register(GIVEN, wallet=0)
     for details in (True, False):

@@ -421,6 +421,7 @@ class TestCommand:
             ({"command": {"argv": []}}, "invalid_input", "command.argv"),
             (script("true", timeout=0), "invalid_input", "timeout"),
             (script("true", timeout="soon"), "invalid_input", "timeout"),
+            (script("true", timeout=1e10), "invalid_input", "command.timeout"),
             ({"command": {"argv": ["true"]}, "state": "absent"}, "invalid_input", "absent"),
             ({"tokens": [{"command": {"argv": ["true"]}}] * 2}, "invalid_input", "Two items of tokens name"),
         )

@@ -92,6 +92,11 @@ def test_retry_after_may_be_a_date(seconds: int) -> None:
     assert least <= pauses[0] <= most
 
 
+def test_an_advice_of_ones_own() -> None:
+    error = errors.UnauthorizedError("It is unknown.", status=401, advice="Look elsewhere.")
+    assert str(error) == "It is unknown. Look elsewhere."
+
+
 def test_a_hint_of_an_error() -> None:
     error = errors.RequestTimeoutError("Late.", sent=True)
     hints: dict[type[errors.EchoValueError], str] = {

@@ -328,6 +328,7 @@ def test_only_line_ends_are_taken_off_an_answer(end: str) -> None:
         {"timeout": 0},
         {"timeout": -1.0},
         {"timeout": float("inf")},
+        {"timeout": 86_400.1},
         {"timeout": float("nan")},
         {"retries": -1},
         {"connections": 0},
@@ -344,3 +345,19 @@ def test_the_least_options_that_make_sense() -> None:
     assert client.probe(TOKEN).valid
     assert script.requests[0].timeout == 0.1
     client.close()  # of what it never opened
+
+
+def test_a_line_feed_is_no_part_of_a_token_that_is_given() -> None:
+    client, script, _pauses = scripted(wallet(), text("", 402), text(f"{LINK}{TOKEN}"), text(LINK))
+    assert client.get_wallet(f"{TOKEN}\n") == Wallet(99, "2023-08-09T15:40:09.77Z", token_hash(TOKEN), 1)
+    assert client.get_wallet(f"{TOKEN}\r\n") == Wallet(0, None, token_hash(TOKEN), 0)
+    assert client.get_recharge_link(f"{TOKEN}\n").contains_token
+    assert client.get_wallet(f"{TOKEN}\n", details=False).hash == token_hash(TOKEN)
+    assert {request.headers["x-token"] for request in script.requests} == {TOKEN}
+
+
+def test_so_many_tries_that_a_doubled_pause_has_no_number() -> None:
+    client, _script, pauses = scripted(*[NOT_SENT] * 1_100, retries=1_099)
+    with pytest.raises(errors.NetworkError):
+        client.probe(TOKEN)
+    assert max(pauses) == 30.0

@@ -152,6 +152,15 @@ def test_one_byte_more_than_the_most_is_read(path: Path) -> None:
         assert len(content) == min(size, 101)
 
 
+def test_what_cannot_be_opened_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_access(*_arguments: object) -> int:
+        raise OSError(errno.EACCES, "")
+
+    monkeypatch.setattr(os, "open", no_access)
+    with pytest.raises(StoreError, match=r"/file cannot be read \(Permission denied\)\."):
+        LockedFile(str(path), 100).read()
+
+
 @pytest.mark.parametrize(("size", "whole"), [(99, True), (100, True), (101, False), (1 << 40, False)])
 def test_a_leftover_is_whole_up_to_the_most(tmp_path: Path, size: int, whole: bool) -> None:
     path = tmp_path / ".file.new"

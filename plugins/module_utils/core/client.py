@@ -39,6 +39,7 @@ from .models import (
 from .service_url import DEFAULT_BASE_URL, ServiceUrl, is_host
 
 DEFAULT_TIMEOUT = 10.0  # seconds
+MAX_TIMEOUT = 86_400.0  # seconds; of some weeks the system makes an error
 DEFAULT_CONNECTIONS = 8  # open at a time
 DEFAULT_RETRIES = 4  # further tries
 AMOUNTS = (1, 3)  # million operations that a recharge link can be for
@@ -47,6 +48,7 @@ MAX_LOGS = 100  # entries of the log that one request can ask for
 _WEB_PAGE = re.compile(rb"\s*<(!doctype|\?xml|html|head|body|meta|script)\b", re.IGNORECASE)
 
 _FIRST_DELAY = 0.5  # seconds before the first further try; doubled each time
+_DOUBLINGS = 9  # are enough for the longest
 _LONGEST_DELAY = 30.0  # seconds; caps the doubling and what Retry-After asks for
 
 
@@ -54,6 +56,12 @@ def check_amount(amount: object) -> None:
     """Raise InvalidInputError where a recharge link cannot be for `amount` million operations."""
     if not is_whole(amount) or amount not in AMOUNTS:
         raise InvalidInputError("amount must be 1 or 3 (million operations).")
+
+
+def check_timeout(timeout: float, name: str = "timeout") -> None:
+    """Raise InvalidInputError for a time-out that nobody can wait for; `name` is how it was given."""
+    if not 0 < timeout <= MAX_TIMEOUT:
+        raise InvalidInputError(f"{name} must be a number of seconds above 0, and {MAX_TIMEOUT:g} at most.")
 
 
 class EchoValueClient:
@@ -80,8 +88,7 @@ class EchoValueClient:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = ServiceUrl.parse(base_url)
-        if not 0 < timeout < float("inf"):
-            raise InvalidInputError("timeout must be a number of seconds above 0.")
+        check_timeout(timeout)
         if retries < 0:
             raise InvalidInputError("retries must be 0 or more.")
         if connections < 1:
@@ -131,6 +138,7 @@ class EchoValueClient:
         With `details` it is read whole, for 1 credit; without, the free probe tells the balance
         alone. An empty wallet (402) is an answer: `wallet` 0, `created` None.
         """
+        token = check_token(token)
         if not details:
             probe = self.probe(token)
             if not probe.valid:
@@ -154,6 +162,7 @@ class EchoValueClient:
     def get_recharge_link(self, token: str, amount: int = 1) -> RechargeLink:
         """Return a payment link for `amount` (1 or 3) million operations; free."""
         check_amount(amount)
+        token = check_token(token)
         answer = self._request("GET", "/recharge", headers=_authorized(token), query={"amount": str(amount)})
         url = _text(answer)
         if not is_https_url(url):
@@ -315,7 +324,7 @@ def _had_no_effect(error: NetworkError | ServiceError) -> bool:
 
 def _delay(tries: int, error: NetworkError | ServiceError) -> float:
     """Exponential backoff with jitter, so that many callers spread; at least Retry-After; capped."""
-    backoff = _FIRST_DELAY * 2.0**tries * random.uniform(0.5, 1.0)  # noqa: S311 - no secret in it
+    backoff = _FIRST_DELAY * 2.0 ** min(tries, _DOUBLINGS) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret in it
     asked = getattr(error, "retry_after", None) or 0.0
     return min(max(backoff, asked), _LONGEST_DELAY)
 

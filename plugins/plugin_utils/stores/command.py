@@ -9,10 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import (
-    InvalidInputError,
-    StoreError,
-)
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import check_timeout
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import StoreError
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import (
     MAX_TOKEN_LENGTH,
     TOKEN_FORM,
@@ -36,8 +34,7 @@ def open_place(options: Mapping[str, Any], controller: Controller) -> Command:
     program, *arguments = options["argv"]
     if os.sep in program:
         program = controller.find_path(program)
-    if options["timeout"] <= 0:
-        raise InvalidInputError("command.timeout must be more than 0 seconds.", "Nothing was started.")
+    check_timeout(options["timeout"], "command.timeout")
     return Command([program, *arguments], options["timeout"], options["id"] or "")
 
 

@@ -145,7 +145,10 @@ class Sops:
         if ended.code:
             reason = " ".join(ended.errors.decode("utf-8", "replace").split())
             raise SopsError(f"sops says: {_IDENTITY.sub('********', reason).rstrip('.')}")
-        return ended.output.decode("utf-8")
+        try:
+            return ended.output.decode("utf-8")
+        except UnicodeDecodeError:
+            raise SopsError("what sops printed is no UTF-8 text") from None
 
     def edited(self, content: bytes, ending: str, index: str, value: str | None) -> bytes:
         """Return an encrypted text with another value under `index`, or without one."""
@@ -234,7 +237,7 @@ class SopsKey(Driver):
             )
         except SopsError as error:
             raise refused(self, "read", str(error)) from None
-        value = self._value_in(json.loads(plain))
+        value = self._value_in(self._parsed(json.loads, plain, "what sops printed"))
         if value is not None and not isinstance(value, str):
             raise StoreError(f"{self.words} is not text.", NOTHING_MINTED)
         if value:
@@ -288,13 +291,20 @@ class SopsKey(Driver):
         )
 
     def _check_encrypted(self, text: str) -> None:
-        value = self._value_in(_FORMATS[self._ending](text))
+        value = self._value_in(self._parsed(_FORMATS[self._ending], text, "its text"))
         if not str(value).startswith("ENC["):
             raise StoreError(
                 f"{self.words} stands, or would stand, in clear.",
                 f"{NOTHING_MINTED} See encrypted_regex, encrypted_suffix and their like, in .sops.yaml and "
                 "in the file itself.",
             )
+
+    def _parsed(self, parse: Callable[[str], Any], text: str, what: str) -> Any:
+        """Return what a text holds; `what` names it where it has another form."""
+        try:
+            return parse(text)
+        except (ValueError, OverflowError, RecursionError, configparser.Error, yaml.YAMLError):
+            raise refused(self, "read", f"{what} has not the form that was expected") from None
 
     def _value_in(self, value: Any) -> Any:
         """Return what the key leads to, None where there is nothing."""

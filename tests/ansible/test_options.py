@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Options that cannot be meant are refused with a reason, and nothing is asked; `make proof` tries many more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.ansible.playbook import Ansible
+from tests.emulator.client import Emulator
+
+GIVEN = "given-token-0123456789abcdef"
+WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
+    "number": ("wallet_alert", {"token": GIVEN, "webhook": 5}, "webhook must be a mapping"),
+    "place": ("token", {"sops": False}, "sops must be a mapping"),
+    "item": ("token", {"tokens": [5]}, "tokens must be a mapping"),
+    "in_an_item": ("token", {"tokens": [{"command": 5}]}, "command must be a mapping"),
+    "zero_byte": ("token", {"path": "/nowhere/a\0b"}, "path must hold no zero byte"),
+    "zero_byte_here": ("token", {"vault_file": "a\0b"}, "vault_file must hold no zero byte"),
+    "zero_byte_of_many": ("token", {"command": {"argv": ["true", "\0"]}}, "command.argv must hold no zero"),
+    "no_token": ("wallet_info", {"token": "short"}, "That is not a token"),
+    "for_ever": ("wallet_info", {"token": GIVEN, "timeout": 1e20}, "timeout must be a number of seconds"),
+    "command": ("token", {"command": {"argv": ["true"], "timeout": 1e300}}, "command.timeout must be"),
+}
+
+
+def test_what_cannot_be_meant(ansible: Ansible, emulator: Emulator) -> None:
+    run = ansible.play(
+        *(
+            {"register": name, "ignore_errors": True, f"echovalue.cloud.echovalue_{module}": options}
+            for name, (module, options, _words) in WRONG.items()
+        )
+    )
+    for name, (_module, _options, words) in WRONG.items():
+        assert run[name]["failed"], name
+        assert words in run[name]["msg"], name
+        assert run[name]["reason"] == "invalid_input", name
+    assert "Traceback" not in run.shown
+    assert GIVEN not in run.shown
+    assert emulator.stats()["total"] == 0
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_line_feed_is_no_part_of_a_token(ansible: Ansible, emulator: Emulator, end: str) -> None:
+    emulator.options(links="token")
+    emulator.register(GIVEN)
+    asked = {"token": f"{GIVEN}{end}"}
+    run = ansible.play(
+        {"register": "wallet", "echovalue.cloud.echovalue_wallet_info": asked},
+        {"register": "link", "echovalue.cloud.echovalue_recharge_link": asked},
+        {"register": "logs", "echovalue.cloud.echovalue_logs_info": asked},
+    )
+    assert run["wallet"]["wallet"] == 99
+    assert run["link"]["contains_token"], "so that it is a secret"
+    assert GIVEN not in run.shown
