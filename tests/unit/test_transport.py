@@ -91,7 +91,7 @@ def test_no_tls_where_tls_is_expected() -> None:
     plain = reply(b"HTTP/1.1 400 Bad Request\r\n\r\n")
     with (
         raw_server(plain) as url,
-        pytest.raises(errors.NetworkError, match="^No TLS connection could be made"),
+        pytest.raises(errors.NetworkError, match=r"^No TLS connection could be made"),
     ):
         send(url.replace("http:", "https:"))
 
