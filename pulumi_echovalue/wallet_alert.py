@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, Optional, TypedDict
 
 import pulumi
 import pulumi.dynamic
@@ -50,13 +50,13 @@ class WalletAlert(pulumi.dynamic.Resource, module="echovalue", name="WalletAlert
     token: pulumi.Output[str]
     """The token; always a secret."""
 
-    threshold: pulumi.Output[int | None]
+    threshold: pulumi.Output[Optional[int]]  # noqa: UP045 - the oldest SDK reads no other
     """How many credits there must be, or the alert is sent; 0 is off; None where it is not declared."""
 
-    email: pulumi.Output[str | None]
+    email: pulumi.Output[Optional[str]]  # noqa: UP045
     """The e-mail address that is told; empty where none is; None where it is not declared."""
 
-    webhook: pulumi.Output[dict[str, Any] | None]
+    webhook: pulumi.Output[Optional[dict[str, Any]]]  # noqa: UP045
     """The webhook that is told, a secret; None where it is not declared."""
 
     hash: pulumi.Output[str]

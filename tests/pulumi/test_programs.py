@@ -179,3 +179,9 @@ def test_threads_share_one_client() -> None:
     with ThreadPoolExecutor(16) as pool:
         made = set(pool.map(client_of, ["https://threads.example"] * 200))
     assert len(made) == 1
+
+
+@pytest.mark.parametrize("kind", [echovalue.Token, echovalue.WalletAlert])
+def test_outputs_are_declared_by_types_that_each_sdk_reads(kind: type[pulumi.Resource]) -> None:
+    """The oldest reads Optional, and refuses a dict for what is `dict | None`."""
+    assert [name for name, declared in kind.__annotations__.items() if "|" in declared] == []
