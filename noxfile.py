@@ -113,7 +113,7 @@ def unit(session: nox.Session, group: str) -> None:
     session.run("pytest", "tests/unit", *session.posargs)
 
 
-@nox.session(python=NEWEST)
+@nox.session(python=NEWEST, tags=["mutants"])
 def mutants(session: nox.Session) -> None:
     """Change the core and the files in small ways, one at a time: the unit tests notice 90% and more."""
     install(session, "mutants")

@@ -57,7 +57,7 @@ class WalletAlertProvider(ResourceProvider):
         """Refuse inputs that cannot be meant, before anything is done; a preview may not know them all."""
         inputs, failures = dict(news), []
         for name, check, value in (
-            ("token", check_token, news["token"]),
+            ("token", check_token, news.get("token")),
             *((name, check, news[name]) for name, check in FIELDS.items() if news.get(name) is not None),
             ("base_url", lambda _url: self._meant(news), news.get("base_url")),
             ("settings", alert_lifecycle.check_declared, news),
@@ -81,7 +81,7 @@ class WalletAlertProvider(ResourceProvider):
         changes = alert_lifecycle.compare(
             _alert(olds),
             Service("", named=True) if unknown else self._meant(news),
-            news["token"],
+            news.get("token"),
             alert_lifecycle.declared(news, _is_unknown),
         )
         return DiffResult(

@@ -13,7 +13,7 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import
     InvalidInputError,
 )
 from ansible_collections.echovalue.cloud.plugins.module_utils.failure import failure
-from ansible_collections.echovalue.cloud.plugins.module_utils.module import check_mappings
+from ansible_collections.echovalue.cloud.plugins.module_utils.module import check_forms
 from ansible_collections.echovalue.cloud.plugins.module_utils.token_task import is_for_controller
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.censor import CensoringAction
 
@@ -41,7 +41,7 @@ class ActionModule(CensoringAction):
         with controller.environment(environment):
             try:
                 self._task.args = _decrypted(self._task.args)
-                check_mappings(self._task.args, controller.OPTIONS["argument_spec"])
+                check_forms(self._task.args, controller.OPTIONS["argument_spec"])
                 _result, params = self.validate_argument_spec(**controller.OPTIONS)
                 result = controller.provision_on_controller(
                     params,

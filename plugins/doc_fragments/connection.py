@@ -16,7 +16,7 @@ options:
     type: str
     default: https://api.echovalue.dev
   timeout:
-    description: Seconds that one whole exchange with the service may take.
+    description: Seconds that one whole exchange with the service may take, a day at most.
     type: float
     default: 10
   retries:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -56,7 +57,7 @@ class Module(AnsibleModule):
     def _load_params(self) -> None:
         super()._load_params()
         try:
-            check_mappings(self.params, self.argument_spec)
+            check_forms(self.params, self.argument_spec)
         except InvalidInputError as error:
             self.fail_json(**failure(error))
 
@@ -125,22 +126,31 @@ def _is_whole_text(text: str) -> bool:
         return False
 
 
-def check_mappings(arguments: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
-    """Raise InvalidInputError for an option that is a mapping and was given a number or the like.
+def check_forms(arguments: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
+    """Raise InvalidInputError for what ansible-core stumbles over, instead of refusing it.
 
-    ansible-core, before it has refused that, looks into it, and stumbles. A text it refuses by itself.
+    That is a number where an option is a mapping, into which it looks, and infinity for a whole number.
     """
     for name, option in spec.items():
         given = arguments.get(name)
+        if option.get("type") == "int" and _is_infinite(given):
+            raise InvalidInputError(f"{name} must be a whole number.")
         if "options" not in option or given is None:
             continue
         for one in given if isinstance(given, list) else [given]:
             if isinstance(one, Mapping):
-                check_mappings(one, option["options"])
+                check_forms(one, option["options"])
             elif not isinstance(one, str):
                 raise InvalidInputError(
                     f"{name} must be a mapping, or a list of mappings where it takes many."
                 )
+
+
+def _is_infinite(value: Any) -> bool:
+    try:
+        return math.isinf(float(value))
+    except (OverflowError, TypeError, ValueError):
+        return False
 
 
 def given_token(module: AnsibleModule) -> str | None:

@@ -173,7 +173,7 @@ options:
         elements: str
       timeout:
         description:
-          - Seconds that the program may take; by default 30.
+          - Seconds that the program may take, a day at most; by default 30.
         type: float
       id:
         description:

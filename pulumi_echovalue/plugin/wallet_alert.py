@@ -31,8 +31,8 @@ class WalletAlertResource:
         values = plain(inputs)
         given = {
             name: value
-            for name, value in values.items()
-            if value is not None and alert_lifecycle.is_known(value, _is_unknown)
+            for name, value in {"token": None, **values}.items()
+            if alert_lifecycle.is_known(value, _is_unknown) and (value is not None or name == "token")
         }
         for name in ("token", "webhook"):
             if values.get(name) is not None:
@@ -49,7 +49,7 @@ class WalletAlertResource:
         changes = alert_lifecycle.compare(
             _alert(olds),
             self._meant(news),
-            news["token"],
+            news.get("token"),
             alert_lifecycle.declared(news, _is_unknown),
         )
         return differences(changes, olds, news)

@@ -20,6 +20,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
     "zero_byte_here": ("token", {"vault_file": "a\0b"}, "vault_file must hold no zero byte"),
     "zero_byte_of_many": ("token", {"command": {"argv": ["true", "\0"]}}, "command.argv must hold no zero"),
     "no_token": ("wallet_info", {"token": "short"}, "That is not a token"),
+    "infinite": ("wallet_info", {"token": GIVEN, "retries": "Infinity"}, "retries must be a whole number"),
     "for_ever": ("wallet_info", {"token": GIVEN, "timeout": 1e20}, "timeout must be a number of seconds"),
     "command": ("token", {"command": {"argv": ["true"], "timeout": 1e300}}, "command.timeout must be"),
 }

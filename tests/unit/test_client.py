@@ -229,6 +229,7 @@ def test_a_probe(answer: Answer, probe: Probe) -> None:
         "",
         "short",
         "with space in it",
+        f"{TOKEN} ",
         "line\nbreak-in-it",
         "x" * 513,
         "caf\u00e9-caf\u00e9-caf\u00e9",

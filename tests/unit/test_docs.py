@@ -86,3 +86,20 @@ def test_the_workflows_and_pages_call_commands_that_there_are() -> None:
             called |= set(listed.split(", "))
     assert {"lint", "test", "test-all", "matrix", "release"} <= called
     assert sorted(called - targets) == []
+
+
+def test_each_check_belongs_to_a_command_that_a_workflow_runs() -> None:
+    """A session's tags are the commands that run it; `left_out` tells the others by them."""
+    noxfile = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
+    tags: dict[str, set[str]] = {}
+    for function in noxfile.body:
+        calls = [call for call in getattr(function, "decorator_list", []) if isinstance(call, ast.Call)]
+        if any(ast.unparse(call.func) == "nox.session" for call in calls):
+            listed = re.findall(r"tags=\[(.*?)\]", " ".join(map(ast.unparse, calls)))
+            tags[function.name] = set(re.findall(r"[a-z-]+", " ".join(listed)))
+    tools = {"format", "changelog", "released", "bench", "left_out"}
+    assert {name for name, commands in tags.items() if not commands} == tools
+    workflows = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / ".github").rglob("*.yml"))
+    run = set(re.findall(r"make ([a-z-]+)", workflows))
+    run |= set(", ".join(re.findall(r"command: \[(.*)\]", workflows)).split(", "))
+    assert set().union(*tags.values()) - run == set()

@@ -352,3 +352,10 @@ def test_a_token_that_is_given_and_kept_gives_way_to_none_that_waits() -> None:
     client, _script, _pauses = scripted(VALID)
     assert provision(client, store, token=OTHER) == Outcome("kept", OTHER, OTHER, 50)
     assert store.token == OTHER
+
+
+def test_a_dry_run_drops_nothing_that_waits() -> None:
+    store = Memory(left=Waiting(TOKEN, ""))
+    client, _script, _pauses = scripted(UNKNOWN)
+    assert provision(client, store, dry_run=True) == Outcome("minted", changed=True)
+    assert store.left == Waiting(TOKEN, "")

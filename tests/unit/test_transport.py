@@ -77,6 +77,25 @@ def test_a_body_that_is_too_long_is_refused(content: bytes) -> None:
         send(url)
 
 
+def test_a_body_without_end_is_refused() -> None:
+    def handle(connection: socket.socket) -> None:
+        connection.sendall(HEAD + b"Connection: close\r\n\r\n")
+        while True:  # until the client leaves
+            connection.sendall(b"x" * 65536)
+
+    with raw_server(handle) as url, pytest.raises(errors.UnexpectedAnswerError, match="1024 KiB"):
+        send(url)
+
+
+def test_no_tls_where_tls_is_expected() -> None:
+    plain = reply(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    with (
+        raw_server(plain) as url,
+        pytest.raises(errors.NetworkError, match=r"^No TLS connection could be made"),
+    ):
+        send(url.replace("http:", "https:"))
+
+
 def test_a_long_body_is_read() -> None:
     content = HEAD + b"Content-Length: %d\r\n\r\n" % MAX_BODY + b"x" * MAX_BODY
     with raw_server(reply(content)) as url:
@@ -155,7 +174,7 @@ def test_all_that_an_error_wraps_is_looked_at_once() -> None:
     reason: Any = TypeError()
     outer: Any = RuntimeError("text", inner)
     outer.__cause__, outer.__context__, outer.reason = cause, context, reason
-    inner.args = (outer, reason)  # a circle
+    inner.args = (outer,)  # a circle
     found = list(_causes(outer))
     assert sorted(map(id, found)) == sorted(map(id, (outer, inner, cause, context, reason)))
 

@@ -27,6 +27,6 @@ assert_type(alert.threshold, pulumi.Output[int | None])
 echovalue.Token("app", keepers=["1"])  # type: ignore[arg-type]
 echovalue.Token("app", existing_token=1)  # type: ignore[arg-type]
 echovalue.Token("app", existing_tokens="1")  # type: ignore[call-arg]
-echovalue.WalletAlert("low", token, webhook={"format": "slack"})  # type: ignore[typeddict-item]
+echovalue.WalletAlert("low", token, webhook={"format": "slack"})  # type: ignore[arg-type]
 echovalue.get_wallet(1)  # type: ignore[arg-type]
 echovalue.get_recharge_link("some-token", "3")  # type: ignore[call-overload]
