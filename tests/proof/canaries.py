@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,15 +74,23 @@ _HOWS = (
 
 
 def run(short: bool) -> Report:
-    """Run the experiment."""
+    """Run the experiment, both halves at once."""
     report = Report("Canaries")
-    with Emulator(links="token") as emulator:
-        for kind in ("file",) if short else PLACES:
-            if kind != "pass":  # is `command`
-                for how in _HOWS if kind == "file" and not short else (_LOUDEST,):
-                    _play(kind, how, emulator, report)
-        canaries_pulumi.play(emulator, report, short)
+    with Emulator(links="token") as one, Emulator(links="token") as other, ThreadPoolExecutor(2) as pool:
+        halves = [
+            pool.submit(_play_all, one, report, short),
+            pool.submit(canaries_pulumi.play, other, report, short),
+        ]
+        for half in halves:
+            half.result()
     return report
+
+
+def _play_all(emulator: Emulator, report: Report, short: bool) -> None:
+    for kind in ("file",) if short else PLACES:
+        if kind != "pass":  # is `command`
+            for how in _HOWS if kind == "file" and not short else (_LOUDEST,):
+                _play(kind, how, emulator, report)
 
 
 @contextmanager
