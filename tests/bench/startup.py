@@ -12,7 +12,8 @@ from pathlib import Path
 from tests.workspace import collections_path
 
 OURS = "echovalue.cloud.echovalue_"
-MODULES = (f"{OURS}token", f"{OURS}wallet_info", f"{OURS}recharge_link", "ansible.builtin.uri")
+NAMES = ("token", "wallet_info", "recharge_link", "wallet_alert", "logs_info")
+MODULES = (*(f"{OURS}{name}" for name in NAMES), "ansible.builtin.uri")
 _CORE = "ansible_collections.echovalue.cloud.plugins.module_utils.core"
 
 
