@@ -513,6 +513,8 @@ def proof_short(session: nox.Session) -> None:
     "group,sdk",
     [
         nox.param("ansible-oldest", "pulumi-oldest", id="oldest"),
+        nox.param("ansible-2.19", "pulumi-runtime", id="2.19"),
+        nox.param("ansible-2.20", "pulumi-runtime", id="2.20"),
         nox.param("ansible-next", "pulumi-runtime", id="next"),
     ],
 )
