@@ -7,31 +7,16 @@ neither name ever changes, and an instance gets attributes in the engine's proce
 
 from __future__ import annotations
 
-from typing import Any
-
 import pulumi
-from pulumi.dynamic import (
-    CheckFailure,
-    CheckResult,
-    ConfigureRequest,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    ResourceProvider,
-    UpdateResult,
-)
+from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 from pulumi.output import Unknown
 
 from . import alert_lifecycle
-from ._core.errors import InvalidInputError
 from ._core.models import check_token
 from .alert_lifecycle import FIELDS, KeptAlert
-from .connection import CONFIG_KEY, CONFIG_NAMESPACE, Service, find_service
-from .dynamic import ShownError, told_plainly
+from .dynamic import Props, ServiceProvider, ShownError, failures, told_plainly
 from .lifecycle import Changes
 from .secrecy import secret
-
-Props = dict[str, Any]
 
 
 class AlertError(ShownError):
@@ -43,44 +28,28 @@ class AlertError(ShownError):
 _told_plainly = told_plainly(AlertError)
 
 
-class WalletAlertProvider(ResourceProvider):
+class WalletAlertProvider(ServiceProvider):
     """Check, diff, create, read, update and delete of a `WalletAlert`."""
-
-    _configured_base_url: str | None = None
-
-    def configure(self, req: ConfigureRequest) -> None:
-        """Take the base URL of the stack's config."""
-        self._configured_base_url = req.config.get(f"{CONFIG_NAMESPACE}:{CONFIG_KEY}")
 
     @_told_plainly
     def check(self, _olds: Props, news: Props) -> CheckResult:
         """Refuse inputs that cannot be meant, before anything is done; a preview may not know them all."""
-        inputs, failures = dict(news), []
-        for name, check, value in (
-            ("token", check_token, news.get("token")),
-            *((name, check, news[name]) for name, check in FIELDS.items() if news.get(name) is not None),
-            ("base_url", lambda _url: self._meant(news), news.get("base_url")),
-            ("settings", alert_lifecycle.check_declared, news),
-        ):
-            if name != "settings" and not alert_lifecycle.is_known(value, _is_unknown):
-                continue
-            try:
-                check(value)
-            except InvalidInputError as error:
-                # Of no property by name: the engine would print its value in clear beside the reason.
-                failures.append(CheckFailure("", f"{name}: {error}"))
-        for name in ("token", "webhook"):
-            if inputs.get(name) is not None:
-                inputs[name] = secret(inputs[name])
-        return CheckResult(inputs, failures)
+        declared = {name: check for name, check in FIELDS.items() if news.get(name) is not None}
+        given = [
+            (name, check, news.get(name))
+            for name, check in {"token": check_token, **declared}.items()
+            if alert_lifecycle.is_known(news.get(name), _is_unknown)
+        ]
+        whole = [("base_url", self.meant, news), ("settings", alert_lifecycle.check_declared, news)]
+        marked = {name: secret(news[name]) for name in ("token", "webhook") if news.get(name) is not None}
+        return CheckResult({**news, **marked}, failures([*given, *whole]))
 
     @_told_plainly
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """Compare what was declared, or what a refresh found, with the inputs."""
-        unknown = isinstance(news.get("base_url"), Unknown)
         changes = alert_lifecycle.compare(
             _alert(olds),
-            Service("", named=True) if unknown else self._meant(news),
+            self.meant(news),
             news.get("token"),
             alert_lifecycle.declared(news, _is_unknown),
         )
@@ -94,29 +63,26 @@ class WalletAlertProvider(ResourceProvider):
     def create(self, props: Props) -> CreateResult:
         """Set the alert."""
         settings = alert_lifecycle.declared(props, _is_unknown)
-        alert = alert_lifecycle.create(self._meant(props), check_token(props["token"]), settings)
+        alert = alert_lifecycle.create(self.meant(props), check_token(props["token"]), settings)
         return CreateResult(alert.hash, _outputs(alert))
 
     @_told_plainly
     def read(self, id_: str, props: Props) -> ReadResult:
         """Read what is set, for 1 credit."""
-        seen = alert_lifecycle.refresh(_alert(props), self._meant({}), pulumi.log.warn)
+        seen = alert_lifecycle.refresh(_alert(props), self.meant({}), pulumi.log.warn)
         return ReadResult(id_, _outputs(seen)) if seen else ReadResult("", {})
 
     @_told_plainly
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
         """Set the alert anew."""
         settings = alert_lifecycle.declared(news, _is_unknown)
-        alert = alert_lifecycle.update(_alert(olds), self._meant(news), settings, pulumi.log.warn)
+        alert = alert_lifecycle.update(_alert(olds), self.meant(news), settings, pulumi.log.warn)
         return UpdateResult(_outputs(alert))
 
     @_told_plainly
     def delete(self, _id: str, props: Props) -> None:
         """Set the threshold to 0."""
-        alert_lifecycle.remove(_alert(props), self._meant({}), pulumi.log.warn)
-
-    def _meant(self, props: Props) -> Service:
-        return find_service(props.get("base_url"), self._configured_base_url)
+        alert_lifecycle.remove(_alert(props), self.meant({}), pulumi.log.warn)
 
 
 def _is_unknown(value: object) -> bool:

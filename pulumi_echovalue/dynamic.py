@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the dynamic providers of both resources have in common: how a failure is shown."""
+"""What the dynamic providers of both resources have in common: their service, and how a failure is shown."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from pulumi.dynamic import CheckFailure, ConfigureRequest, ResourceProvider
+from pulumi.output import Unknown
+
+from ._core.errors import InvalidInputError
+from .connection import CONFIG_KEY, CONFIG_NAMESPACE, Service, find_service
 from .hints import tell
+
+Props = dict[str, Any]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -37,3 +44,35 @@ def told_plainly(kind: type[ShownError]) -> Callable[[Method], Method]:
         return call  # type: ignore[return-value]
 
     return decorate
+
+
+class ServiceProvider(ResourceProvider):
+    """A provider that knows which service the stack's config names."""
+
+    _configured_base_url: str | None = None
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Take the base URL of the stack's config."""
+        self._configured_base_url = req.config.get(f"{CONFIG_NAMESPACE}:{CONFIG_KEY}")
+
+    def meant(self, inputs: Props) -> Service:
+        """Return the service that is meant; one that is not known yet is none that a state could hold.
+
+        Raises InvalidInputError for a URL that ServiceUrl refuses.
+        """
+        base_url = inputs.get("base_url")
+        if isinstance(base_url, Unknown):
+            return Service("", named=True)
+        return find_service(base_url, self._configured_base_url)
+
+
+def failures(checks: Iterable[tuple[str, Callable[[Any], object], Any]]) -> list[CheckFailure]:
+    """Return what is wrong with inputs, each given with its name and what checks it."""
+    found = []
+    for name, check, value in checks:
+        try:
+            check(value)
+        except InvalidInputError as error:
+            # Of no property by name: the engine would print its value in clear beside the reason.
+            found.append(CheckFailure("", f"{name}: {error}"))
+    return found

@@ -8,30 +8,18 @@ instance gets attributes in the engine's process alone, after it was unpickled.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import (
-    CheckFailure,
-    CheckResult,
-    ConfigureRequest,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    ResourceProvider,
-    UpdateResult,
-)
+from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 from pulumi.output import Unknown
 
 from . import lifecycle
-from ._core.errors import InvalidInputError
 from ._core.models import check_token
-from .connection import CONFIG_KEY, CONFIG_NAMESPACE, Service, find_service
-from .dynamic import ShownError, told_plainly
+from .dynamic import Props, ServiceProvider, ShownError, failures, told_plainly
 from .lifecycle import Changes, Kept
 from .secrecy import secret
-
-Props = dict[str, Any]
 
 
 class TokenError(ShownError):
@@ -43,43 +31,31 @@ class TokenError(ShownError):
 _told_plainly = told_plainly(TokenError)
 
 
-class TokenProvider(ResourceProvider):
+class TokenProvider(ServiceProvider):
     """Check, diff, create, read, update and delete of a `Token`."""
-
-    _configured_base_url: str | None = None
-
-    def configure(self, req: ConfigureRequest) -> None:
-        """Take the base URL of the stack's config."""
-        self._configured_base_url = req.config.get(f"{CONFIG_NAMESPACE}:{CONFIG_KEY}")
 
     @_told_plainly
     def check(self, _olds: Props, news: Props) -> CheckResult:
         """Refuse inputs that cannot be meant, before anything is done; a preview may not know them all."""
-        inputs, failures = dict(news), []
-        for name, check in (
-            ("existing_token", lambda value: inputs.update(existing_token=secret(check_token(value)))),
-            ("base_url", lambda _value: self._meant(news)),
-            ("keepers", lambda value: lifecycle.check_keepers(value, Unknown)),
-        ):
-            value = news.get(name)
-            if isinstance(value, Unknown) or (value is None and name != "base_url"):
-                continue
-            try:
-                check(value)
-            except InvalidInputError as error:
-                # Of no property by name: the engine would print its value in clear beside the reason.
-                failures.append(CheckFailure("", f"{name}: {error}"))
-        return CheckResult(inputs, failures)
+        inputs = dict(news)
+        checks: dict[str, Callable[[Any], object]] = {
+            "existing_token": lambda value: inputs.update(existing_token=secret(check_token(value))),
+            "keepers": lambda value: lifecycle.check_keepers(value, Unknown),
+        }
+        given = [
+            (name, check, news[name])
+            for name, check in checks.items()
+            if news.get(name) is not None and not isinstance(news[name], Unknown)
+        ]
+        return CheckResult(inputs, failures([*given, ("base_url", self.meant, news)]))
 
     @_told_plainly
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """Compare what is kept with the inputs: nothing else may ever replace or touch a token."""
         kept = _kept(olds)
         former, base_url = olds.get("base_url") or None, news.get("base_url") or None
-        # One that is not known yet is none that the state could hold.
-        meant = Service("", named=True) if isinstance(base_url, Unknown) else self._meant(news)
         changes = lifecycle.compare(
-            kept, meant, news.get("existing_token"), (olds.get("keepers"), news.get("keepers"))
+            kept, self.meant(news), news.get("existing_token"), (olds.get("keepers"), news.get("keepers"))
         )
         return DiffResult(
             # What version 0.1.0 wrote remembers no service: the argument alone tells of a move.
@@ -91,14 +67,14 @@ class TokenProvider(ResourceProvider):
     @_told_plainly
     def create(self, props: Props) -> CreateResult:
         """Adopt the token that was given, proven first; or mint one."""
-        kept = lifecycle.create(self._meant(props), props.get("existing_token"))
+        kept = lifecycle.create(self.meant(props), props.get("existing_token"))
         # An exception from here on would lose the token: the engine has not seen it yet.
         return CreateResult(kept.hash, _outputs(kept, props))
 
     @_told_plainly
     def read(self, id_: str, props: Props) -> ReadResult:
         """Prove the token for free: only its own service can make it gone."""
-        kept, meant = _kept(props), self._meant(props)
+        kept, meant = _kept(props), self.meant(props)
         proven = lifecycle.refresh(kept, meant)
         if proven:
             return ReadResult(id_, _outputs(proven, props))
@@ -108,19 +84,14 @@ class TokenProvider(ResourceProvider):
     @_told_plainly
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
         """Keep the token, proven first where another service is named."""
-        return UpdateResult(_outputs(lifecycle.move(_kept(olds), self._meant(news)), news))
+        return UpdateResult(_outputs(lifecycle.move(_kept(olds), self.meant(news)), news))
 
     @_told_plainly
     def delete(self, id_: str, props: Props) -> None:
         """Let the token go, with a warning: it stays valid."""
         pulumi.log.warn(
-            lifecycle.farewell(
-                id_, props.get("token"), lambda: props.get("service") or self._meant(props).url
-            )
+            lifecycle.farewell(id_, props.get("token"), lambda: props.get("service") or self.meant(props).url)
         )
-
-    def _meant(self, props: Props) -> Service:
-        return find_service(props.get("base_url"), self._configured_base_url)
 
 
 def _kept(outputs: Props) -> Kept:

@@ -58,6 +58,7 @@ _CALLBACKS = {
     "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
     "ANSIBLE_CALLBACK_TREE_DIR": "tree",
     "ANSIBLE_LOG_FOLDER": "plays",
+    "JUNIT_HIDE_TASK_ARGUMENTS": "true",  # else it writes down what the playbook's own text says
     "JUNIT_OUTPUT_DIR": "junit",
 }
 _LOUDEST = How("-vvvv --diff", ("-vvvv", "--diff"))
