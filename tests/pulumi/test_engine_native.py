@@ -223,12 +223,12 @@ outputs: {{token: "${{app.token}}"}}
 # Fails after each mint, as no provider should.
 BROKEN = f"""#!{sys.executable}
 import sys
-from pulumi_echovalue.plugin import provider
+from pulumi_echovalue.plugin import provider, token
 
 def broken(*arguments):
     raise RuntimeError("{GIVEN}")
 
-provider._created = broken
+token._created = broken
 provider.serve(sys.argv[1])
 """
 
