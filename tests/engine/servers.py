@@ -21,7 +21,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from tests.engine.build import EngineError, ensure
@@ -161,7 +160,7 @@ class _Servers:
             ["sh", "-c", "read -r _; kill -KILL 0"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            preexec_fn=os.setpgrp,
+            process_group=0,
         )
         self._stack.callback(self._guard.communicate)
         return self
@@ -180,7 +179,7 @@ class _Servers:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                preexec_fn=partial(os.setpgid, 0, self._guard.pid),
+                process_group=self._guard.pid,
             )
         self._stack.callback(_stop, process)
         self._started.append((process, log))
