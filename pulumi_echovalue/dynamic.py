@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from pulumi.dynamic import CheckFailure, ConfigureRequest, ResourceProvider
 from pulumi.output import Unknown
 
-from ._core.errors import InvalidInputError
 from .connection import CONFIG_KEY, CONFIG_NAMESPACE, Service, find_service
 from .hints import tell
+from .lifecycle import refusals
 
 Props = dict[str, Any]
 
@@ -68,11 +68,4 @@ class ServiceProvider(ResourceProvider):
 
 def failures(checks: Iterable[tuple[str, Callable[[Any], object], Any]]) -> list[CheckFailure]:
     """Return what is wrong with inputs, each given with its name and what checks it."""
-    found = []
-    for name, check, value in checks:
-        try:
-            check(value)
-        except InvalidInputError as error:
-            # Of no property by name: the engine would print its value in clear beside the reason.
-            found.append(CheckFailure("", f"{name}: {error}"))
-    return found
+    return [CheckFailure("", reason) for reason in refusals(checks)]

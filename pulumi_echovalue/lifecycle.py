@@ -7,9 +7,10 @@ counts only where it is named, and then the token is proven there before anythin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ._core.errors import InvalidInputError, StoredTokenUnknownError
 from ._core.models import token_hash
@@ -144,6 +145,20 @@ def farewell(hash_: str, token: object, find_url: Callable[[], str]) -> str:
         f"EchoValue cannot revoke a token: the one with hash {hash_} leaves the stack and {fate}. "
         "Backups and history of the stack still hold it, encrypted."
     )
+
+
+def refusals(checks: Iterable[tuple[str, Callable[[Any], object], Any]]) -> list[str]:
+    """Return why inputs are refused, each given with its name and what checks it.
+
+    A provider tells them of no property by name: the engine would print its value in clear beside.
+    """
+    found = []
+    for name, check, value in checks:
+        try:
+            check(value)
+        except InvalidInputError as error:
+            found.append(f"{name}: {error}")
+    return found
 
 
 def check_keepers(keepers: object, unknown: type = str) -> None:

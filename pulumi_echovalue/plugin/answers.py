@@ -12,7 +12,7 @@ from pulumi.runtime.proto import provider_pb2
 from .._core.errors import InvalidInputError
 from .._core.models import check_token, token_hash
 from ..connection import Service
-from ..lifecycle import Changes
+from ..lifecycle import Changes, refusals
 
 Properties = dict[str, Any]
 
@@ -31,30 +31,23 @@ class Setup:
     def imported_token(self, id_: str) -> str:
         """Return the config's token if an import names it by its hash; else raise InvalidInputError."""
         # An empty id would not mean here that there is none.
-        if not self.token or token_hash(check_token(self.token)) != id_:
+        token = check_token(self.token) if self.token else ""
+        if not token or token_hash(token) != id_:
             raise InvalidInputError(
                 "EchoValue keeps no list of tokens, so one is imported by its hash, with the token itself "
-                "from the config: "
-                + ("there it has another hash." if self.token else "there it is missing."),
+                "from the config: " + ("there it has another hash." if token else "there it is missing."),
                 "Nothing was imported. Set it by `pulumi config set --secret echovalue:token`, or by "
                 "ECHOVALUE_TOKEN, and give its sha256 in hex as the id.",
             )
-        return self.token
+        return token
 
 
 def failures(
     given: Mapping[str, Any], checks: Mapping[str, Callable[[Any], object]]
 ) -> list[provider_pb2.CheckFailure]:
     """Return what is wrong with the values that were given."""
-    found = []
-    for name, check in checks.items():
-        try:
-            if name in given:
-                check(given[name])
-        except InvalidInputError as error:
-            # Of no property by name: the engine would print its value in clear beside the reason.
-            found.append(provider_pb2.CheckFailure(reason=f"{name}: {error}"))
-    return found
+    given_checks = ((name, check, given[name]) for name, check in checks.items() if name in given)
+    return [provider_pb2.CheckFailure(reason=reason) for reason in refusals(given_checks)]
 
 
 def differences(changes: Changes, olds: Properties, news: Properties) -> provider_pb2.DiffResponse:

@@ -70,7 +70,7 @@ class WalletAlertResource:
         """Read what is set, for 1 credit, on refresh and on import."""
         state = plain(request.properties)
         if not state.get("token"):
-            token = check_token(self._setup.imported_token(request.id))
+            token = self._setup.imported_token(request.id)
             found = alert_lifecycle.find(self._setup.service, token)
             inputs = struct(_outputs(token, found.settings, {}))
             return provider_pb2.ReadResponse(id=request.id, properties=_state(found), inputs=inputs)
