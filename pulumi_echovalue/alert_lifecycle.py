@@ -13,7 +13,7 @@ from typing import Any
 
 from ._core.alert import CHECKS, declare_alert
 from ._core.errors import InvalidInputError, PaymentRequiredError, UnauthorizedError
-from ._core.models import token_hash
+from ._core.models import check_token, token_hash
 from .connection import Service
 from .lifecycle import Changes, check_named
 
@@ -56,6 +56,18 @@ def is_known(value: object, is_unknown: Callable[[object], bool]) -> bool:
     if isinstance(value, list):
         return all(is_known(item, is_unknown) for item in value)
     return not is_unknown(value)
+
+
+def checks(
+    inputs: Mapping[str, Any], is_unknown: Callable[[object], bool]
+) -> list[tuple[str, Callable[[Any], object], Any]]:
+    """Return what checks the inputs, as `lifecycle.refusals` takes it, as far as a preview knows them."""
+    given = {"token": check_token, **{name: FIELDS[name] for name in FIELDS if inputs.get(name) is not None}}
+    known = [name for name in given if is_known(inputs.get(name), is_unknown)]
+    return [
+        *((name, given[name], inputs.get(name)) for name in known),
+        ("settings", check_declared, inputs),
+    ]
 
 
 def check_declared(values: Mapping[str, Any]) -> None:

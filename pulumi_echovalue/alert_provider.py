@@ -34,15 +34,9 @@ class WalletAlertProvider(ServiceProvider):
     @_told_plainly
     def check(self, _olds: Props, news: Props) -> CheckResult:
         """Refuse inputs that cannot be meant, before anything is done; a preview may not know them all."""
-        declared = {name: check for name, check in FIELDS.items() if news.get(name) is not None}
-        given = [
-            (name, check, news.get(name))
-            for name, check in {"token": check_token, **declared}.items()
-            if alert_lifecycle.is_known(news.get(name), _is_unknown)
-        ]
-        whole = [("base_url", self.meant, news), ("settings", alert_lifecycle.check_declared, news)]
+        checks = alert_lifecycle.checks(news, _is_unknown)
         marked = {name: secret(news[name]) for name in ("token", "webhook") if news.get(name) is not None}
-        return CheckResult({**news, **marked}, failures([*given, *whole]))
+        return CheckResult({**news, **marked}, failures([*checks, ("base_url", self.meant, news)]))
 
     @_told_plainly
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:

@@ -11,10 +11,11 @@ from pulumi.runtime.proto import provider_pb2
 
 from .. import alert_lifecycle
 from .._core.models import check_token
-from ..alert_lifecycle import FIELDS, KeptAlert
-from ..connection import Service, find_service
+from ..alert_lifecycle import KeptAlert
+from ..connection import Service
+from ..lifecycle import refusals
 from ..secrecy import secret
-from .answers import Properties, Setup, differences, failures
+from .answers import Properties, Setup, differences
 from .properties import UNKNOWN, plain, struct
 
 
@@ -29,18 +30,12 @@ class WalletAlertResource:
         inputs = Struct()
         inputs.CopyFrom(request.news)
         values = plain(inputs)
-        given = {
-            name: value
-            for name, value in {"token": None, **values}.items()
-            if alert_lifecycle.is_known(value, _is_unknown) and (value is not None or name == "token")
-        }
         for name in ("token", "webhook"):
             if values.get(name) is not None:
                 inputs[name] = secret(values[name])
-        checks = {"token": check_token, **FIELDS, "baseUrl": lambda url: find_service(url, None)}
-        found = failures(
-            {**given, "settings": values}, {**checks, "settings": alert_lifecycle.check_declared}
-        )
+        checks = alert_lifecycle.checks(values, _is_unknown)
+        reasons = refusals([*checks, ("baseUrl", self._meant, values)])
+        found = [provider_pb2.CheckFailure(reason=reason) for reason in reasons]
         return provider_pb2.CheckResponse(inputs=inputs, failures=found)
 
     def diff(self, request: Any) -> provider_pb2.DiffResponse:
