@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 from .core.client import EchoValueClient
 from .core.errors import AmbiguousMintError, EchoValueError, NetworkError, ServiceUnavailableError, StoreError
-from .core.signals import signal_waits, signals_held
+from .core.signals import signal_is_pending, signals_deferred
 from .token_task import Place, Wanted, failed_entry, perform
 
 _MOST_TOLD = 5  # failures that the message tells one by one
@@ -70,12 +70,14 @@ def perform_many(
         outage.note(None)
         return {**entry, "failed": False, "msg": None, "reason": None}
 
-    with signals_held(), ThreadPoolExecutor(concurrency) as pool:
-        futures = [pool.submit(one, *pair) for pair in asked]
-        for _future in as_completed(futures):
-            if signal_waits():
-                pool.shutdown(cancel_futures=True)
-                break
+    with signals_deferred(), ThreadPoolExecutor(concurrency) as pool:
+        try:
+            futures = [pool.submit(one, *pair) for pair in asked]
+            for _future in as_completed(futures):
+                if signal_is_pending():
+                    break
+        finally:
+            pool.shutdown(cancel_futures=True)
     for warning in sorted(warnings):
         warn(warning)
     return _summary([future.result() for future in futures if not future.cancelled()])

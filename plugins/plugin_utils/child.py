@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.signals import accept_signals
+
 _PIECE = 65536  # bytes read at once
 _ROOM = 512  # bytes that a pipe which is ready takes without waiting: PIPE_BUF of POSIX
 
@@ -51,6 +53,7 @@ def run_child(
         cwd=directory,
         pass_fds=inherited,
         start_new_session=True,
+        preexec_fn=accept_signals,  # else a SIGTERM or an alarm of its own would not reach it
     ) as process:
         try:
             output, errors = _exchange(process, given, until, most)

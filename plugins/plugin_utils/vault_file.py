@@ -27,7 +27,7 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import
     read_token,
 )
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import Waiting
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.signals import signals_held
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.signals import signals_deferred
 from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import (
     NOTHING_MINTED,
     LockedDirectory,
@@ -111,7 +111,7 @@ class VaultFile:
         with self._file.lock():
             for leftover in [] if self.dry_run else self._file.leftovers():
                 self._file.drop(leftover)  # what it was to hold waits in files of its own
-            with signals_held():
+            with signals_deferred():
                 try:
                     yield
                 finally:

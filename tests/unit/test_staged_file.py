@@ -6,7 +6,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import signal
 import stat
 import threading
 from pathlib import Path
@@ -16,7 +15,6 @@ import pytest
 from plugins.module_utils.core.errors import StoreError
 from plugins.module_utils.core.models import fingerprint
 from plugins.module_utils.core.provision import provision
-from plugins.module_utils.core.signals import signal_waits, signals_held
 from plugins.module_utils.locked_directory import LockedDirectory
 from plugins.module_utils.locked_file import LockedFile
 from plugins.module_utils.staged_file import StagedFile, StagedNames, fill_or_rescue
@@ -208,18 +206,3 @@ def test_syncs_that_wait_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert len(syncs) == 2, "the four that came while the first was under way share one"
         directory.sync()
         assert len(syncs) == 3
-
-
-def test_signals_wait() -> None:
-    got: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _frame: got.append(number))
-    try:
-        with signals_held():
-            assert not signal_waits()
-            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)  # another thread holds none back
-            assert signal_waits()
-            assert got == []
-        assert got == [signal.SIGTERM]
-        assert not signal_waits()
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -15,7 +15,7 @@ from typing import Callable, Protocol
 from .client import EchoValueClient
 from .errors import ConflictError, InvalidInputError, StoredTokenUnknownError, StoreError, UnauthorizedError
 from .models import check_token, fingerprint, token_hash
-from .signals import signals_held
+from .signals import run_uninterrupted
 
 REGENERATE = ("never", "if_invalid", "always")
 _ATTEMPTS = 3  # to write where somebody else writes too
@@ -253,7 +253,9 @@ class _Run:
         self._store.check_writable()
         if self._dry_run:
             return Outcome(status, None, stored, changed=True)
-        with signals_held():
-            token = self._minted = self._client.create_token()
-            self._store.write(token)  # nothing that can fail stands between the mint and this
-        return Outcome(status, token, stored, changed=True)
+        return Outcome(status, run_uninterrupted(self._mint_and_write), stored, changed=True)
+
+    def _mint_and_write(self) -> str:
+        token = self._minted = self._client.create_token()
+        self._store.write(token)  # nothing that can fail comes between the mint and this
+        return token

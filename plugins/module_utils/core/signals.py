@@ -1,29 +1,83 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Hold back the signals of Ctrl-C, a cancelled pipeline or a closed terminal while a token is on its way."""
+"""Keep what ends a process from coming between a mint and the write of its token.
+
+That is a signal (Ctrl-C, a cancelled pipeline, a closed terminal, the alarm of a task's `timeout`) or
+an exception that another thread raises here. It takes effect right afterwards.
+"""
 
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Callable, TypeVar
 
-# Windows has no masks; there nothing is held back.
+T = TypeVar("T")
+
+# Windows has no masks; there no signal is deferred.
 _MASKS = hasattr(signal, "pthread_sigmask")
+# Faults of the process itself cannot be deferred; the others do not end it.
+_FAULTS = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP")
+_HARMLESS = ("SIGCHLD", "SIGCONT", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGWINCH")
 
 
 @contextmanager
-def signals_held() -> Iterator[None]:
-    """Let signals wait until the context ends, for this thread and those it starts."""
+def signals_deferred() -> Iterator[None]:
+    """Defer signals until the context ends, for this thread and those it starts."""
     if not _MASKS:
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    deferred = signal.valid_signals() - {getattr(signal, name, None) for name in (*_FAULTS, *_HARMLESS)}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, deferred)
     try:
-        yield
-    finally:
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    finally:  # an exception from outside may come in the line above, too
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def signal_waits() -> bool:
-    """Tell whether a signal that is held back has come."""
+def signal_is_pending() -> bool:
+    """Return whether a deferred signal has come."""
     return _MASKS and bool(signal.sigpending())
+
+
+def accept_signals() -> None:
+    """Accept all signals in this thread: a program that is started inherits what its parent defers."""
+    if _MASKS:
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def run_uninterrupted(work: Callable[[], T]) -> T:
+    """Return what `work` returns, or raise its error; an interruption of the caller comes afterwards.
+
+    `work` runs in a thread of its own. Python runs the handlers of signals, which may raise, in the main
+    thread alone, and also where another thread of the process received the signal, so a mask is not enough.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # noqa: BLE001 - raised below
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    with signals_deferred():
+        try:
+            thread.start()
+            thread.join()
+        except RuntimeError:  # the system has no room for another thread
+            if thread.ident is not None:
+                raise
+            run()
+        finally:
+            while thread.is_alive():
+                with suppress(BaseException):  # the first interruption is the one that counts
+                    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
