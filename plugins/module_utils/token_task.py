@@ -195,6 +195,11 @@ def _wanted(given: Mapping[str, Any], params: Mapping[str, Any], who: str) -> Wa
         options = {name: given[name] for name in ("path", *_ATTRIBUTES)}
     if place in ("path", "vault_file") and not given[place]:
         raise InvalidInputError(f"{who} must say {place}: it is empty.")
+    for name in ("path", "vault_file", "file"):
+        if str(options.get(name)).startswith("~"):  # else it would be a folder of that name
+            raise InvalidInputError(
+                f"{who} names {options[name]}, and that home directory is unknown: give an absolute path."
+            )
     return Wanted(
         place,
         options,

@@ -53,6 +53,7 @@ options:
     description:
       - Permissions of the file, as for M(ansible.builtin.file). By default a new file is V(0600), and an
         existing one keeps its own.
+      - Permissions that let all other users write are refused.
     type: raw
   vault_file: &vault_file
     description:
@@ -191,6 +192,7 @@ options:
       - A private directory on the controller, where a token waits, with mode V(0600), from its mint until the place has
         it. The next run takes up what waits there. All places but O(path) and O(vault_file) use it.
       - On a runner whose home is thrown away, name a directory that stays, and that is no artifact and no cache.
+      - An absolute path, or one that starts with V(~).
     type: path
     default: ~/.echovalue/spool
   state:
@@ -433,6 +435,7 @@ backup_file:
 
 import copy
 import os
+import stat
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any, Callable, NoReturn
@@ -476,11 +479,31 @@ def attribute_setter(module: AnsibleModule, options: Mapping[str, Any]) -> Calla
     return set_attributes
 
 
+def check_mode_of(path: str, mode: Any) -> None:
+    """Raise InvalidInputError where permissions, read as Ansible does, would let all other users write."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        found = os.stat_result((stat.S_IFREG | 0o600, *[0] * 9))  # as a new file is made
+    try:
+        permissions = mode if isinstance(mode, int) else int(mode, 8)
+    except ValueError:
+        try:
+            permissions = AnsibleModule._symbolic_mode_to_octal(found, mode)
+        except ValueError:
+            return  # no permissions at all: Ansible says so when it sets them
+    except TypeError:
+        return
+    if permissions & stat.S_IWOTH:
+        raise InvalidInputError(f"mode {mode} would let every user of the target write to {path}.")
+
+
 def place_of(module: AnsibleModule, asked: Wanted, directories: dict[str, LockedDirectory]) -> Place | None:
     """Return the file that is asked for; files of one directory share its lock and its syncs."""
     path = asked.options["path"]
     if path is None:
         return None
+    check_mode_of(path, asked.options["mode"])
     where = os.path.dirname(os.path.realpath(path))
     file = TokenFile(
         path,

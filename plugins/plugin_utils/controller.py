@@ -157,6 +157,9 @@ def provision_on_controller(
     Raises the errors of core/errors.py.
     """
     check_texts(params)
+    spool = os.path.expanduser(params["spool"])
+    if not spool.startswith(("~", os.sep)):
+        raise InvalidInputError("spool must be an absolute path: it is private, and belongs to no checkout.")
     asked = wanted(params)
     many = params["tokens"] is not None
     client = make_client(params)
@@ -208,7 +211,7 @@ class _Places:
         self._seen.add(identity)
         store = SpooledStore(
             driver,
-            self._controller.find_path(self._controller.spool),
+            self._controller.spool,
             self._service,
             backup=self._controller.backup,
             dry_run=self._controller.check_mode,

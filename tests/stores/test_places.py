@@ -567,7 +567,7 @@ def test_a_spool_that_others_can_change_is_refused_and_left_as_it_is(
     spool = ansible.directory / "shared"
     spool.mkdir()
     spool.chmod(0o1777)
-    run = ansible.play(token("result", ignore_errors=True, spool="shared", **place.options))
+    run = ansible.play(token("result", ignore_errors=True, spool=str(spool), **place.options))
     assert run["result"]["reason"] == "store"
     assert "others may write to it" in run["result"]["msg"]
     assert stat.S_IMODE(spool.stat().st_mode) == 0o1777

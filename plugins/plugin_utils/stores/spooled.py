@@ -88,7 +88,8 @@ class SpooledStore:
 
     def __init__(self, driver: Driver, spool: str, service: str, *, backup: bool, dry_run: bool) -> None:
         self._driver = driver
-        self._spool = os.path.realpath(os.path.expanduser(spool))
+        self._spool = os.path.expanduser(spool)
+        self._has_spool = os.path.isabs(self._spool)  # not so where the home of the user is unknown
         identity = json.dumps([*driver.secret, driver.key, service])
         self._name = hashlib.sha256(identity.encode()).hexdigest()
         self._names = StagedNames(self._spool, self._name, ".token")
@@ -206,8 +207,9 @@ class SpooledStore:
         self._former = path
 
     def _leftovers(self) -> list[Leftover]:
-        with suppress(OSError):
-            return list(self._names.leftovers(os.listdir(self._spool), MOST))
+        if self._has_spool:
+            with suppress(OSError):
+                return list(self._names.leftovers(os.listdir(self._spool), MOST))
         return []
 
     def _lock_spool(self) -> None:
@@ -245,6 +247,8 @@ class SpooledStore:
 
     def _make_spool(self) -> None:
         """Make the spool, or refuse one that others can change; one that exists stays as it is."""
+        if not self._has_spool:
+            raise self._no_spool("the home directory of this user is unknown")
         os.makedirs(self._spool, mode=0o700, exist_ok=True)
         found = os.stat(self._spool)
         if found.st_uid != os.geteuid():
