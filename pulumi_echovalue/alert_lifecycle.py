@@ -15,7 +15,7 @@ from ._core.alert import CHECKS, declare_alert
 from ._core.errors import InvalidInputError, PaymentRequiredError, UnauthorizedError
 from ._core.models import check_token, token_hash
 from .connection import Service
-from .lifecycle import Changes, check_named
+from .lifecycle import Changes, Check, check_named
 
 Warn = Callable[[str], None]
 
@@ -58,10 +58,8 @@ def is_known(value: object, is_unknown: Callable[[object], bool]) -> bool:
     return not is_unknown(value)
 
 
-def checks(
-    inputs: Mapping[str, Any], is_unknown: Callable[[object], bool]
-) -> list[tuple[str, Callable[[Any], object], Any]]:
-    """Return what checks the inputs, as `lifecycle.refusals` takes it, as far as a preview knows them."""
+def checks(inputs: Mapping[str, Any], is_unknown: Callable[[object], bool]) -> list[Check]:
+    """Return what checks the inputs, as far as a preview knows them."""
     given = {"token": check_token, **{name: FIELDS[name] for name in FIELDS if inputs.get(name) is not None}}
     known = [name for name in given if is_known(inputs.get(name), is_unknown)]
     return [

@@ -14,7 +14,7 @@ from pulumi.output import Unknown
 from . import alert_lifecycle
 from ._core.models import check_token
 from .alert_lifecycle import FIELDS, KeptAlert
-from .dynamic import Props, ServiceProvider, ShownError, failures, told_plainly
+from .dynamic import Props, ServiceProvider, ShownError, checked, told_plainly
 from .lifecycle import Changes
 from .secrecy import secret
 
@@ -35,8 +35,9 @@ class WalletAlertProvider(ServiceProvider):
     def check(self, _olds: Props, news: Props) -> CheckResult:
         """Refuse inputs that cannot be meant, before anything is done; a preview may not know them all."""
         checks = alert_lifecycle.checks(news, _is_unknown)
-        marked = {name: secret(news[name]) for name in ("token", "webhook") if news.get(name) is not None}
-        return CheckResult({**news, **marked}, failures([*checks, ("base_url", self.meant, news)]))
+        inputs, failures = checked(news, [*checks, ("base_url", self.base_url, news)])
+        marked = {name: secret(inputs[name]) for name in ("token", "webhook") if inputs.get(name) is not None}
+        return CheckResult({**inputs, **marked}, failures)
 
     @_told_plainly
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:

@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ._core.client import DEFAULT_RETRIES, DEFAULT_TIMEOUT, EchoValueClient
+from ._core.errors import InvalidInputError
 from ._core.service_url import DEFAULT_BASE_URL, ServiceUrl
 
 CONFIG_NAMESPACE = "echovalue"
 CONFIG_KEY = "baseUrl"
+CONFIG_KEYS = (CONFIG_KEY, "token", "timeout", "retries", "spool")
+_CLOSE = 0.6  # of difflib: `url` is as close to `baseUrl`
 
 _clients: dict[tuple[str, float, int], EchoValueClient] = {}
 _lock = threading.Lock()
@@ -49,6 +54,26 @@ def find_service(given: str | None, configured: str | None) -> Service:
     named = given or configured
     url = named or os.environ.get("ECHOVALUE_BASE_URL") or DEFAULT_BASE_URL
     return Service(str(ServiceUrl.parse(url)), bool(named))
+
+
+def check_config_keys(keys: Iterable[str]) -> None:
+    """Raise InvalidInputError for a key that is none of CONFIG_KEYS, but close to one.
+
+    A setting that is ignored could mint a token at another service than the requested one.
+    """
+    known = {_letters(key): key for key in CONFIG_KEYS}
+    for key in keys:
+        close = difflib.get_close_matches(_letters(key), known, n=1, cutoff=_CLOSE)
+        if key not in CONFIG_KEYS and close:
+            raise InvalidInputError(
+                f"echovalue:{key} is no configuration key of echovalue: "
+                f"did you mean echovalue:{known[close[0]]}?",
+                f"No request was sent. Remove it: pulumi config rm echovalue:{key}",
+            )
+
+
+def _letters(key: str) -> str:
+    return key.replace("_", "").replace("-", "").lower()
 
 
 def client_of(

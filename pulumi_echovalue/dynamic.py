@@ -12,7 +12,7 @@ from pulumi.output import Unknown
 
 from .connection import CONFIG_KEY, CONFIG_NAMESPACE, Service, find_service
 from .hints import tell
-from .lifecycle import refusals
+from .lifecycle import Check, check_inputs
 
 Props = dict[str, Any]
 
@@ -65,7 +65,17 @@ class ServiceProvider(ResourceProvider):
             return Service("", named=True)
         return find_service(base_url, self._configured_base_url)
 
+    def base_url(self, inputs: Props) -> Any:
+        """Return the argument in its one form, unchanged where it is not known yet.
 
-def failures(checks: Iterable[tuple[str, Callable[[Any], object], Any]]) -> list[CheckFailure]:
-    """Return what is wrong with inputs, each given with its name and what checks it."""
-    return [CheckFailure("", reason) for reason in refusals(checks)]
+        Raises InvalidInputError for a URL that ServiceUrl refuses, of the config too.
+        """
+        requested = self.meant(inputs)
+        return inputs.get("base_url") and (requested.url or inputs["base_url"])
+
+
+def checked(inputs: Props, checks: Iterable[Check]) -> tuple[Props, list[CheckFailure]]:
+    """Return inputs in their one form, and what is wrong with them."""
+    forms, reasons = check_inputs(checks)
+    passed = {name: form for name, form in forms.items() if inputs.get(name) is not None}
+    return {**inputs, **passed}, [CheckFailure("", reason) for reason in reasons]

@@ -12,8 +12,9 @@ import pulumi
 from ._core.client import EchoValueClient, check_amount
 from ._core.errors import EchoValueError, InvalidInputError
 from ._core.models import Wallet, check_token, token_hash
-from .connection import CONFIG_KEY, CONFIG_NAMESPACE, client_of, find_service
+from .connection import client_of, find_service
 from .hints import KEPT_TOKEN_HINTS
+from .stack_config import configured_base_url
 from .token import Token, token_and_service
 
 T = TypeVar("T")
@@ -117,7 +118,7 @@ def _ask(
 ) -> pulumi.Output[T]:
     """Return the answer for `token` when it is known, asked in a thread so that many can be asked at once."""
     text, service = token_and_service(token, base_url)
-    configured = pulumi.Config(CONFIG_NAMESPACE).get(CONFIG_KEY)
+    configured = configured_base_url()
 
     def ask(token: str, service: str | None) -> T:
         try:

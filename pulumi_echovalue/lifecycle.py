@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ._core.errors import InvalidInputError, StoredTokenUnknownError
 from ._core.models import token_hash
 from ._core.provision import provision
 from .connection import Service, client_of
+
+T = TypeVar("T")
 
 # A deletion needs no answer: it asks once, and not for long.
 _DELETE_TIMEOUT = 3.0  # seconds
@@ -147,22 +149,39 @@ def farewell(hash_: str, token: object, find_url: Callable[[], str]) -> str:
     )
 
 
-def refusals(checks: Iterable[tuple[str, Callable[[Any], object], Any]]) -> list[str]:
-    """Return why inputs are refused, each given with its name and what checks it.
+Check = tuple[str, Callable[[Any], object], Any]  # the name of an input, what returns its one form, its value
 
-    A provider tells them of no property by name: the engine would print its value in clear beside.
+
+def check_inputs(checks: Iterable[Check]) -> tuple[dict[str, Any], list[str]]:
+    """Return inputs in the one form that is stored and compared, and why others are refused.
+
+    A provider reports a refusal without the property's name: the engine would print its value in clear.
     """
-    found = []
+    forms, reasons = {}, []
     for name, check, value in checks:
         try:
-            check(value)
+            forms[name] = check(value)
         except InvalidInputError as error:
-            found.append(f"{name}: {error}")
-    return found
+            reasons.append(f"{name}: {error}")
+    return forms, reasons
 
 
-def check_keepers(keepers: object, unknown: type = str) -> None:
-    """Raise InvalidInputError for what is no mapping of strings; `unknown` values pass as well."""
+def check_passed(value: T | None) -> T:
+    """Return an argument that is passed; raise InvalidInputError where it is empty or missing.
+
+    Without it another token would be minted, or another service asked than the program names.
+    """
+    if not value:
+        raise InvalidInputError(
+            "It is passed, and is empty or missing.",
+            "No request was sent. Check where it comes from, such as the name of another stack's output; or "
+            "leave it out.",
+        )
+    return value
+
+
+def check_keepers(keepers: object, unknown: type = str) -> Mapping[str, Any]:
+    """Return a mapping of strings, or of `unknown` values; raise InvalidInputError for anything else."""
     if not isinstance(keepers, Mapping):
         raise InvalidInputError("keepers must be a mapping of strings to strings.")
     wrong = sorted(key for key, value in keepers.items() if not isinstance(value, (str, unknown)))
@@ -170,3 +189,4 @@ def check_keepers(keepers: object, unknown: type = str) -> None:
         raise InvalidInputError(
             f"keepers must map strings to strings; no string is the value of: {', '.join(wrong)}."
         )
+    return keepers

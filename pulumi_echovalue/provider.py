@@ -17,7 +17,7 @@ from pulumi.output import Unknown
 
 from . import lifecycle
 from ._core.models import check_token
-from .dynamic import Props, ServiceProvider, ShownError, failures, told_plainly
+from .dynamic import Props, ServiceProvider, ShownError, checked, told_plainly
 from .lifecycle import Changes, Kept
 from .secrecy import secret
 
@@ -37,17 +37,16 @@ class TokenProvider(ServiceProvider):
     @_told_plainly
     def check(self, _olds: Props, news: Props) -> CheckResult:
         """Refuse inputs that cannot be meant, before anything is done; a preview may not know them all."""
-        inputs = dict(news)
         checks: dict[str, Callable[[Any], object]] = {
-            "existing_token": lambda value: inputs.update(existing_token=secret(check_token(value))),
+            "existing_token": lambda value: secret(check_token(value)),
             "keepers": lambda value: lifecycle.check_keepers(value, Unknown),
         }
-        given = [
+        known = [
             (name, check, news[name])
             for name, check in checks.items()
             if news.get(name) is not None and not isinstance(news[name], Unknown)
         ]
-        return CheckResult(inputs, failures([*given, ("base_url", self.meant, news)]))
+        return CheckResult(*checked(news, [*known, ("base_url", self.base_url, news)]))
 
     @_told_plainly
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:

@@ -12,7 +12,9 @@ from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import get_monitor
 
 from ._core.errors import InvalidInputError
+from .lifecycle import check_passed
 from .provider import TokenProvider
+from .stack_config import configured_base_url
 
 
 class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
@@ -64,19 +66,25 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
         The state remembers which it was: another one that is named by this argument or the config
         has to know the token, and another one of the environment is not asked.
 
-        Raises pulumi.RunError for an `import_` or `id` option, since EchoValue keeps no list to import from.
-        What is wrong with the other arguments, the engine says when it checks them.
+        Raises pulumi.RunError for an `import_` or `id` option, since EchoValue keeps no list to import
+        from; for an `existing_token` or `base_url` that is passed and empty or missing, such as an output
+        that another stack does not have; and for a misspelt key of the stack's config. What is wrong with
+        the other arguments, the engine says when it checks them.
         """
         if opts is not None and (opts.import_ or opts.id):
             raise pulumi.RunError(
                 f"Token {resource_name!r}: EchoValue keeps no list of tokens, so one cannot be imported or "
                 "looked up by its id. Nothing was done. Give the token itself as existing_token."
             )
+        configured_base_url()
+        if existing_token is not None:
+            existing_token = pulumi.Output.secret(passed("existing_token", existing_token))
+        base_url = None if base_url is None else passed("base_url", base_url)
         super().__init__(
             TokenProvider(),
             resource_name,
             {
-                "existing_token": None if existing_token is None else pulumi.Output.secret(existing_token),
+                "existing_token": existing_token,
                 "keepers": keepers,
                 "base_url": base_url,
                 "token": None,
@@ -94,6 +102,18 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
         self.token = pulumi.Output.secret(self.token)
 
 
+def passed(name: str, argument: pulumi.Input[str]) -> pulumi.Output[str]:
+    """Return an argument that the program passes; pulumi.RunError ends it where that is empty or missing."""
+
+    def check(value: str | None) -> str:
+        try:
+            return check_passed(value)
+        except InvalidInputError as error:
+            raise pulumi.RunError(f"{name}: {error}") from None
+
+    return pulumi.Output.from_input(argument).apply(check)
+
+
 def token_and_service(
     token: Token | pulumi.Input[str], base_url: pulumi.Input[str] | None
 ) -> tuple[pulumi.Input[str], pulumi.Input[str] | None]:
@@ -102,7 +122,7 @@ def token_and_service(
     Raises InvalidInputError for a Token with `base_url`.
     """
     if not isinstance(token, Token):
-        return token, base_url
+        return token, None if base_url is None else passed("base_url", base_url)
     if base_url is not None:
         raise InvalidInputError(
             "A Token is asked about at its own service: give base_url with the text of a token alone."

@@ -10,6 +10,7 @@ import pulumi
 import pulumi.dynamic
 
 from .alert_provider import WalletAlertProvider
+from .stack_config import configured_base_url
 from .token import Token, token_and_service
 
 
@@ -81,14 +82,16 @@ class WalletAlert(pulumi.dynamic.Resource, module="echovalue", name="WalletAlert
         `Token`. `threshold` counts credits, 0 is off; an empty `email` clears it. `webhook` is
         compared and written whole.
 
-        Raises pulumi.RunError for an `import_` or `id` option, and InvalidInputError for a Token with
-        `base_url`. What is wrong with the other arguments, the engine says when it checks them.
+        Raises pulumi.RunError for an `import_` or `id` option and a misspelt key of the stack's config, and
+        InvalidInputError for a Token with `base_url`. What is wrong with the other arguments, the engine
+        says when it checks them.
         """
         if opts is not None and (opts.import_ or opts.id):
             raise pulumi.RunError(
                 f"WalletAlert {resource_name!r} cannot be imported or looked up by its id. Nothing was done. "
                 "Declare it: it is read first, and only a difference is written."
             )
+        configured_base_url()
         text, service = token_and_service(token, base_url)
         super().__init__(
             WalletAlertProvider(),

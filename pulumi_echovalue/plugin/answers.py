@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2
 
 from .._core.errors import InvalidInputError
 from .._core.models import check_token, token_hash
 from ..connection import Service
-from ..lifecycle import Changes, refusals
+from ..lifecycle import Changes, Check, check_inputs
+from .properties import put
 
 Properties = dict[str, Any]
 
@@ -42,12 +44,12 @@ class Setup:
         return token
 
 
-def failures(
-    given: Mapping[str, Any], checks: Mapping[str, Callable[[Any], object]]
-) -> list[provider_pb2.CheckFailure]:
-    """Return what is wrong with the values that were given."""
-    given_checks = ((name, check, given[name]) for name, check in checks.items() if name in given)
-    return [provider_pb2.CheckFailure(reason=reason) for reason in refusals(given_checks)]
+def checked(inputs: Struct, checks: Iterable[Check]) -> provider_pb2.CheckResponse:
+    """Return inputs in their one form, and what is wrong with them."""
+    forms, reasons = check_inputs(checks)
+    put(inputs, forms)
+    failures = [provider_pb2.CheckFailure(reason=reason) for reason in reasons]
+    return provider_pb2.CheckResponse(inputs=inputs, failures=failures)
 
 
 def differences(changes: Changes, olds: Properties, news: Properties) -> provider_pb2.DiffResponse:

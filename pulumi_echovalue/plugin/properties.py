@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.struct_pb2 import Struct, Value
 from pulumi.runtime import rpc
 
-from ..secrecy import is_secret
+from ..secrecy import is_secret, secret
 
 UNKNOWN: str = rpc.UNKNOWN  # stands for what a preview does not know yet
 
@@ -26,6 +26,15 @@ def _plain(value: Value) -> Any:
     if kind == "list_value":
         return [_plain(item) for item in value.list_value.values]
     return None if kind in (None, "null_value") else getattr(value, kind)
+
+
+def put(properties: Struct, forms: dict[str, Any]) -> None:
+    """Put values that are in another form now among properties; a secret stays marked as one."""
+    for name, former in plain(properties).items():
+        form = forms.get(name)
+        if form is not None and form != former:
+            marked = is_secret(plain(properties.fields[name].struct_value))
+            properties[name] = secret(form) if marked else form
 
 
 def struct(values: dict[str, Any]) -> Struct:

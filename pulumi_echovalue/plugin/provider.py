@@ -30,11 +30,11 @@ from .._core.client import EchoValueClient
 from .._core.errors import InvalidInputError
 from .._core.models import check_token
 from .._core.version import VERSION
-from ..connection import Service, find_service
+from ..connection import Service, check_config_keys, find_service
 from ..hints import HINTS, KEPT_TOKEN_HINTS, tell
 from ..secrecy import secret
 from . import functions
-from .answers import Setup, failures
+from .answers import Setup, checked
 from .properties import UNKNOWN, plain, struct
 from .token import CreatedInPartError, TokenResource
 from .wallet_alert import WalletAlertResource
@@ -104,19 +104,17 @@ class Provider(ResourceProviderServicer):
         """Refuse what cannot be meant; the result is stored, so the environment is no part of it."""
         inputs = Struct()
         inputs.CopyFrom(request.news)
-        given = {name: value for name, value in plain(inputs).items() if value != UNKNOWN}
-        found = failures(
-            given,
-            {
-                "baseUrl": lambda value: find_service(value, None),
-                "token": check_token,
-                "timeout": lambda value: _settings({"timeout": value}),
-                "retries": lambda value: _settings({"retries": value}),
-            },
-        )
-        if "token" in given:
-            inputs["token"] = secret(given["token"])
-        return provider_pb2.CheckResponse(inputs=inputs, failures=found)
+        values = {name: value for name, value in plain(inputs).items() if value != UNKNOWN}
+        if "token" in values:
+            inputs["token"] = secret(values["token"])
+        checks: dict[str, Callable[[Any], object]] = {
+            "baseUrl": lambda value: find_service(value, None).url,
+            "token": check_token,
+            "timeout": lambda value: _settings({"timeout": value}) and value,
+            "retries": lambda value: _settings({"retries": value}) and value,
+        }
+        passed = [(name, check, values[name]) for name, check in checks.items() if name in values]
+        return checked(inputs, [("config", check_config_keys, values), *passed])
 
     @_told_plainly
     def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:  # noqa: N802

@@ -13,9 +13,9 @@ from pulumi.runtime.proto import provider_pb2, status_pb2
 from .. import lifecycle
 from .._core.models import check_token
 from ..hints import tell
-from ..lifecycle import Changes, Kept
+from ..lifecycle import Changes, Check, Kept
 from ..secrecy import secret
-from .answers import Properties, Setup, differences, failures
+from .answers import Properties, Setup, checked, differences
 from .properties import UNKNOWN, plain, struct
 
 
@@ -46,11 +46,14 @@ class TokenResource:
         """Refuse inputs that cannot be meant; a preview may not know them all."""
         inputs = Struct()
         inputs.CopyFrom(request.news)
-        given = {name: value for name, value in plain(inputs).items() if value not in (None, UNKNOWN)}
-        found = failures(given, {"existingToken": check_token, "keepers": lifecycle.check_keepers})
-        if "existingToken" in given and not found:
-            inputs["existingToken"] = secret(check_token(given["existingToken"]))
-        return provider_pb2.CheckResponse(inputs=inputs, failures=found)
+        values = {name: value for name, value in plain(inputs).items() if value != UNKNOWN}
+        checks: list[Check] = []
+        if "existingToken" in values:
+            inputs["existingToken"] = secret(values["existingToken"])
+            checks.append(("existingToken", _check_existing, values["existingToken"]))
+        if values.get("keepers") is not None:
+            checks.append(("keepers", lifecycle.check_keepers, values["keepers"]))
+        return checked(inputs, checks)
 
     def diff(self, request: Any) -> provider_pb2.DiffResponse:
         """Compare what is kept with the inputs: nothing else may ever replace or touch a token."""
@@ -109,6 +112,10 @@ class TokenResource:
         state = plain(request.properties)
         url = state.get("service") or self._setup.service.url
         self._setup.warn(lifecycle.farewell(request.id, state.get("token"), lambda: url), request.urn)
+
+
+def _check_existing(existing_token: object) -> str:
+    return check_token(lifecycle.check_passed(existing_token))
 
 
 def _kept(state: Properties) -> Kept:

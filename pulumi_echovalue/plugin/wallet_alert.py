@@ -13,9 +13,9 @@ from .. import alert_lifecycle
 from .._core.models import check_token
 from ..alert_lifecycle import KeptAlert
 from ..connection import Service
-from ..lifecycle import refusals
+from ..lifecycle import check_passed
 from ..secrecy import secret
-from .answers import Properties, Setup, differences
+from .answers import Properties, Setup, checked, differences
 from .properties import UNKNOWN, plain, struct
 
 
@@ -34,9 +34,9 @@ class WalletAlertResource:
             if values.get(name) is not None:
                 inputs[name] = secret(values[name])
         checks = alert_lifecycle.checks(values, _is_unknown)
-        reasons = refusals([*checks, ("baseUrl", self._meant, values)])
-        found = [provider_pb2.CheckFailure(reason=reason) for reason in reasons]
-        return provider_pb2.CheckResponse(inputs=inputs, failures=found)
+        if "baseUrl" in values:
+            checks.append(("baseUrl", check_passed, values["baseUrl"]))
+        return checked(inputs, [*checks, ("baseUrl", lambda values: self._meant(values).url, values)])
 
     def diff(self, request: Any) -> provider_pb2.DiffResponse:
         """Compare what was declared, or what a refresh found, with the inputs."""

@@ -61,10 +61,13 @@ def check_threshold(threshold: object) -> int:
 
 
 def check_email(email: object) -> str:
-    """Return an e-mail address, or an empty text; raise InvalidInputError for anything else."""
-    if not isinstance(email, str) or (email and "@" not in email):
+    """Return an e-mail address without spaces around it, or an empty text.
+
+    Raises InvalidInputError for anything else.
+    """
+    if not isinstance(email, str) or (email.strip() and "@" not in email):
         raise InvalidInputError("email must be an e-mail address, or empty.")
-    return email
+    return email.strip()
 
 
 def check_webhook(webhook: object) -> dict[str, Any]:
