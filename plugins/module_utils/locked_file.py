@@ -133,7 +133,7 @@ class LockedFile:
         if self._staged is None:
             raise AssertionError("stage comes before fill")
         if rescue:
-            fill_or_rescue(self._staged, content, self.path)
+            fill_or_rescue(self._staged, content)
         else:
             try:
                 self._staged.fill(content)

@@ -142,8 +142,10 @@ def _read_trusted(path: str, max_size: int) -> bytes:
         close(descriptor)
 
 
-def fill_or_rescue(staged: StagedFile, content: bytes, place: str) -> None:
+def fill_or_rescue(staged: StagedFile, content: bytes) -> None:
     """Fill a staged file with a new token; where the disk refuses, keep it elsewhere and say where.
+
+    Moved to where the staged file was, it is pending: the next run puts it in place.
 
     Raises StoreError.
     """
@@ -158,4 +160,4 @@ def fill_or_rescue(staged: StagedFile, content: bytes, place: str) -> None:
             os.fsync(descriptor)
     except OSError:
         raise StoreError(what, "It could be kept nowhere and is lost, with its free credits alone.") from None
-    raise StoreError(what, f"It is kept in {path}: make room, move it to {place}, then run again.")
+    raise StoreError(what, f"It is kept in {path}: make room, move it to {staged.path}, then run again.")

@@ -223,8 +223,8 @@ options:
   backup:
     description:
       - Whether a token that is replaced or removed is kept.
-      - A file is copied beside itself, with mode V(0600), as encrypted as it is. Secret managers with versions keep their
-        own. Where there is neither, with O(kubernetes) and O(command), the old token stays in O(spool).
+      - A file is copied beside itself, with mode V(0600), as encrypted as it is. Elsewhere the old token stays in O(spool),
+        unless O(hashi_vault) or O(aws_secretsmanager) is seen to keep it in an older version that no setting takes away.
     type: bool
     default: true
   tokens:
@@ -427,7 +427,8 @@ reason:
   type: str
   sample: unavailable
 backup_file:
-  description: The file with the token that was replaced or removed, else null.
+  description: The file with the token that was replaced or removed; null where none was, or where an older version of
+    the secret has it.
   returned: success
   type: str
   sample: /etc/myapp/echovalue.token.4711.2026-11-24@10:00:00~

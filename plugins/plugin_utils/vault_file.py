@@ -323,7 +323,7 @@ class VaultVariable:
             raise AssertionError("check_writable comes before write")
         else:
             ciphertext = self._file.vault.encrypt(token, self.seal)
-            fill_or_rescue(self._staged, ciphertext.encode("ascii"), self._staged.path)
+            fill_or_rescue(self._staged, ciphertext.encode("ascii"))
         tag = self._found and self._found.tag
         if self.is_plain:
             self._change(Value(token, tag or STRING))

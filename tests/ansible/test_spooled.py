@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import shutil
+import stat
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,34 +22,49 @@ sys.path.append(collections_path())  # where the stores are imported from, as An
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import EchoValueClient
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import StoreError
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.messages import Answer, Request
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import provision
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import provision, remove
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.command import Command
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.sops import _temporary_file
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import Driver, SpooledStore
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import (
+    Driver,
+    SpooledStore,
+    overtaken,
+    unwritable,
+)
 
 OLD = "0123456789abcdef0123456789abcdef"
+OTHER = "another0another0another0another0"
 NEW = "fedcba9876543210fedcba9876543210"
 
 
 class Memory(Driver):
     """A place in memory, whose write the system may refuse."""
 
-    words, secret, key, keeps_versions = "the memory", ("memory",), "token", False
+    words, secret = "the memory", ("memory",)
 
-    def __init__(self, token: str | None = None) -> None:
+    def __init__(self, token: str | None = None, key: str = "token") -> None:
         self.token = token
-        self.refuses = False
+        self.key = key
+        self.refuses = self.forbids = False
+        self.former: Callable[[], str | None] = lambda: None
 
     def read(self) -> str | None:
         return self.token
 
     def check_writable(self) -> None:
-        pass
+        if self.forbids:
+            raise unwritable(self, "it is a replica")
 
     def write(self, token: str) -> None:
         if self.refuses:
             raise OSError(errno.EIO, "")
         self.token = token
+
+    def remove(self) -> None:
+        self.token = None
+
+    def read_former(self) -> str | None:
+        return self.former()
 
 
 def answer(request: Request) -> Answer:
@@ -53,16 +72,162 @@ def answer(request: Request) -> Answer:
     return Answer(200, {}, body.encode())
 
 
+def made(driver: Memory, spool: Path, *, backup: bool = True) -> SpooledStore:
+    return SpooledStore(driver, str(spool), "https://api.echovalue.dev", backup=backup, dry_run=False)
+
+
 def rotate(driver: Memory, spool: Path) -> SpooledStore:
-    store = SpooledStore(driver, str(spool), "https://api.echovalue.dev", backup=True, dry_run=False)
+    store = made(driver, spool)
     provision(EchoValueClient(transport=answer), store, regenerate="always")
     return store
+
+
+def broken() -> str | None:
+    raise TimeoutError
+
+
+@pytest.mark.parametrize(
+    ("former", "stays"),
+    [
+        (lambda: OLD, False),
+        (lambda: f"{OLD}\n", False),
+        (lambda: NEW, True),
+        (lambda: None, True),
+        (broken, True),
+    ],
+)
+@pytest.mark.parametrize("absent", [False, True])
+def test_the_former_token_is_in_the_spool_until_the_place_is_seen_to_keep_it(
+    tmp_path: Path, former: Callable[[], str | None], stays: bool, absent: bool
+) -> None:
+    """Neither a place without it nor a look that fails lets the copy go; and neither fails the task."""
+    driver, spool, seen = Memory(OLD), tmp_path / "spool", []
+
+    def look() -> str | None:
+        seen.extend(
+            (path.suffix, path.read_text(), stat.S_IMODE(path.stat().st_mode)) for path in spool.iterdir()
+        )
+        return former()
+
+    driver.former = look
+    store = made(driver, spool)
+    if absent:
+        remove(store)
+    else:
+        provision(EchoValueClient(transport=answer), store, regenerate="always")
+    assert driver.token == (None if absent else NEW)
+    assert seen == [(".replaced", f"{OLD}\n", 0o600)], "it is there while the place is looked at"
+    assert [str(path) for path in spool.iterdir()] == ([store.backup_file] if stays else [])
+    assert (store.backup_file is not None) == stays
+
+
+def test_a_death_at_the_look_leaves_the_former_token(tmp_path: Path) -> None:
+    driver, spool = Memory(OLD), tmp_path / "spool"
+
+    def die() -> str | None:
+        raise SystemExit
+
+    driver.former = die
+    with pytest.raises(SystemExit):
+        rotate(driver, spool)
+    assert driver.token == NEW
+    assert [(path.suffix, path.read_text()) for path in spool.iterdir()] == [(".replaced", f"{OLD}\n")]
+
+
+def test_nothing_is_kept_without_backup(tmp_path: Path) -> None:
+    driver, spool = Memory(OLD), tmp_path / "spool"
+    store = made(driver, spool, backup=False)
+    provision(EchoValueClient(transport=answer), store, regenerate="always")
+    assert (store.backup_file, list(spool.iterdir())) == (None, [])
+
+
+def test_a_version_is_no_backup_where_other_keys_of_the_secret_are_written_too(tmp_path: Path) -> None:
+    """Each of those writes makes a version more, and pushes an older one out."""
+    driver, spool = Memory(OLD, key="one of two"), tmp_path / "spool"
+    driver.secret = ("memory", "of two keys")
+    driver.former = lambda: OLD
+    other = Memory(key="the other")
+    other.secret = driver.secret
+    made(other, spool)
+    former = Path(str(rotate(driver, spool).backup_file))
+    assert former.read_text() == f"{OLD}\n"
+
+
+def test_what_was_kept_before_a_conflict_is_no_backup(tmp_path: Path) -> None:
+    """Another writer was faster: the token that this run read was not replaced by it."""
+    driver, spool = Memory(OLD), tmp_path / "spool"
+    store = made(driver, spool)
+
+    def overtake(_token: object = None) -> None:
+        driver.token = OTHER
+        raise overtaken(driver)
+
+    driver.write = overtake  # type: ignore[method-assign]
+    outcome = provision(EchoValueClient(transport=answer), store, regenerate="always")
+    assert (outcome.status, outcome.token, store.backup_file) == ("kept", OTHER, None)
+
+    driver.token = OLD
+
+    def gone() -> None:
+        driver.token = None
+        raise overtaken(driver)
+
+    driver.remove = gone  # type: ignore[method-assign]
+    assert remove(store).status == "absent"
+    assert store.backup_file is None
+
+
+def test_a_place_that_can_be_written_no_more_names_the_pending_token(tmp_path: Path) -> None:
+    """In words that work: played literally, they put the token into this place or into another."""
+    driver, spool = Memory(), tmp_path / "spool"
+    driver.refuses = True
+    with pytest.raises(StoreError, match="It is not lost"):
+        rotate(driver, spool)
+    (pending,) = spool.iterdir()
+    driver.refuses, driver.forbids = False, True
+    with pytest.raises(StoreError) as caught:
+        rotate(driver, spool)
+    assert "cannot be written: it is a replica. The token is pending in" in str(caught.value)
+    assert f"""token: "{{{{ lookup('ansible.builtin.file', '{pending}') }}}}", then delete""" in str(
+        caught.value
+    )
+    assert "minted, and nothing" not in str(caught.value)
+    driver.forbids = False
+    rotate(driver, spool)
+    assert (driver.token, list(spool.iterdir())) == (NEW, [])
+
+
+def test_a_spool_that_is_full_says_where_the_token_belongs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver, spool = Memory(), tmp_path / "spool"
+    real = os.pwrite
+
+    def full(descriptor: int, content: bytes, offset: int) -> int:
+        if content.startswith(NEW.encode()):
+            raise OSError(errno.ENOSPC, "")
+        return real(descriptor, content, offset)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path))
+        patch.setattr(os, "pwrite", full)
+        with pytest.raises(StoreError) as caught:
+            rotate(driver, spool)
+    assert (driver.token, list(spool.iterdir())) == (None, [])
+    advice = re.search(
+        r"It is kept in (\S+): make room, move it to (\S+), then run again\.", str(caught.value)
+    )
+    assert advice
+    shutil.move(*advice.groups())
+    client = EchoValueClient(transport=lambda _request: Answer(200, {}, b"https://buy.stripe.com/p"))
+    assert provision(client, made(driver, spool)).token == driver.token == NEW
+    assert list(spool.iterdir()) == []
 
 
 def test_a_write_that_the_system_refuses_leaves_the_token_in_the_spool(tmp_path: Path) -> None:
     driver = Memory(OLD)
     driver.refuses = True
-    with pytest.raises(StoreError, match=r"Input/output error.*It is not lost: it waits in"):
+    with pytest.raises(StoreError, match=r"Input/output error.*It is not lost. The token is pending in"):
         rotate(driver, tmp_path / "spool")
     driver.refuses = False
     former = Path(str(rotate(driver, tmp_path / "spool").backup_file))

@@ -80,10 +80,11 @@ class SecretsManagerGate:
     def __init__(self) -> None:
         self.url = ""
         self.closed = False
+        self.refuses: Callable[[str], bool] = lambda _operation: False
 
     def see(self, operation: str) -> bool:
         """Tell whether an operation may pass."""
-        return not (self.closed and operation in _WRITES)
+        return not (self.closed and operation in _WRITES) and not self.refuses(operation)
 
 
 @contextmanager

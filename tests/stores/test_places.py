@@ -11,10 +11,12 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 
-from tests.ansible.playbook import token
+from tests.ansible.playbook import token, wait_until
 from tests.emulator.client import Emulator
+from tests.engine.servers import openbao_server
 from tests.stores.conftest import AtTheMint, Controller, MakePlace
 from tests.stores.places import HashiVault, KubernetesSecret, Place, SecretsManager, Sops
 
@@ -66,6 +68,83 @@ class TestHashiVault:
         for place, name in ((deleted, "deleted"), (destroyed, "destroyed")):
             assert run[name]["status"] == "minted"
             assert place.content() == {"token": run[name]["token"]}
+
+    def test_a_former_token_is_where_it_stays_readable(
+        self, ansible: Controller, emulator: Emulator, place: HashiVault, servers: Any
+    ) -> None:
+        """In an older version, where no setting of the secret or its mount takes that; else in the spool."""
+        emulator.register(GIVEN)
+        as_root = {**place.connection, "token": servers("hashi_vault").token}
+
+        def mount(name: str, **config: Any) -> str:
+            where = f"{place.named('')['path']}-{name}"
+            place.call("POST", f"sys/mounts/{where}", {"type": "kv", "options": {"version": "2"}})
+            wait_until(lambda: place.answers("POST", f"{where}/config", config))
+            return where
+
+        open_mount = mount("open")
+
+        def secret(name: str, mount: str = open_mount, value: str = GIVEN, **settings: Any) -> dict[str, Any]:
+            if settings:
+                place.call("POST", f"{mount}/metadata/{name}", settings)
+            place.call("POST", f"{mount}/data/{name}", {"data": {"token": value, "other": "x"}})
+            return {"hashi_vault": place.named("", path=name, mount=mount, connection=as_root)}
+
+        expired_later = secret("expired_later", delete_version_after="1h")
+        place.call("POST", f"{open_mount}/metadata/expired_later", {"delete_version_after": "0s"})
+        cases = {
+            "plain": (secret("plain"), True),
+            "with_a_line_end": (secret("with_a_line_end", value=f"{GIVEN}\n"), True),
+            "more_versions": (secret("more_versions", max_versions=20), True),
+            "one_version": (secret("one_version", max_versions=1), False),
+            "few_versions": (secret("few_versions", max_versions=9), False),
+            "expiring": (secret("expiring", delete_version_after="1h"), False),
+            "expiring_still": (expired_later, False),
+            "one_in_mount": (secret("x", mount("one", max_versions=1)), False),
+            "few_in_mount": (secret("x", mount("few", max_versions=2)), False),
+            "expiring_in_mount": (secret("x", mount("expiring", delete_version_after="24h")), False),
+            "more_in_mount": (secret("x", mount("more", max_versions=12)), True),
+            "documented_login": (place.options, False),
+        }
+        place.put({"token": GIVEN})
+        for state in ({"regenerate": "always"}, {"state": "absent"}):
+            names = [*cases]
+            run = ansible.play(token("result", tokens=[cases[name][0] for name in names], **state))
+            entries = dict(zip(names, run["result"]["tokens"]))
+            assert {entry["changed"] for entry in entries.values()} == {True}
+            kept = {name: bool(entry["backup_file"]) for name, entry in entries.items()}
+            assert kept == {name: not by_versions for name, (_options, by_versions) in cases.items()}
+            copies = [Path(entry["backup_file"]) for entry in entries.values() if entry["backup_file"]]
+            assert ansible.spool == sorted(copies)
+            assert {stat.S_IMODE(path.stat().st_mode) for path in copies} == {0o600}
+            if "regenerate" in state:
+                assert {path.read_text() for path in copies} == {f"{GIVEN}\n"}
+                versions = place.call("GET", f"{open_mount}/data/plain?version=1")
+                assert versions["data"]["data"]["token"] == GIVEN
+                for path in copies:
+                    path.unlink()
+            cases["expiring_still"] = (expired_later, True)  # the next version was written without an expiry
+
+    def test_a_former_token_of_one_of_two_keys_is_in_the_spool(
+        self, ansible: Controller, emulator: Emulator, place: HashiVault, servers: Any
+    ) -> None:
+        as_root = {**place.connection, "token": servers("hashi_vault").token}
+        items = [{"hashi_vault": place.named("", key=key, connection=as_root)} for key in "ab"]
+        first = ansible.play(token("result", tokens=items))["result"]["tokens"]
+        again = ansible.play(token("result", regenerate="always", tokens=items))["result"]["tokens"]
+        for old, new in zip(first, again):
+            assert Path(new["backup_file"]).read_text() == f"{old['token']}\n"
+
+    def test_a_sealed_server_is_refused(
+        self, ansible: Controller, emulator: Emulator, tmp_path: Path
+    ) -> None:
+        directory = tmp_path / "sealed"
+        directory.mkdir()
+        with openbao_server(directory) as server:
+            place = HashiVault(server, tmp_path)
+            place.call("POST", "sys/seal")
+            failures(ansible, (place.options, "store", "VaultDown"))
+        assert emulator.stats()["total"] == 0
 
     def test_the_login_of_every_tutorial(self, ansible: Controller, place: HashiVault) -> None:
         login = "root"  # a word that stands among what the server answers, too
@@ -165,6 +244,95 @@ class TestSecretsManager:
         assert json.loads(answer["SecretString"]) == {"token": run["first"]["token"]}
         stages = place.client.describe_secret(SecretId=arn)["VersionIdsToStages"].values()
         assert sorted(stage for each in stages for stage in each) == ["AWSCURRENT", "AWSPREVIOUS"]
+
+    def test_a_former_token_that_is_no_readable_version_is_in_the_spool(
+        self, ansible: Controller, emulator: Emulator, place: SecretsManager
+    ) -> None:
+        """Seen after the move: a version without a label may go, and a look that is refused tells nothing."""
+        emulator.register(GIVEN)
+        name = place.named("")["name"]
+        place.put({})
+
+        def kept(**options: Any) -> str | None:
+            place.client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+            place.put({"token": GIVEN})
+            seen.clear()
+            result = ansible.play(token("result", **options, **place.options))["result"]
+            assert result["changed"]
+            assert [str(path) for path in ansible.spool] == (
+                [result["backup_file"]] if result["backup_file"] else []
+            )
+            for path in ansible.spool:
+                assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == (f"{GIVEN}\n", 0o600)
+                path.unlink()
+            return str(result["backup_file"] or "")
+
+        seen: list[str] = []
+
+        def refuse_the_look(operation: str) -> bool:
+            seen.append(operation)
+            return operation == "GetSecretValue" and "UpdateSecretVersionStage" in seen
+
+        def take_the_label(operation: str) -> bool:
+            seen.append(operation)
+            if operation == "GetSecretValue" and "UpdateSecretVersionStage" in seen:
+                stages = place.client.describe_secret(SecretId=name)["VersionIdsToStages"]
+                (version,) = [one for one, labels in stages.items() if "AWSPREVIOUS" in labels]
+                place.gate.refuses = lambda _operation: False
+                place.client.update_secret_version_stage(
+                    SecretId=name, VersionStage="AWSPREVIOUS", RemoveFromVersionId=version
+                )
+            return False
+
+        for options in ({"regenerate": "always"}, {"state": "absent"}):
+            assert kept(**options) == ""
+            for refuses in (refuse_the_look, take_the_label):
+                place.gate.refuses = refuses
+                assert kept(**options) != ""
+                place.gate.refuses = lambda _operation: False
+
+    def test_what_no_write_can_change_is_refused_before_the_mint(
+        self, ansible: Controller, emulator: Emulator, make_place: MakePlace
+    ) -> None:
+        replica, empty_replica, managed, large = (make_place("aws_secretsmanager") for _ in range(4))
+        replica.put({"user": "root"})
+        for place in (replica, empty_replica):
+            name = place.named("")["name"]
+            if place is empty_replica:
+                place.client.create_secret(Name=name)
+            place.client.replicate_secret_to_regions(
+                SecretId=name, AddReplicaRegions=[{"Region": "us-east-1"}]
+            )
+        owner = [{"Key": "aws:secretsmanager:owningService", "Value": "rds"}]
+        managed.client.create_secret(Name=managed.named("")["name"], SecretString="{}", Tags=owner)
+        large.put({"x": "y" * 65500})
+
+        def there(place: SecretsManager) -> dict[str, Any]:
+            return {
+                "aws_secretsmanager": place.named("", connection={**place.connection, "region": "us-east-1"})
+            }
+
+        failures(
+            ansible,
+            (there(replica), "store", "it is a replica of the secret in eu-west-1"),
+            (there(empty_replica), "store", "Name the region eu-west-1"),
+            (managed.options, "store", "it is managed by rds"),
+            (large.options, "store", "over 65536 bytes"),
+        )
+        assert emulator.stats()["total"] == 0
+        run = ansible.play(token("primary", **replica.options))
+        assert run["primary"]["status"] == "minted"
+
+    def test_a_login_that_may_not_describe_a_secret_may_write_it(
+        self, ansible: Controller, place: SecretsManager
+    ) -> None:
+        place.put({"user": "root"})
+        place.gate.refuses = lambda operation: operation == "DescribeSecret"
+        run = ansible.play(
+            token("first", **place.options), token("rotated", regenerate="always", **place.options)
+        )
+        place.gate.refuses = lambda _operation: False
+        assert [run[name]["status"] for name in ("first", "rotated")] == ["minted", "replaced"]
 
     def test_the_connection_comes_from_the_environment_of_the_task(
         self, ansible: Controller, place: SecretsManager
@@ -388,6 +556,9 @@ class TestSops:
             ),
             ({"sops": {"key": "x"}}, "invalid_input", "sops.file"),
         )
+        theirs = pyrage.x25519.Identity.generate().to_public()
+        place.rules.write_text(f"creation_rules: [{{age: {theirs}}}]\n")  # who runs this could never read it
+        failures(ansible, (key("token", "theirs"), "store", "Failed to get the data key"))
         run = ansible.play(
             *(
                 {**task, "environment": {"PATH": path}}

@@ -27,6 +27,7 @@ BELONGS: dict[str, Callable[[Path], bool]] = {
     "file": lambda path: path.match("app.token*"),
     "command": lambda path: path.match("kept*") or path.match("spool/*.replaced"),
     "pass": lambda path: path.match("spool/*.replaced"),
+    "hashi_vault": lambda path: path.match("spool/*.replaced"),
     "kubernetes": lambda path: (
         "etcd" in path.parts or path.match("spool/*.replaced")
     ),  # the server's own disk

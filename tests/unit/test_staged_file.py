@@ -108,11 +108,11 @@ def test_a_rescue_says_where_and_what_to_do(tmp_path: Path, monkeypatch: pytest.
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
     with pytest.raises(StoreError, match="It is kept in") as caught:
-        fill_or_rescue(staged, b"content", "the place")
+        fill_or_rescue(staged, b"content")
     assert synced == [len(b"content")]
     (kept,) = tmp_path.glob("echovalue-token-*")
     assert str(tmp_path / "new") in caught.value.args[0]
-    assert f"kept in {kept}: make room, move it to the place" in caught.value.advice
+    assert f"kept in {kept}: make room, move it to {tmp_path / 'new'}, then run again." in caught.value.advice
     assert kept.read_bytes() == b"content"
 
 

@@ -7,6 +7,8 @@ import errno
 import fcntl
 import multiprocessing
 import os
+import re
+import shutil
 import signal
 import stat
 import tempfile
@@ -204,13 +206,24 @@ def test_a_disk_that_fills_up_after_the_mint_loses_nothing(
             raise OSError(errno.ENOSPC, "")
         return real(descriptor, content, offset)
 
-    monkeypatch.setattr(os, "pwrite", pwrite)
-    with pytest.raises(StoreError, match="It is kept in"):
-        mint(tmp_path / "place" / "token")
+    with monkeypatch.context() as full:
+        full.setattr(os, "pwrite", pwrite)
+        with pytest.raises(StoreError) as caught:
+            mint(tmp_path / "place" / "token")
     (rescued,) = (tmp_path / "rescue").iterdir()
     assert rescued.read_text() == TOKEN + "\n"
     assert names(tmp_path / "place") == []
     assert stat.S_IMODE(rescued.stat().st_mode) == 0o600
+    advice = re.search(
+        r"It is kept in (\S+): make room, move it to (\S+), then run again\.", str(caught.value)
+    )
+    assert advice
+    shutil.move(*advice.groups())
+    client, _script, _pauses = scripted(VALID)
+    outcome = provision(client, store(tmp_path / "place" / "token"))
+    assert (outcome.status, outcome.token) == ("minted", TOKEN)
+    assert (tmp_path / "place" / "token").read_text() == TOKEN + "\n"
+    assert names(tmp_path / "place") == ["token"]
 
 
 @pytest.mark.parametrize(

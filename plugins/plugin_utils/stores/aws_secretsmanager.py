@@ -20,7 +20,13 @@ from ansible_collections.echovalue.cloud.plugins.plugin_utils.controller import 
     not_connected,
     without_secrets,
 )
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import Driver, overtaken, refused
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import (
+    REHEARSAL,
+    Driver,
+    overtaken,
+    refused,
+    unwritable,
+)
 
 try:
     import boto3
@@ -30,7 +36,9 @@ except ImportError:
     boto3 = None
 
 _CURRENT = "AWSCURRENT"
+_PREVIOUS = "AWSPREVIOUS"  # a version without a label is deleted at any time
 _PENDING = "echovalue-pending"  # the label of a version until it is the current one
+_MAX_SIZE = 65536  # bytes of a secret
 _SESSION = {
     "region": "region_name",
     "profile": "profile_name",
@@ -49,13 +57,12 @@ def open_place(options: Mapping[str, Any], controller: Controller) -> JsonKey:
 class JsonKey(Driver):
     """A `Driver`: a new version becomes the current one only in place of the one that was read."""
 
-    keeps_versions = True
-
     def __init__(self, client: Any, account: str, name: str, key: str) -> None:
         self._client = client
         self._secret = name
         self._data: dict[str, Any] = {}
         self._version: str | None = None
+        self._replaced: str | None = None  # the version before the last write
         self._exists = False
         self.key = key
         region, endpoint = client.meta.region_name, client.meta.endpoint_url
@@ -73,11 +80,28 @@ class JsonKey(Driver):
         return value
 
     def check_writable(self) -> None:
-        """Do nothing but refuse to make a secret by an ARN: Secrets Manager has no way to rehearse."""
-        if not self._exists and self._secret.startswith("arn:"):
-            raise StoreError(
-                f"There is no secret {self._secret}.", f"{NOTHING_MINTED} Give a new one by its name."
+        """Refuse what no write can change, as far as the login may see: there is no way to rehearse one."""
+        text = _text({**self._data, self.key: REHEARSAL})
+        if len(text.encode("utf-8", "surrogatepass")) > _MAX_SIZE:
+            raise unwritable(self, f"with a token the secret is over {_MAX_SIZE} bytes")
+        if not self._exists:
+            if self._secret.startswith("arn:"):
+                raise StoreError(
+                    f"There is no secret {self._secret}.", f"{NOTHING_MINTED} Give a new one by its name."
+                )
+            return
+        found: Any = {}
+        with suppress(ClientError, BotoCoreError):  # the look needs a right that the write does not
+            found = self._client.describe_secret(SecretId=self._secret)
+        primary = found.get("PrimaryRegion", self._client.meta.region_name)
+        if primary != self._client.meta.region_name:
+            raise unwritable(
+                self, f"it is a replica of the secret in {primary}", f"Name the region {primary}."
             )
+        if found.get("OwningService"):
+            raise unwritable(self, f"it is managed by {found['OwningService']}", "Name another secret.")
+        if found.get("DeletedDate"):
+            raise unwritable(self, "it is scheduled for deletion", "Restore it, or name another secret.")
 
     def write(self, token: str) -> None:
         """Set the key, if the current version is still the one that was read."""
@@ -86,6 +110,12 @@ class JsonKey(Driver):
     def remove(self) -> None:
         """Take the key away, under the same condition."""
         self._put({name: value for name, value in self._data.items() if name != self.key})
+
+    def read_former(self) -> str | None:
+        """Return what the version before the last write holds, if it has the label that keeps it."""
+        former = self._client.get_secret_value(SecretId=self._secret, VersionId=self._replaced)
+        value: str | None = json.loads(former["SecretString"]).get(self.key)
+        return value if _PREVIOUS in former["VersionStages"] else None
 
     def _read(self) -> Any:
         """Return the current version, and note it; an empty one where there is none."""
@@ -120,7 +150,8 @@ class JsonKey(Driver):
         )
 
     def _put(self, data: dict[str, Any]) -> None:
-        text = json.dumps(data, ensure_ascii=False)
+        text = _text(data)
+        self._replaced = self._version
         with self._told("written"):
             if not self._exists:
                 try:
@@ -155,6 +186,10 @@ class JsonKey(Driver):
             yield
         except (ClientError, BotoCoreError) as error:
             raise refused(self, done, _reason(error)) from None
+
+
+def _text(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False)
 
 
 def _client(controller: Controller, connection: Mapping[str, Any]) -> tuple[Any, str]:

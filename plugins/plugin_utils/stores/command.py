@@ -42,7 +42,6 @@ class Command(Driver):
     """A `Driver`: what is there is read again right before it is replaced, under a lock of this machine."""
 
     key = ""
-    keeps_versions = False
 
     def __init__(self, argv: list[str], timeout: float, identity: str) -> None:
         self._argv = argv

@@ -45,6 +45,7 @@ _MANAGER = "OpenBao or Vault"
 _LOGIN = "community.hashi_vault.vault_login"
 _READ = "community.hashi_vault.vault_read"
 _NEVER = 2**31 - 1  # a version that no secret reaches: check-and-set refuses it after the policy's check
+_DEFAULT_VERSIONS = 10  # that a secret keeps where neither it nor its mount says otherwise
 _NEEDED = "read, create and update, and the parameter options"
 
 
@@ -57,8 +58,6 @@ def open_place(options: Mapping[str, Any], controller: Controller) -> HashiVault
 class HashiVaultKey(Driver):
     """A `Driver`: check-and-set decides between two who write at once."""
 
-    keeps_versions = True
-
     def __init__(self, client: Any, mount: str, path: str, key: str) -> None:
         self._client = client
         self._kv = client.secrets.kv.v2
@@ -67,6 +66,7 @@ class HashiVaultKey(Driver):
         self.key = key
         self._data: dict[str, Any] = {}
         self._version = 0
+        self._replaced = 0  # the version before the last write
         url, namespace = client.adapter.base_uri.rstrip("/"), (client.adapter.namespace or "").strip("/")
         self.secret = ("hashi_vault", url, namespace, mount, path)
         within = f" in namespace {namespace}" if namespace else ""
@@ -112,11 +112,28 @@ class HashiVaultKey(Driver):
         """Take the key away, under the same condition."""
         self._replace({name: value for name, value in self._data.items() if name != self.key}, None)
 
+    def read_former(self) -> str | None:
+        """Return what the version before the last write holds, if the settings are readable and keep it."""
+        secret = self._kv.read_secret_metadata(path=self._path, mount_point=self._mount)["data"]
+        mount = self._kv.read_configuration(mount_point=self._mount)["data"]
+        for settings in (secret, mount):
+            limited = 0 < settings["max_versions"] < _DEFAULT_VERSIONS
+            if limited or settings["delete_version_after"] != "0s":
+                return None
+        former = self._kv.read_secret_version(
+            path=self._path,
+            version=self._replaced,
+            mount_point=self._mount,
+            raise_on_deleted_version=True,
+        )["data"]
+        value = former["data"].get(self.key)
+        return None if former["metadata"]["deletion_time"] else value
+
     def _put(self, data: dict[str, Any], version: int) -> None:
         self._kv.create_or_update_secret(path=self._path, secret=data, cas=version, mount_point=self._mount)
 
     def _replace(self, data: dict[str, Any], value: str | None) -> None:
-        seen = self._version
+        seen = self._replaced = self._version
         with self._told("written"):
             try:
                 self._put(data, seen)

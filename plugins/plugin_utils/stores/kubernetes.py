@@ -12,7 +12,7 @@ import os
 import threading
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Callable
 
@@ -35,6 +35,7 @@ from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled imp
     Driver,
     overtaken,
     refused,
+    unwritable,
 )
 
 try:
@@ -61,8 +62,6 @@ def open_place(options: Mapping[str, Any], controller: Controller) -> SecretKey:
 class SecretKey(Driver):
     """A `Driver`: the resource version, or the creation, decides between two who write at once."""
 
-    keeps_versions = False
-
     def __init__(self, api: Any, cluster: tuple[str, ...], namespace: str, name: str, key: str) -> None:
         self._api = api
         self._where = {"namespace": namespace, "_request_timeout": _TIMEOUT}
@@ -88,9 +87,12 @@ class SecretKey(Driver):
             raise StoreError(f"{self.words} is not text.", NOTHING_MINTED) from None
 
     def check_writable(self) -> None:
-        """Let the server rehearse the very write."""
-        if self._found is not None and self._found.immutable:
-            raise StoreError(f"{self.words} cannot be written: the Secret is immutable.", NOTHING_MINTED)
+        """Let the server rehearse the very write; refuse a Secret that will not stay."""
+        if self._found is not None:
+            if self._found.immutable:
+                raise unwritable(self, "the Secret is immutable")
+            if self._found.metadata.deletion_timestamp or self._namespace_is_terminating():
+                raise unwritable(self, "the Secret is being deleted")
         self._set(REHEARSAL, dry_run="All")
 
     def write(self, token: str) -> None:
@@ -100,6 +102,13 @@ class SecretKey(Driver):
     def remove(self) -> None:
         """Take the key away, under the same condition."""
         self._set(None)
+
+    def _namespace_is_terminating(self) -> bool:
+        """Whether all in the namespace is about to go, as far as the login may see."""
+        with suppress(kubernetes.client.ApiException, urllib3.exceptions.HTTPError):
+            found = self._api.read_namespace(self._where["namespace"], _request_timeout=_TIMEOUT)
+            return bool(found.metadata.deletion_timestamp)
+        return False
 
     def _set(self, value: str | None, **options: str) -> None:
         data = {self.key: None if value is None else b64encode(value.encode("ascii")).decode("ascii")}

@@ -208,8 +208,6 @@ class SopsError(Exception):
 class SopsKey(Driver):
     """A `Driver`: the file is compared and replaced under the lock of its directory."""
 
-    keeps_versions = True
-
     def __init__(self, sops: Sops, file: LockedFile, given: str, path: str, names: list[str]) -> None:
         self._sops = sops
         self._file = file
@@ -231,13 +229,7 @@ class SopsKey(Driver):
         if self._content is None:
             return None
         text = self._text(self._content)
-        try:
-            plain = self._sops.run(
-                "decrypt", f"--filename-override={self._path}", "--output-type=json", given=text
-            )
-        except SopsError as error:
-            raise refused(self, "read", str(error)) from None
-        value = self._value_in(self._parsed(json.loads, plain, "what sops printed"))
+        value = self._value_in(self._parsed(json.loads, self._decrypted(text), "what sops printed"))
         if value is not None and not isinstance(value, str):
             raise StoreError(f"{self.words} is not text.", NOTHING_MINTED)
         if value:
@@ -246,10 +238,13 @@ class SopsKey(Driver):
         return value
 
     def check_writable(self) -> None:
-        """Rehearse the change with a placeholder, which must come out encrypted."""
+        """Rehearse the change with a placeholder, which must come out encrypted, and be readable again."""
         with self._file.lock():
             self._file.check_writable()
-        self._check_encrypted(self._changed(REHEARSAL))
+        text = self._changed(REHEARSAL)
+        self._check_encrypted(text)
+        if self._content is None:  # the creation rules may name keys that this run has not
+            self._decrypted(text)
 
     def write(self, token: str) -> None:
         """Set the key, if the file is still as it was read."""
@@ -266,6 +261,15 @@ class SopsKey(Driver):
                 raise overtaken(self)
             self._file.replace(content, keep_former=self._value is not None)
         self.backup_file = self._file.backup_file
+
+    def _decrypted(self, text: str) -> str:
+        """Return the plain text of the file, as JSON."""
+        try:
+            return self._sops.run(
+                "decrypt", f"--filename-override={self._path}", "--output-type=json", given=text
+            )
+        except SopsError as error:
+            raise refused(self, "read", str(error)) from None
 
     def _changed(self, value: str | None) -> str:
         """Return the encrypted text of the file with another value, or without one."""

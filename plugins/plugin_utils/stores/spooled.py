@@ -15,6 +15,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import ConflictError, StoreError
@@ -40,8 +41,17 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.token_file import 
 
 REHEARSAL = "no-token-but-a-rehearsal-of-the-write"  # stands for a token that is not minted yet
 
+
+@dataclass(frozen=True)
+class _Secret:
+    """A secret that this process works on: one at a time writes it, and these are its keys."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    keys: set[str] = field(default_factory=set)
+
+
 _guard = threading.Lock()
-_secrets: dict[tuple[str, ...], threading.RLock] = {}  # one at a time writes a secret of many keys
+_secrets: dict[tuple[str, ...], _Secret] = {}
 
 
 class Driver(Protocol):
@@ -53,7 +63,6 @@ class Driver(Protocol):
     words: str  # the place, as a person says it
     secret: tuple[str, ...]  # all that tells this secret from every other, as the client resolved it
     key: str
-    keeps_versions: bool  # whether what is replaced is kept without the spool
     path: str | None = None  # the file, as the task names it; None where the place is none
     backup_file: str | None = None  # where a place that is a file keeps what was replaced
 
@@ -69,6 +78,13 @@ class Driver(Protocol):
     def remove(self) -> None:
         """Take the key away, under the same condition."""
 
+    def read_former(self) -> str | None:
+        """Return what the key held before the last write, as the place still has it.
+
+        None where it has none, or where a limit or an expiry is known to take it. May raise anything.
+        """
+        return None
+
 
 def overtaken(driver: Driver) -> ConflictError:
     """Return the error for a secret that somebody else changed after it was read."""
@@ -78,6 +94,11 @@ def overtaken(driver: Driver) -> ConflictError:
 def refused(driver: Driver, done: str, why: str) -> StoreError:
     """Return the error for a secret that could not be `done`, such as read or written; see also `write`."""
     return StoreError(f"{driver.words} could not be {done} ({why}).", NOTHING_MINTED)
+
+
+def unwritable(driver: Driver, why: str, advice: str = "") -> StoreError:
+    """Return the error for a secret that can be read, and that no write can change."""
+    return StoreError(f"{driver.words} cannot be written: {why}.", f"{NOTHING_MINTED} {advice}".rstrip())
 
 
 class SpooledStore:
@@ -93,14 +114,15 @@ class SpooledStore:
         identity = json.dumps([*driver.secret, driver.key, service])
         self._name = hashlib.sha256(identity.encode()).hexdigest()
         self._names = StagedNames(self._spool, self._name, ".token")
-        self._backup = backup and not driver.keeps_versions
+        self._backup = backup
         self._dry_run = dry_run
         self._stored: str | None = None
         self._waiting: Leftover | None = None
         self._staged: StagedFile | None = None
         self._former: str | None = None  # the file with what was replaced
         with _guard:
-            self._one_at_a_time = _secrets.setdefault(driver.secret, threading.RLock())
+            self._secret = _secrets.setdefault(driver.secret, _Secret())
+            self._secret.keys.add(driver.key)
 
     @property
     def backup_file(self) -> str | None:
@@ -111,7 +133,7 @@ class SpooledStore:
     def lock(self) -> Iterator[None]:
         """Lock the secret for one thread; `check_writable` takes the lock against other processes."""
         try:
-            with self._one_at_a_time:
+            with self._secret.lock:
                 try:
                     yield
                 finally:
@@ -123,6 +145,7 @@ class SpooledStore:
 
     def read(self) -> str | None:
         """Return the token under the key; an empty value is a place to fill."""
+        self._former = None  # what was kept before a conflict is not what is replaced now
         value = self._driver.read()
         self._stored = read_token(value)
         if value and self._stored is None:
@@ -149,28 +172,34 @@ class SpooledStore:
             before = self._stored
             if self.read() != before:
                 raise overtaken(self._driver)
-        self._driver.check_writable()
+        try:
+            self._driver.check_writable()
+        except ConflictError:
+            raise
+        except StoreError as error:
+            if self._waiting is None:
+                raise
+            raise StoreError(error.args[0], _pending_advice(self._waiting.path)) from None
 
     def write(self, token: str) -> None:
         """Put the token into the spool, then where it belongs, then take it out of the spool."""
         staged = self._staged
         if staged is None:
             raise AssertionError("check_writable comes before write")
-        if not staged.filled:  # else it is the one that waits
-            fill_or_rescue(staged, f"{token}\n".encode("ascii"), self._driver.words)
+        if not staged.filled:  # else it is the pending one
+            fill_or_rescue(staged, f"{token}\n".encode("ascii"))
         try:
             self._keep_former()
             self._driver.write(token)
         except (StoreError, OSError) as error:
-            kind, why = StoreError, f"{reason_of(error)}." if isinstance(error, OSError) else error.args[0]
-            if isinstance(error, ConflictError):  # what was kept is not what was replaced
-                kind, self._former = ConflictError, None
+            kind = ConflictError if isinstance(error, ConflictError) else StoreError
+            why = f"{reason_of(error)}." if isinstance(error, OSError) else error.args[0]
             raise kind(
                 f"The new token could not be put into {self._driver.words}: {why}",
-                f"It is not lost: it waits in {staged.path} on the controller. Correct what stands in "
-                "the way, then run again with the same options: that run puts it there, and mints none.",
+                f"It is not lost. {_pending_advice(staged.path)}",
             ) from None
         staged.discard()
+        self._drop_former()
 
     def drop_waiting(self) -> None:
         """Delete the token that waits, once no other process is at it."""
@@ -186,9 +215,10 @@ class SpooledStore:
         self._driver.check_writable()
         self._keep_former()
         self._driver.remove()
+        self._drop_former()
 
     def _keep_former(self) -> None:
-        """Keep the token that is replaced or removed, where the manager keeps none itself."""
+        """Keep a copy of the token that is replaced or removed, before that."""
         if not self._backup or self._stored is None:
             return
         path = os.path.join(self._spool, f"{self._name}.{fingerprint(self._stored)}.replaced")
@@ -205,6 +235,21 @@ class SpooledStore:
         except OSError as error:
             raise StoreError(f"The former token could not be kept in {path} ({reason_of(error)}).") from None
         self._former = path
+
+    def _drop_former(self) -> None:
+        """Delete the copy of the former token where the place is seen to keep that itself."""
+        if self._former is not None:
+            with suppress(Exception):  # of a look: the write is done, and the copy stays
+                if self._place_keeps_former():
+                    os.unlink(self._former)
+                    self._former = None
+
+    def _place_keeps_former(self) -> bool:
+        if self._driver.backup_file is not None:
+            return True
+        if len(self._secret.keys) > 1:  # each write to another of its keys pushes out an older version
+            return False
+        return read_token(self._driver.read_former()) == self._stored
 
     def _leftovers(self) -> list[Leftover]:
         if self._has_spool:
@@ -261,3 +306,13 @@ class SpooledStore:
             f"{self._spool} cannot be the spool: {why}.",
             f"{NOTHING_MINTED} Name a private directory of your own with the option spool.",
         )
+
+
+def _pending_advice(path: str) -> str:
+    """Return how the token pending in the file at `path` gets into its place, or into another one."""
+    return (
+        f"The token is pending in {path} on the controller: correct the cause, then run again. That run puts "
+        "it into this place and mints none. If the place itself has to change, such as its name or region, "
+        "pass this token to the corrected task once, as token: "
+        f"\"{{{{ lookup('ansible.builtin.file', '{path}') }}}}\", then delete that file."
+    )
