@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.ansible.conftest import _emulator, emulator  # noqa: F401 - fixtures
-from tests.engine.servers import openbao_server
+from tests.engine.servers import kubernetes_server, openbao_server
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +17,16 @@ def openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     """An OpenBao."""
     with openbao_server(tmp_path_factory.mktemp("openbao")) as server:
         yield {"ADDR": server.address, "LOGIN": server.token}
+
+
+@pytest.fixture(scope="session")
+def kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Two clusters."""
+    with (
+        kubernetes_server(tmp_path_factory.mktemp("one")) as one,
+        kubernetes_server(tmp_path_factory.mktemp("two")) as two,
+    ):
+        yield {"ONE": str(one.kubeconfig), "TWO": str(two.kubeconfig)}
 
 
 @pytest.fixture

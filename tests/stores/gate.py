@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(answer.status, answer.getheaders(), answer.read())
         connection.close()
 
-    do_GET = do_POST  # noqa: N815 - the name that the base class calls
+    do_GET = do_PUT = do_POST  # noqa: N815 - the names that the base class calls
 
     def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
         self.send_response_only(status)
@@ -66,9 +67,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def gate(behind: str, see: Callable[[str], object]) -> Iterator[Gate]:
-    """Run a gate."""
+def gate(behind: str, see: Callable[[str], object], tls: ssl.SSLContext | None = None) -> Iterator[Gate]:
+    """Run a gate, over TLS where that is named."""
     with Gate(behind, see) as running:
+        if tls:
+            running.url = running.url.replace("http:", "https:")
+            running.socket = tls.wrap_socket(running.socket, server_side=True)
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield running
         running.shutdown()

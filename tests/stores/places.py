@@ -18,7 +18,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -234,10 +234,10 @@ class KubernetesSecret(Place):
         """Return the Secret as the server tells it."""
         return self._call("GET", f"api/v1/namespaces/{self._namespace}/secrets/{self._name}{name}")
 
-    def put(self, content: dict[str, Any], **fields: Any) -> None:
+    def put(self, content: dict[str, Any], finalizers: Sequence[str] = (), **fields: Any) -> None:
         data = {key: base64.b64encode(value.encode("latin-1")).decode() for key, value in content.items()}
         body = {
-            "metadata": {"name": self._name, "labels": {"team": "core"}},
+            "metadata": {"name": self._name, "labels": {"team": "core"}, "finalizers": finalizers},
             "type": "example.com/mixed",
             "data": data,
             **fields,
@@ -245,6 +245,14 @@ class KubernetesSecret(Place):
         path = f"api/v1/namespaces/{self._namespace}/secrets"
         there = self.whole()
         self._call("PUT" if there else "POST", f"{path}/{self._name}" if there else path, body)
+
+    def delete(self) -> None:
+        """Delete the Secret; with a finalizer it stays, and is being deleted."""
+        self._call("DELETE", f"api/v1/namespaces/{self._namespace}/secrets/{self._name}")
+
+    def delete_namespace(self) -> None:
+        """Delete the namespace, which stays terminating: nothing runs here that would empty it."""
+        self._call("DELETE", f"api/v1/namespaces/{self._namespace}")
 
     def refuse(self) -> None:
         self._may("get")

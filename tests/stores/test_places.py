@@ -6,19 +6,30 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import ssl
 import stat
 import struct
+import sys
 from pathlib import Path
 from typing import Any
 
 import pyrage
 import pytest
+import trustme
+from ansible.parsing.vault import VaultLib
 
 from tests.ansible.playbook import token, wait_until
 from tests.emulator.client import Emulator
 from tests.engine.servers import openbao_server
 from tests.stores.conftest import AtTheMint, Controller, MakePlace
+from tests.stores.gate import gate
 from tests.stores.places import HashiVault, KubernetesSecret, Place, SecretsManager, Sops
+from tests.workspace import collections_path
+
+sys.path.append(collections_path())  # where the stores are imported from, as Ansible does
+
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.controller import Controller as RunController
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores import kubernetes as kubernetes_store
 
 GIVEN = "given-token-0123456789abcdef"
 ACL = "system.posix_acl_access"
@@ -163,6 +174,46 @@ class TestHashiVault:
         )
         assert run["result"]["status"] == "minted"
         assert place.content()["token"] == run["result"]["token"]
+
+    def test_a_client_certificate_of_the_task_counts_after_a_lookup(
+        self, ansible: Controller, place: HashiVault, tmp_path: Path
+    ) -> None:
+        """A lookup in an argument imports hvac, which reads these variables then."""
+        authority = trustme.CA()
+        files = {name: str(tmp_path / name) for name in ("ca", "client")}
+        authority.cert_pem.write_to_path(files["ca"])
+        authority.issue_cert("client").private_key_and_cert_chain_pem.write_to_path(files["client"])
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=files["ca"])
+        authority.issue_cert("127.0.0.1").configure_cert(tls)
+        tls.verify_mode = ssl.CERT_REQUIRED
+        name = place.named("")["path"]
+        with gate(place.connection["url"], lambda _operation: True, tls) as server:
+            lookup = "lookup('community.hashi_vault.vault_read', 'x', url='http://127.0.0.1:1', auth_method='none', errors='ignore')"
+            task = token(
+                "result",
+                hashi_vault={
+                    "path": f"{{{{ '{name}' if {lookup} else '{name}' }}}}",
+                    "connection": {"url": server.url, "token": place.connection["token"]},
+                },
+            )
+            run = ansible.play(
+                {
+                    **task,
+                    "environment": {
+                        "VAULT_CACERT": files["ca"],
+                        "VAULT_CLIENT_CERT": files["client"],
+                        "VAULT_CLIENT_KEY": files["client"],
+                    },
+                },
+                {
+                    **task,
+                    "register": "without",
+                    "environment": {"VAULT_CACERT": files["ca"]},
+                    "ignore_errors": True,
+                },
+            )
+        assert place.content()["token"] == run["result"]["token"]
+        assert run["without"]["reason"] == "store"
 
     def test_two_namespaces_never_share_a_token(
         self, ansible: Controller, emulator: Emulator, at_the_mint: AtTheMint, make_place: MakePlace
@@ -344,8 +395,11 @@ class TestSecretsManager:
             "AWS_ACCESS_KEY_ID": connection["access_key"],
             "AWS_SECRET_ACCESS_KEY": connection["secret_key"],
         }
-        options = place.named("", connection={})
-        run = ansible.play(token("result", aws_secretsmanager=options), environment=environment)
+        name = place.named("")["name"]
+        login = "access_key='x', secret_key='x', region='us-east-1', endpoint_url='http://127.0.0.1:1'"
+        before = f"lookup('amazon.aws.secretsmanager_secret', 'x', {login}, errors='ignore')"
+        options = {"name": f"{{{{ '{name}' if {before} else '{name}' }}}}"}  # which loads boto3 before
+        run = ansible.play({**token("result", aws_secretsmanager=options), "environment": environment})
         assert run["result"]["status"] == "minted"
         assert place.content()["token"] == run["result"]["token"]
 
@@ -664,6 +718,60 @@ class TestKubernetes:
         )
         statuses = [result["status"] for result in run.registered.values()]
         assert statuses == ["minted", "kept", "kept", "kept", "kept"]
+
+    def test_the_account_of_a_pod_counts_where_no_kubeconfig_is_named(
+        self, servers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server = servers("kubernetes")
+        (tmp_path / "token").write_text(server.token)
+        loader = "kubernetes.config.incluster_config"
+        monkeypatch.setattr(f"{loader}.SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+        monkeypatch.setattr(f"{loader}.SERVICE_CERT_FILENAME", str(server.ca))
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")  # the file says localhost
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", server.url.rpartition(":")[2])
+        monkeypatch.setenv("HOME", str(tmp_path))
+        # As if an import had read another one.
+        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", "/nowhere")
+        controller = RunController({}, lambda _name: None, str, VaultLib([]), "", True, True)
+
+        def host(kubeconfig: str | None, **connection: str) -> str:
+            monkeypatch.delenv("KUBECONFIG", raising=False)
+            if kubeconfig is not None:
+                monkeypatch.setenv("KUBECONFIG", kubeconfig)
+            (host, *_others) = kubernetes_store._client(controller, connection)[1]
+            return host.removeprefix("https://").partition(":")[0]
+
+        config = json.loads(server.kubeconfig.read_text())
+        cluster = {"server": server.url.replace("127.0.0.1", "localhost"), "insecure-skip-tls-verify": True}
+        config["clusters"][0]["cluster"] = cluster
+        named = tmp_path / "config"
+        named.write_text(json.dumps(config))
+        assert [host(None), host(""), host(str(named))] == ["127.0.0.1", "127.0.0.1", "localhost"]
+        (tmp_path / ".kube").mkdir()
+        shutil.copy(named, tmp_path / ".kube" / "config")
+        assert host(None, context="test") == "localhost"
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST")
+        assert [host(None), host("")] == ["localhost", "localhost"]
+
+    def test_a_secret_that_will_not_stay_is_refused_before_the_mint(
+        self, ansible: Controller, emulator: Emulator, make_place: MakePlace, servers: Any
+    ) -> None:
+        deleted = make_place("kubernetes")
+        deleted.put({"x": "y"}, finalizers=["example.com/held"])
+        deleted.delete()
+        ending = make_place("kubernetes", namespace=deleted.named("")["name"])
+        ending.put({"x": "y"})
+        ending.delete_namespace()
+        as_admin = {**ending.connection, "api_key": servers("kubernetes").token}
+        failures(
+            ansible,
+            (deleted.options, "store", "the Secret is being deleted"),
+            ({"kubernetes": ending.named("", connection=as_admin)}, "store", "the Secret is being deleted"),
+            ({"kubernetes": ending.named("-new", connection=as_admin)}, "store", "being terminated"),
+        )
+        assert emulator.stats()["total"] == 0
+        run = ansible.play(token("may_not_look", **ending.options))  # a login that may not see the namespace
+        assert run["may_not_look"]["status"] == "minted"
 
     def test_two_namespaces_never_share_a_token(
         self, ansible: Controller, emulator: Emulator, at_the_mint: AtTheMint, make_place: MakePlace

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from hashlib import sha256
 from pathlib import Path
@@ -173,6 +174,33 @@ def test_a_write_that_fails_after_the_mint_is_made_good_by_the_next_run(
     assert run["again"]["token"] == kept(place) == minted
     assert emulator.stats()["mints"] == 1
     assert ansible.spool == []
+
+
+@stores("hashi_vault", "aws_secretsmanager")
+def test_the_advice_for_a_pending_token_works_when_it_is_followed(
+    ansible: Controller, emulator: Emulator, at_the_mint: AtTheMint, place: Place
+) -> None:
+    """Word for word: by the same task once it may write, or by one for another place."""
+    screen = broken_after_the_mint(ansible, at_the_mint, place)
+    (pending,) = ansible.waiting
+    minted = pending.read_text().rstrip("\n")
+    place.refuse()
+    run = ansible.play(token("refused", ignore_errors=True, **place.options))
+    place.accept()
+    assert str(pending) in run["refused"]["msg"]
+    assert "No token was minted, and nothing" not in run["refused"]["msg"]
+    found = re.search(r"as token: (\"{{ .+? }}\"), then delete that file\.", run["refused"]["msg"])
+    assert found
+    assert found[1].replace('"', "") in screen
+    elsewhere = {place.store: place.named("-elsewhere")}
+    run = ansible.play(token("adopted", token=json.loads(found[1]), **elsewhere), token("again", **elsewhere))
+    assert told(run, "adopted", "again") == [(True, "adopted"), (False, "kept")]
+    assert run["again"]["token"] == kept(place, "-elsewhere") == minted
+    assert ansible.waiting == [pending]
+    run = ansible.play(token("corrected", **place.options))
+    assert told(run, "corrected") == [(True, "minted")]
+    assert run["corrected"]["token"] == minted
+    assert (emulator.stats()["mints"], ansible.waiting) == (1, [])
 
 
 @stores("hashi_vault", "command")

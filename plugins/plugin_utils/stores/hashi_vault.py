@@ -44,6 +44,8 @@ except ImportError:
 _MANAGER = "OpenBao or Vault"
 _LOGIN = "community.hashi_vault.vault_login"
 _READ = "community.hashi_vault.vault_read"
+# What hvac reads once, when it is imported, perhaps before this task sets it.
+_READ_AT_IMPORT = ("VAULT_CACERT", "VAULT_CAPATH", "VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY")
 _NEVER = 2**31 - 1  # a version that no secret reaches: check-and-set refuses it after the policy's check
 _DEFAULT_VERSIONS = 10  # that a secret keeps where neither it nor its mount says otherwise
 _NEEDED = "read, create and update, and the parameter options"
@@ -164,6 +166,7 @@ def _client(controller: Controller, connection: Mapping[str, Any]) -> Any:
     """Return a client of hvac for a connection as of community.hashi_vault, logged in."""
     if hvac is None:
         raise missing_library("hvac")
+    vars(hvac.v1).update({name: os.environ.get(name) for name in _READ_AT_IMPORT})
     lookup = controller.lookup(_LOGIN)
     unknown = sorted(set(connection) - set(lookup.option_definitions))
     if unknown:

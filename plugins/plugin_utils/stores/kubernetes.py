@@ -41,6 +41,7 @@ from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled imp
 try:
     import kubernetes
     import urllib3
+    from kubernetes.config import kube_config
 except ImportError:
     kubernetes = None
 try:
@@ -152,8 +153,16 @@ def _client(controller: Controller, connection: Mapping[str, Any]) -> tuple[Any,
         )
     given = {name: value for name, value in checked.validated_parameters.items() if value is not None}
     kubeconfig = given.get("kubeconfig")
-    if isinstance(kubeconfig, str) and not os.path.exists(os.path.expanduser(kubeconfig)):
-        given["kubeconfig"] = controller.find_path(kubeconfig)
+    if not kubeconfig:
+        # The client read KUBECONFIG when it was imported, perhaps before this task named another one.
+        kubeconfig = os.environ.get("K8S_AUTH_KUBECONFIG") or os.environ.get("KUBECONFIG")
+    elif isinstance(kubeconfig, str):
+        kubeconfig = os.pathsep.join(
+            path if os.path.exists(os.path.expanduser(path)) else controller.find_path(path)
+            for path in kubeconfig.split(os.pathsep)
+        )
+    given["kubeconfig"] = kubeconfig
+    kube_config.KUBE_CONFIG_DEFAULT_LOCATION = "~/.kube/config"  # after the account of a pod
     kubernetes.client.Configuration.set_default(None)  # else another connection's would shine through
     try:
         api = _in_time(lambda: get_api_client(**given).client.client)
