@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
+import re
+import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -288,6 +292,33 @@ def test_a_run_that_dies_after_its_mints_loses_none(path: Path, text: str) -> No
     assert [name for name in others(path) if not name.endswith("~")] == []
     with variables(path, *names) as stores:
         assert [store.read() for store in stores] == found
+
+
+def test_a_token_that_a_full_disk_refused_is_taken_up_from_where_the_text_says(
+    path: Path, service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    real = os.pwrite
+
+    def full(descriptor: int, content: bytes, offset: int) -> int:
+        if content.startswith(b"$ANSIBLE_VAULT"):
+            raise OSError(errno.ENOSPC, "")
+        return real(descriptor, content, offset)
+
+    path.write_text(inline("other", "x"))
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("rescue")))
+        patch.setattr(os, "pwrite", full)
+        with pytest.raises(StoreError) as caught:
+            run(path, service, "app")
+    assert others(path) == []
+    advice = re.search(
+        r"It is kept in (\S+): make room, move it to (\S+), then run again\.", str(caught.value)
+    )
+    assert advice
+    shutil.move(*advice.groups())
+    outcome = run(path, service, "app")
+    assert (outcome.status, decrypted(block(path, "app"), DEV)) == ("minted", outcome.token)
+    assert (service.mints, others(path)) == (1, [])
 
 
 def test_what_waits_for_others_stays(path: Path, service: Service) -> None:
