@@ -15,9 +15,10 @@ from ._core.alert import CHECKS, declare_alert
 from ._core.errors import InvalidInputError, PaymentRequiredError, UnauthorizedError
 from ._core.models import check_token, token_hash
 from .connection import Service
-from .lifecycle import Changes, Check, check_named
+from .lifecycle import Changes, Check, check_named, decide, missing_token_warning
 
 Warn = Callable[[str], None]
+DeclaredHere = set[tuple[str, str]]  # service and hash of the tokens whose alert this process has set
 
 # What an input that is taken out of a program goes back to. The service documents none for a webhook.
 _UNSET = {"threshold": 0, "email": ""}
@@ -25,11 +26,15 @@ _UNSET = {"threshold": 0, "email": ""}
 
 @dataclass(frozen=True)
 class KeptAlert:
-    """An alert as the state keeps it; `settings` has those of threshold, email, webhook that are declared."""
+    """An alert as the state keeps it; `settings` has those of threshold, email, webhook that are declared.
+
+    `gone` is the mark: the service does not know the token (HTTP 401).
+    """
 
     token: str = field(repr=False)
     service: str
     settings: Mapping[str, Any] = field(repr=False)
+    gone: bool = False
 
     @property
     def hash(self) -> str:
@@ -77,27 +82,49 @@ def check_declared(values: Mapping[str, Any]) -> None:
 def compare(former: KeptAlert, meant: Service, token: object, settings: Mapping[str, Any]) -> Changes:
     """Tell what the inputs ask for: another token is another alert, all else is set anew.
 
-    Raises InvalidInputError for another token at a service that is not named and not the former one's.
+    Raises InvalidInputError as `lifecycle.decide` does.
     """
-    moves = ("service",) if meant.named and meant.url != former.service else ()
-    differs = tuple(name for name in FIELDS if former.settings.get(name) != settings.get(name))
-    if token == former.token:
-        return Changes(updates=differs + moves)
-    check_named(meant, former.service, f"The alert of the token with hash {former.hash} is")
-    return Changes(("token",), differs + moves)
+    return decide(
+        meant,
+        former.service,
+        f"The alert of the token with hash {former.hash} is",
+        gone=former.gone,
+        replaces=() if token == former.token else ("token",),
+        updates=tuple(name for name in FIELDS if former.settings.get(name) != settings.get(name)),
+    )
 
 
-def create(meant: Service, token: str, settings: Mapping[str, Any]) -> KeptAlert:
+def create(meant: Service, token: str, settings: Mapping[str, Any], declared_here: DeclaredHere) -> KeptAlert:
     """Set the alert of a token."""
     declare_alert(meant.client(), token, **settings)
-    return KeptAlert(token, meant.url, settings)
+    alert = KeptAlert(token, meant.url, settings)
+    declared_here.add((alert.service, alert.hash))
+    return alert
 
 
-def update(former: KeptAlert, meant: Service, settings: Mapping[str, Any], warn: Warn) -> KeptAlert:
-    """Set the alert anew, at another service only where that is named; undo what is declared no longer."""
-    alert = replace(former, service=meant.url if meant.named else former.service, settings=settings)
+def update(
+    former: KeptAlert, meant: Service, settings: Mapping[str, Any], declared_here: DeclaredHere, warn: Warn
+) -> KeptAlert:
+    """Set the alert again, at another service only where that is named; undo what is declared no longer.
+
+    A marked alert stays marked where that service does not know the token either.
+
+    Raises InvalidInputError for a marked one at a service that is not named and not its own.
+    """
+    if former.gone:
+        check_named(
+            meant, former.service, f"The alert of the token with hash {former.hash} is marked as gone: it is"
+        )
+    service = meant.url if meant.named else former.service
     undone = {name: value for name, value in _UNSET.items() if name in former.settings}
-    declare_alert(meant.client(alert.service), alert.token, **{**undone, **settings})
+    try:
+        declare_alert(meant.client(service), former.token, **{**undone, **settings})
+    except UnauthorizedError:
+        if not former.gone:
+            raise
+        return _mark(replace(former, service=service), warn)
+    alert = KeptAlert(former.token, service, settings)
+    declared_here.add((alert.service, alert.hash))
     if "webhook" in former.settings and "webhook" not in settings:
         warn(
             f"EchoValue documents no way to take a webhook away: that of the token with hash {alert.hash} "
@@ -106,17 +133,23 @@ def update(former: KeptAlert, meant: Service, settings: Mapping[str, Any], warn:
     return alert
 
 
-def refresh(alert: KeptAlert, meant: Service, warn: Warn) -> KeptAlert | None:
-    """Return the alert with what is set now, for 1 credit; None where its service does not know the token."""
+def refresh(alert: KeptAlert, meant: Service, warn: Warn) -> KeptAlert:
+    """Return the alert with what is set now, for 1 credit; marked where its token is unknown there."""
     try:
         current, _cost = meant.client(alert.service).get_settings(alert.token)
     except UnauthorizedError:
-        return None
+        return _mark(alert, warn)
     except PaymentRequiredError:
         warn(f"{_empty(alert)} could not be read, and is taken to be as it was. {_RECHARGE}")
-        return alert
+        return replace(alert, gone=False)
     found = {name: getattr(current, name) for name in alert.settings}
-    return replace(alert, settings={name: value for name, value in found.items() if value is not None})
+    settings = {name: value for name, value in found.items() if value is not None}
+    return replace(alert, settings=settings, gone=False)
+
+
+def _mark(alert: KeptAlert, warn: Warn) -> KeptAlert:
+    warn(missing_token_warning(alert.service, alert.hash, "its low-balance alert"))
+    return replace(alert, gone=True)
 
 
 def find(meant: Service, token: str) -> KeptAlert:
@@ -126,10 +159,25 @@ def find(meant: Service, token: str) -> KeptAlert:
     return KeptAlert(token, meant.url, {name: value for name, value in found.items() if value is not None})
 
 
-def remove(alert: KeptAlert, meant: Service, warn: Warn) -> None:
-    """Set the threshold to 0; nothing is left to do where the service does not know the token."""
+def remove(alert: KeptAlert, meant: Service, declared_here: DeclaredHere, warn: Warn) -> None:
+    """Set the threshold to 0, where the alert at the service is still the one that leaves the stack.
+
+    Nothing is sent where this process has set an alert of the token: a replacement, which creates the new
+    one first. Nothing is written where the service has something else than `alert` declares, or does not
+    know the token. Reading costs 1 credit, writing another.
+    """
+    if (alert.service, alert.hash) in declared_here:
+        return
+    client = meant.client(alert.service)
     try:
-        declare_alert(meant.client(alert.service), alert.token, threshold=0)
+        current, _cost = client.get_settings(alert.token)
+        if any(getattr(current, name) != value for name, value in alert.settings.items()):
+            warn(
+                f"The low-balance alert of the token with hash {alert.hash} leaves the stack, and stays as "
+                "it is at the service: another writer has changed it."
+            )
+        elif current.threshold:
+            client.put_settings(alert.token, replace(current, threshold=0))
     except UnauthorizedError:
         pass
     except PaymentRequiredError:

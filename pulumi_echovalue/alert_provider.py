@@ -8,7 +8,7 @@ neither name ever changes, and an instance gets attributes in the engine's proce
 from __future__ import annotations
 
 import pulumi
-from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
+from pulumi.dynamic import CheckResult, ConfigureRequest, CreateResult, DiffResult, ReadResult, UpdateResult
 from pulumi.output import Unknown
 
 from . import alert_lifecycle
@@ -30,6 +30,13 @@ _told_plainly = told_plainly(AlertError)
 
 class WalletAlertProvider(ServiceProvider):
     """Check, diff, create, read, update and delete of a `WalletAlert`."""
+
+    _declared_here: alert_lifecycle.DeclaredHere
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Take the base URL of the stack's config; no alert has been set in this process yet."""
+        super().configure(req)
+        self._declared_here = set()
 
     @_told_plainly
     def check(self, _olds: Props, news: Props) -> CheckResult:
@@ -58,26 +65,29 @@ class WalletAlertProvider(ServiceProvider):
     def create(self, props: Props) -> CreateResult:
         """Set the alert."""
         settings = alert_lifecycle.declared(props, _is_unknown)
-        alert = alert_lifecycle.create(self.meant(props), check_token(props["token"]), settings)
+        token = check_token(props["token"])
+        alert = alert_lifecycle.create(self.meant(props), token, settings, self._declared_here)
         return CreateResult(alert.hash, _outputs(alert))
 
     @_told_plainly
     def read(self, id_: str, props: Props) -> ReadResult:
         """Read what is set, for 1 credit."""
         seen = alert_lifecycle.refresh(_alert(props), self.meant({}), pulumi.log.warn)
-        return ReadResult(id_, _outputs(seen)) if seen else ReadResult("", {})
+        return ReadResult(id_, _outputs(seen))
 
     @_told_plainly
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
-        """Set the alert anew."""
+        """Set the alert again."""
         settings = alert_lifecycle.declared(news, _is_unknown)
-        alert = alert_lifecycle.update(_alert(olds), self.meant(news), settings, pulumi.log.warn)
+        alert = alert_lifecycle.update(
+            _alert(olds), self.meant(news), settings, self._declared_here, pulumi.log.warn
+        )
         return UpdateResult(_outputs(alert))
 
     @_told_plainly
     def delete(self, _id: str, props: Props) -> None:
-        """Set the threshold to 0."""
-        alert_lifecycle.remove(_alert(props), self.meant({}), pulumi.log.warn)
+        """Set the threshold to 0, where the alert is still this one."""
+        alert_lifecycle.remove(_alert(props), self.meant({}), self._declared_here, pulumi.log.warn)
 
 
 def _is_unknown(value: object) -> bool:
@@ -85,11 +95,13 @@ def _is_unknown(value: object) -> bool:
 
 
 def _alert(outputs: Props) -> KeptAlert:
-    return KeptAlert(outputs["token"], outputs["service"], alert_lifecycle.declared(outputs, _is_unknown))
+    settings = alert_lifecycle.declared(outputs, _is_unknown)
+    return KeptAlert(outputs["token"], outputs["service"], settings, bool(outputs.get("gone")))
 
 
 def _outputs(alert: KeptAlert) -> Props:
     outputs = {**dict.fromkeys(FIELDS), **alert.settings}
     if outputs["webhook"] is not None:
         outputs["webhook"] = secret(outputs["webhook"])
-    return {**outputs, "token": secret(alert.token), "hash": alert.hash, "service": alert.service}
+    mark = {"gone": True} if alert.gone else {}
+    return {**outputs, "token": secret(alert.token), "hash": alert.hash, "service": alert.service, **mark}

@@ -27,7 +27,8 @@ HINTS: Mapping[type[EchoValueError], str] = {
 KEPT_TOKEN_HINTS: Mapping[type[EchoValueError], str] = {
     **HINTS,
     UnauthorizedError: (
-        "If the service truly lost it, `pulumi refresh` lets it go, and the next `pulumi up` mints another."
+        "If the service truly lost it, `pulumi refresh` marks it as gone, and the next `pulumi up` "
+        "replaces it."
     ),
 }
 

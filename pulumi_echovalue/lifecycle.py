@@ -3,6 +3,10 @@
 
 The state remembers the service that minted or proved the token, and that one is asked. Another one
 counts only where it is named, and then the token is proven there before anything else.
+
+A refresh has only what the state holds: it cannot know that another service is named by now. So a
+token that its service does not know stays in the state, with a mark, and the next `diff`, which knows
+the requested service, decides.
 """
 
 from __future__ import annotations
@@ -25,10 +29,14 @@ _DELETE_TIMEOUT = 3.0  # seconds
 
 @dataclass(frozen=True)
 class Kept:
-    """A token as the state keeps it; `service` is None where version 0.1.0 wrote it."""
+    """A token as the state keeps it; `service` is None where version 0.1.0 wrote it.
+
+    `gone` is the mark: the service does not know the token (HTTP 401).
+    """
 
     token: str = field(repr=False)
     service: str | None
+    gone: bool = False
 
     @property
     def hash(self) -> str:
@@ -59,19 +67,50 @@ def compare(
 ) -> Changes:
     """Tell what the inputs ask for; `keepers` are the former ones and the new ones.
 
-    Adopting is done once: `existing_token` counts where it is given and is not the token that is kept.
+    Adopting is done once: `existing_token` counts where it is given and is not the token that is kept;
+    while it names that one, nothing replaces it.
 
-    Raises InvalidInputError for a replacement at a service that is not named and not the token's.
+    Raises InvalidInputError as `decide` does.
     """
     differs = (keepers[0] or None) != (keepers[1] or None)  # {} is as good as none
     rotates = ("keepers",) if differs else ()
-    moves = ("service",) if meant.named and kept.service not in (None, meant.url) else ()
+    what = f"The token with hash {kept.hash} is"
     if existing_token == kept.token:
-        return Changes(updates=rotates + moves)
+        return decide(meant, kept.service, what, gone=kept.gone, updates=rotates, keeps=True)
     replaces = rotates if existing_token is None else ("existing_token", *rotates)
+    return decide(meant, kept.service, what, gone=kept.gone, replaces=replaces)
+
+
+def decide(
+    meant: Service,
+    service: str | None,
+    what: str,
+    *,
+    gone: bool,
+    replaces: tuple[str, ...] = (),
+    updates: tuple[str, ...] = (),
+    keeps: bool = False,
+) -> Changes:
+    """Add to the changes of the inputs what follows from the requested service, and from the mark `gone`.
+
+    `service` is the remembered one; `keeps` says that no mark may replace the token; `what` begins the
+    text of an error.
+
+    Raises InvalidInputError for a replacement at a service that is not named and not the remembered one,
+    but never for a marked token: the engine compares right after a refresh, and an error undoes the mark.
+    """
+    elsewhere = service not in (None, meant.url)
+    mark = ("gone",) if gone else ()
+    if mark and elsewhere and not meant.named:
+        return Changes(updates=mark + replaces + updates)  # which the update refuses
+    moves = ("service",) if elsewhere and meant.named else ()
+    if keeps:
+        return Changes(updates=mark + updates + moves)
+    if not elsewhere:
+        replaces = mark + replaces
     if replaces:
-        check_named(meant, kept.service, f"The token with hash {kept.hash} is")
-    return Changes(replaces, moves)
+        check_named(meant, service, what)
+    return Changes(replaces, updates + moves)
 
 
 def check_named(meant: Service, service: str | None, what: str) -> None:
@@ -85,29 +124,49 @@ def check_named(meant: Service, service: str | None, what: str) -> None:
         )
 
 
-def refresh(kept: Kept, meant: Service) -> Kept | None:
-    """Prove the token; return it with the service that knows it, None where its own one does not."""
+def refresh(kept: Kept, meant: Service) -> Kept:
+    """Prove the token; return it with the service that was asked, marked where that does not know it.
+
+    Raises StoredTokenUnknownError for a 401 that does not count: of a service that nobody named, for a
+    token of version 0.1.0; and as `move` does.
+    """
     if meant.named and kept.service not in (None, meant.url):
         return move(kept, meant)
     url = kept.service or meant.url
-    if meant.client(url).probe(kept.token).valid:
-        return replace(kept, service=url)
-    if kept.service or meant.named:
-        return None
+    known = meant.client(url).probe(kept.token).valid
+    if known or kept.service or meant.named:
+        return replace(kept, service=url, gone=not known)
     raise _unknown(
         kept,
         url,
         "and neither the program nor the stack's config says that this service minted it",
-        f"If it did: pulumi config set echovalue:baseUrl {url}; the next refresh then lets the token go.",
+        f"If it did: pulumi config set echovalue:baseUrl {url}; the next refresh then marks it as gone, and "
+        "the next up replaces it.",
     )
 
 
-def move(kept: Kept, meant: Service) -> Kept:
-    """Return the token with the service that is named, proven there first where it was not its own."""
-    if not meant.named or meant.url == kept.service:
+def move(kept: Kept, meant: Service, existing_token: object = None) -> Kept:
+    """Return the token with the service that is named, proven there first where it was not its own.
+
+    A marked token is proven wherever it is requested, and stays marked where it is unknown.
+
+    Raises StoredTokenUnknownError for an unknown token that has no mark, or that `existing_token` names;
+    InvalidInputError for a marked one at a service that is not named and not its own.
+    """
+    if kept.gone:
+        check_named(meant, kept.service, f"The token with hash {kept.hash} is marked as gone: it is")
+    elif not meant.named or meant.url == kept.service:
         return kept
-    if meant.client().probe(kept.token).valid:
-        return replace(kept, service=meant.url)
+    known = meant.client().probe(kept.token).valid
+    if known or (kept.gone and existing_token != kept.token):
+        return replace(kept, service=meant.url, gone=not known)
+    if kept.gone:
+        raise _unknown(
+            kept,
+            meant.url,
+            "and existing_token names that very token",
+            "Name the service that knows it; or take existing_token away, and the next up mints another.",
+        )
     raise _unknown(
         kept,
         meant.url,
@@ -124,12 +183,12 @@ def _unknown(kept: Kept, url: str, why: str, advice: str) -> StoredTokenUnknownE
     )
 
 
-def gone(kept: Kept, meant: Service) -> str:
-    """Return the warning for a token that its service does not know."""
+def missing_token_warning(service: str | None, hash_: str, what: str = "the token") -> str:
+    """Return the warning for `what` was marked, since the service does not know the token."""
     return (
-        f"EchoValue at {kept.service or meant.url} does not know the token with hash {kept.hash} (HTTP 401), "
-        "so it leaves the state, and the next up mints another. If another service minted it, take it "
-        "from the stack's history or backups, and adopt it."
+        f"EchoValue at {service} does not know the token with hash {hash_} (HTTP 401): {what} stays in the "
+        "state, marked as gone, and the next up replaces it. If another service knows the token, name that "
+        "first: pulumi config set echovalue:baseUrl URL."
     )
 
 

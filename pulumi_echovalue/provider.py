@@ -72,18 +72,17 @@ class TokenProvider(ServiceProvider):
 
     @_told_plainly
     def read(self, id_: str, props: Props) -> ReadResult:
-        """Prove the token for free: only its own service can make it gone."""
-        kept, meant = _kept(props), self.meant(props)
-        proven = lifecycle.refresh(kept, meant)
-        if proven:
-            return ReadResult(id_, _outputs(proven, props))
-        pulumi.log.warn(lifecycle.gone(kept, meant))
-        return ReadResult("", {})
+        """Prove the token for free; one that its service does not know is marked, and stays."""
+        proven = lifecycle.refresh(_kept(props), self.meant(props))
+        _warn_if_gone(proven)
+        return ReadResult(id_, _outputs(proven, props))
 
     @_told_plainly
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
         """Keep the token, proven first where another service is named."""
-        return UpdateResult(_outputs(lifecycle.move(_kept(olds), self.meant(news)), news))
+        moved = lifecycle.move(_kept(olds), self.meant(news), news.get("existing_token"))
+        _warn_if_gone(moved)
+        return UpdateResult(_outputs(moved, news))
 
     @_told_plainly
     def delete(self, id_: str, props: Props) -> None:
@@ -93,11 +92,17 @@ class TokenProvider(ServiceProvider):
         )
 
 
+def _warn_if_gone(kept: Kept) -> None:
+    if kept.gone:
+        pulumi.log.warn(lifecycle.missing_token_warning(kept.service, kept.hash))
+
+
 def _kept(outputs: Props) -> Kept:
-    return Kept(outputs["token"], outputs.get("service"))
+    return Kept(outputs["token"], outputs.get("service"), bool(outputs.get("gone")))
 
 
 def _outputs(kept: Kept, props: Props) -> Props:
     """Return what the state is to hold: what it remembers, and beside it no token but this one."""
     inputs: Props = {name: props[name] for name in ("keepers", "base_url") if name in props}
-    return {**inputs, "token": secret(kept.token), "hash": kept.hash, "service": kept.service}
+    mark = {"gone": True} if kept.gone else {}
+    return {**inputs, "token": secret(kept.token), "hash": kept.hash, "service": kept.service, **mark}

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Optional
 
 import pulumi
 import pulumi.dynamic
@@ -20,7 +20,8 @@ from .stack_config import configured_base_url
 class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
     """An EchoValue API token, kept in the stack's state: minted once, or adopted.
 
-    Its id is the token's hash. Refreshing proves it with a free request. Deleting it cannot revoke
+    Its id is the token's hash. Refreshing proves it with a free request; one that its service does not
+    know stays in the state, marked as `gone`, and the next `up` replaces it. Deleting it cannot revoke
     it: a warning says so.
 
     Example::
@@ -44,6 +45,9 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
 
     None in a stack of version 0.1.0, until a refresh has proven the token.
     """
+
+    gone: pulumi.Output[Optional[bool]]  # noqa: UP045 - the oldest SDK reads no other
+    """True where a refresh found that the service does not know the token (HTTP 401); else None."""
 
     base_url: pulumi.Output[str]
     """The argument, or None."""
@@ -90,6 +94,7 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
                 "token": None,
                 "hash": None,
                 "service": None,
+                "gone": None,
             },
             pulumi.ResourceOptions.merge(
                 opts, pulumi.ResourceOptions(additional_secret_outputs=["token", "existing_token"])

@@ -66,6 +66,9 @@ class WalletAlert(pulumi.dynamic.Resource, module="echovalue", name="WalletAlert
     service: pulumi.Output[str]
     """The base URL of the service where the alert is set."""
 
+    gone: pulumi.Output[Optional[bool]]  # noqa: UP045
+    """True where a refresh found that the service does not know the token (HTTP 401); else None."""
+
     def __init__(
         self,
         resource_name: str,
@@ -104,6 +107,7 @@ class WalletAlert(pulumi.dynamic.Resource, module="echovalue", name="WalletAlert
                 "base_url": service,
                 "hash": None,
                 "service": None,
+                "gone": None,
             },
             pulumi.ResourceOptions.merge(
                 opts, pulumi.ResourceOptions(additional_secret_outputs=["token", "webhook"])

@@ -12,6 +12,7 @@ from pulumi.runtime.proto import provider_pb2
 
 from .._core.errors import InvalidInputError
 from .._core.models import check_token, token_hash
+from ..alert_lifecycle import DeclaredHere
 from ..connection import Service
 from ..lifecycle import Changes, Check, check_inputs
 from .properties import put
@@ -23,12 +24,14 @@ Properties = dict[str, Any]
 class Setup:
     """How the provider was configured: its service, and the token that an import names.
 
-    `warn` shows a person a text about the resource with a URN.
+    `warn` shows a person a text about the resource with a URN. `declared_here` notes the
+    alerts that this process has set so far.
     """
 
     service: Service
     token: str | None = field(repr=False)
     warn: Callable[[str, str], None]
+    declared_here: DeclaredHere = field(default_factory=set)
 
     def imported_token(self, id_: str) -> str:
         """Return the config's token if an import names it by its hash; else raise InvalidInputError."""
@@ -66,7 +69,7 @@ def differences(changes: Changes, olds: Properties, news: Properties) -> provide
 
 
 def _difference(name: str, olds: Properties, news: Properties, replaces: bool) -> provider_pb2.PropertyDiff:
-    """Return how an input, or the output `service`, differs."""
+    """Return how an input, or one of the outputs `service` and `gone`, differs."""
     kinds = provider_pb2.PropertyDiff
     if name == "service":
         return kinds(kind=kinds.UPDATE)
@@ -76,4 +79,4 @@ def _difference(name: str, olds: Properties, news: Properties, replaces: bool) -
         kind = kinds.DELETE_REPLACE if replaces else kinds.DELETE
     else:
         kind = kinds.UPDATE_REPLACE if replaces else kinds.UPDATE
-    return kinds(kind=kind, inputDiff=True)
+    return kinds(kind=kind, inputDiff=name != "gone")

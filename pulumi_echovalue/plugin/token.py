@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -90,11 +91,8 @@ class TokenResource:
             return provider_pb2.ReadResponse(
                 id=request.id, properties=struct(_state(imported)), inputs=Struct()
             )
-        kept = _kept(state)
-        proven = lifecycle.refresh(kept, self._setup.service)
-        if proven is None:
-            self._setup.warn(lifecycle.gone(kept, self._setup.service), request.urn)
-            return provider_pb2.ReadResponse()
+        proven = lifecycle.refresh(_kept(state), self._setup.service)
+        self._warn_if_gone(proven, request.urn)
         return provider_pb2.ReadResponse(
             id=request.id,
             properties=_with_keepers(_state(proven), request.properties),
@@ -103,8 +101,12 @@ class TokenResource:
 
     def update(self, request: Any) -> provider_pb2.UpdateResponse:
         """Keep the token, proven first where another service is named."""
-        kept = _kept(plain(request.olds))
-        moved = kept if request.preview else lifecycle.move(kept, self._setup.service)
+        kept, service = _kept(plain(request.olds)), self._setup.service
+        if request.preview:
+            moved = replace(kept, service=service.url) if service.named else kept
+        else:
+            moved = lifecycle.move(kept, service, plain(request.news).get("existingToken"))
+            self._warn_if_gone(moved, request.urn)
         return provider_pb2.UpdateResponse(properties=_with_keepers(_state(moved), request.news))
 
     def delete(self, request: Any) -> None:
@@ -113,17 +115,26 @@ class TokenResource:
         url = state.get("service") or self._setup.service.url
         self._setup.warn(lifecycle.farewell(request.id, state.get("token"), lambda: url), request.urn)
 
+    def _warn_if_gone(self, kept: Kept, urn: str) -> None:
+        if kept.gone:
+            self._setup.warn(lifecycle.missing_token_warning(kept.service, kept.hash), urn)
+
 
 def _check_existing(existing_token: object) -> str:
     return check_token(lifecycle.check_passed(existing_token))
 
 
 def _kept(state: Properties) -> Kept:
-    return Kept(state["token"], state.get("service"))
+    return Kept(state["token"], state.get("service"), bool(state.get("gone")))
 
 
 def _state(kept: Kept) -> Properties:
-    return {"token": secret(kept.token), "hash": kept.hash, "service": kept.service}
+    return {
+        "token": secret(kept.token),
+        "hash": kept.hash,
+        "service": kept.service,
+        "gone": kept.gone or None,  # true or not set
+    }
 
 
 def _created(kept: Kept, keepers: Struct) -> provider_pb2.CreateResponse:

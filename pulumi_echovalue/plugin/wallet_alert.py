@@ -58,7 +58,9 @@ class WalletAlertResource:
             unknown = {"hash": UNKNOWN, "service": meant.url}
             properties = struct(_outputs(values["token"], settings, unknown))
             return provider_pb2.CreateResponse(properties=properties)
-        alert = alert_lifecycle.create(meant, check_token(values["token"]), settings)
+        alert = alert_lifecycle.create(
+            meant, check_token(values["token"]), settings, self._setup.declared_here
+        )
         return provider_pb2.CreateResponse(id=alert.hash, properties=_state(alert))
 
     def read(self, request: Any) -> provider_pb2.ReadResponse:
@@ -70,25 +72,25 @@ class WalletAlertResource:
             inputs = struct(_outputs(token, found.settings, {}))
             return provider_pb2.ReadResponse(id=request.id, properties=_state(found), inputs=inputs)
         seen = alert_lifecycle.refresh(_alert(state), self._setup.service, self._warn(request))
-        if seen is None:
-            return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(id=request.id, properties=_state(seen), inputs=request.inputs)
 
     def update(self, request: Any) -> provider_pb2.UpdateResponse:
-        """Set the alert anew."""
+        """Set the alert again."""
         former, values = _alert(plain(request.olds)), plain(request.news)
         settings = alert_lifecycle.declared(values, _is_unknown)
         if request.preview:
             known = {"hash": former.hash, "service": former.service}
             properties = struct(_outputs(former.token, settings, known))
             return provider_pb2.UpdateResponse(properties=properties)
-        alert = alert_lifecycle.update(former, self._meant(values), settings, self._warn(request))
+        alert = alert_lifecycle.update(
+            former, self._meant(values), settings, self._setup.declared_here, self._warn(request)
+        )
         return provider_pb2.UpdateResponse(properties=_state(alert))
 
     def delete(self, request: Any) -> None:
-        """Set the threshold to 0."""
-        alert = _alert(plain(request.properties))
-        alert_lifecycle.remove(alert, self._setup.service, self._warn(request))
+        """Set the threshold to 0, where the alert is still this one."""
+        alert, here = _alert(plain(request.properties)), self._setup.declared_here
+        alert_lifecycle.remove(alert, self._setup.service, here, self._warn(request))
 
     def _meant(self, inputs: Properties) -> Service:
         """Return the service of the input, else of the config, else what the environment says."""
@@ -106,7 +108,8 @@ def _is_unknown(value: object) -> bool:
 
 
 def _alert(state: Properties) -> KeptAlert:
-    return KeptAlert(state["token"], state["service"], alert_lifecycle.declared(state, _is_unknown))
+    settings = alert_lifecycle.declared(state, _is_unknown)
+    return KeptAlert(state["token"], state["service"], settings, bool(state.get("gone")))
 
 
 def _outputs(token: str, settings: Mapping[str, Any], more: Properties) -> Properties:
@@ -117,4 +120,5 @@ def _outputs(token: str, settings: Mapping[str, Any], more: Properties) -> Prope
 
 
 def _state(alert: KeptAlert) -> Struct:
-    return struct(_outputs(alert.token, alert.settings, {"hash": alert.hash, "service": alert.service}))
+    remembered = {"hash": alert.hash, "service": alert.service, "gone": alert.gone or None}
+    return struct(_outputs(alert.token, alert.settings, remembered))

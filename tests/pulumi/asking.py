@@ -34,7 +34,12 @@ class Engine:
 
     stub: ResourceProviderStub
     warnings: list[tuple[str, str]]
+    provider: Provider
     urn: str = "urn:pulumi:dev::shop::echovalue:index:Token::app"
+
+    def restart(self) -> None:
+        """Forget what the provider's process has done, as at the next command."""
+        self.provider._setup.declared_here.clear()
 
     def configure(self, **config: Any) -> None:
         """Set the provider up."""
@@ -87,11 +92,12 @@ def asking() -> Iterator[Engine]:
     """Serve a provider whose service the environment says."""
     warnings: list[tuple[str, str]] = []
     server = grpc.server(ThreadPoolExecutor(8))
-    add_ResourceProviderServicer_to_server(Provider(lambda text, urn: warnings.append((text, urn))), server)
+    provider = Provider(lambda text, urn: warnings.append((text, urn)))
+    add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        engine = Engine(ResourceProviderStub(channel), warnings)
+        engine = Engine(ResourceProviderStub(channel), warnings, provider)
         engine.configure()
         yield engine
     server.stop(0)

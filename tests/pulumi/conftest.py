@@ -34,6 +34,13 @@ def emulator(_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     return _emulator
 
 
+@pytest.fixture
+def other(emulator: Emulator) -> Iterator[Emulator]:
+    """Another service, that knows no token of the first."""
+    with Emulator() as other:
+        yield other
+
+
 @pytest.fixture(scope="session")
 def _asked_for() -> Iterator[list[str]]:
     """Note what is asked of a proxy that connects to nowhere: such as the download of a plugin."""

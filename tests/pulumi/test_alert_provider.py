@@ -33,6 +33,11 @@ def provider(emulator: Emulator) -> WalletAlertProvider:
     pulumi.runtime.configure(pulumi.runtime.Settings(project="shop", stack="dev"))
     emulator.forget(emulator.register(GIVEN))
     emulator.register(GIVEN)
+    return another_process()
+
+
+def another_process() -> WalletAlertProvider:
+    """Return a provider that has set no alert yet."""
     made = WalletAlertProvider()
     made.configure(ConfigureRequest(Config({}, "shop")))
     return made
@@ -83,11 +88,39 @@ def test_a_life(provider: WalletAlertProvider, emulator: Emulator) -> None:
         "threshold": 60,
         "email": "ops@example.com",
     }
+    # By the process that has set it, nothing is undone: a replacement creates the new one first.
+    emulator.reset_stats()
     provider.delete(GIVEN_HASH, kept)
+    assert emulator.stats()["total"] == 0
+    provider = another_process()
+    provider.delete(GIVEN_HASH, kept)  # whose threshold is 50: another writer has changed it
+    assert emulator.settings(GIVEN)["low_balance_threshold"] == 60
+    provider.delete(GIVEN_HASH, {**kept, "threshold": 60.0})
     assert emulator.settings(GIVEN)["low_balance_threshold"] == 0
+
+
+def test_a_token_that_the_service_does_not_know(provider: WalletAlertProvider, emulator: Emulator) -> None:
+    declared = inputs(threshold=50.0)
+    kept = {"token": GIVEN, "threshold": 50, "hash": GIVEN_HASH, "service": emulator.url}
     emulator.forget(GIVEN_HASH)
-    assert provider.read(GIVEN_HASH, kept).id == ""
-    provider.delete(GIVEN_HASH, kept)
+    read = provider.read(GIVEN_HASH, kept)
+    assert read.outs
+    assert (read.id, read.outs["gone"], read.outs["threshold"]) == (GIVEN_HASH, True, 50)
+    marked = {**kept, "gone": True}
+    assert provider.diff(GIVEN_HASH, marked, declared).replaces == ["gone"]
+    elsewhere = {**marked, "service": "https://own.example"}
+    difference = provider.diff(GIVEN_HASH, elsewhere, declared)
+    assert (difference.changes, difference.replaces) == (True, [])
+    assert "is marked as gone" in failure(provider.update, GIVEN_HASH, elsewhere, declared)
+    named = {**declared, "base_url": emulator.url}
+    outs = provider.update(GIVEN_HASH, elsewhere, named).outs
+    assert outs
+    assert (outs["service"], outs["gone"]) == (emulator.url, True)
+    provider.delete(GIVEN_HASH, marked)
+    emulator.register(GIVEN)
+    outs = provider.update(GIVEN_HASH, elsewhere, named).outs
+    assert outs
+    assert (outs["service"], "gone" in outs) == (emulator.url, False)
 
 
 def test_a_preview_of_what_is_not_known_yet(provider: WalletAlertProvider, emulator: Emulator) -> None:

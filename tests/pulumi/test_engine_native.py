@@ -75,7 +75,7 @@ def test_a_life(workspace: Workspace, emulator: Emulator) -> None:
     # The service forgets it.
     emulator.forget(second["hash"])
     assert f"does not know the token with hash {second['hash']}" in workspace.refresh().text
-    assert workspace.resources() == {}
+    assert workspace.resources()["app"]["outputs"]["gone"] is True
     workspace.up()
     third = workspace.outputs()
     # It is down: a refresh changes nothing, what need not be known does not stop a program.

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.emulator.client import Emulator
@@ -15,13 +13,6 @@ token = echovalue.Token("app", keepers={"release": "1"})
 pulumi.export("token", token.token)
 pulumi.export("wallet", echovalue.get_wallet(token, details=False))
 """
-
-
-@pytest.fixture
-def other(emulator: Emulator) -> Iterator[Emulator]:
-    """Another service, that knows no token of the first."""
-    with Emulator() as other:
-        yield other
 
 
 @pytest.fixture
@@ -87,14 +78,3 @@ def test_a_rotation_at_another_service(workspace: Workspace, other: Emulator, ha
     assert kept["outputs"]["service"] == other.url
     assert f"{hash_} leaves the stack and stays valid, with 100 credits" in run.text  # said by the first
     assert other.stats()["mints"] == 1
-
-
-@pytest.mark.slow
-def test_a_token_that_its_own_service_lost(
-    workspace: Workspace, emulator: Emulator, other: Emulator, hash_: str
-) -> None:
-    workspace.base_url = other.url
-    emulator.forget(hash_)
-    assert f"EchoValue at {emulator.url} does not know" in workspace.refresh().text
-    assert workspace.resources() == {}
-    assert other.stats()["total"] == 0

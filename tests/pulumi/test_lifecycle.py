@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from pulumi_echovalue import lifecycle
-from pulumi_echovalue._core.errors import InvalidInputError, StoredTokenUnknownError
+from pulumi_echovalue._core.errors import EchoValueError, InvalidInputError, StoredTokenUnknownError
 from pulumi_echovalue.connection import Service, find_service
 from pulumi_echovalue.lifecycle import Changes, Kept
 from tests.emulator.client import Emulator
@@ -48,20 +48,107 @@ def test_its_own_service_is_asked(emulator: Emulator, named: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("remembered", "named", "gone"),
+    ("remembered", "named", "marked"),
     [(True, True, True), (True, False, True), (False, True, True), (False, False, False)],
 )
-def test_who_may_let_a_token_go(emulator: Emulator, remembered: bool, named: bool, gone: bool) -> None:
+def test_whose_answer_marks_a_token(emulator: Emulator, remembered: bool, named: bool, marked: bool) -> None:
     kept = Kept(GIVEN, emulator.url if remembered else None)
     meant = Service(emulator.url, named)
-    if gone:
-        assert lifecycle.refresh(kept, meant) is None
-        assert GIVEN not in lifecycle.gone(kept, meant)
+    if marked:
+        assert lifecycle.refresh(kept, meant) == Kept(GIVEN, emulator.url, gone=True)
     else:
         with pytest.raises(StoredTokenUnknownError, match="left as it is") as caught:
             lifecycle.refresh(kept, meant)
         assert f"pulumi config set echovalue:baseUrl {emulator.url}" in str(caught.value)
     assert emulator.stats()["requests"] == ASKED
+
+
+@pytest.mark.parametrize("wallet", [7, 0])
+def test_an_answer_that_the_token_is_valid_clears_the_mark(emulator: Emulator, wallet: int) -> None:
+    emulator.register(GIVEN, wallet)
+    marked = Kept(GIVEN, emulator.url, gone=True)
+    assert lifecycle.refresh(marked, Service(ELSEWHERE, named=False)) == Kept(GIVEN, emulator.url)
+    emulator.forget(GIVEN_HASH)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_an_answer_that_says_neither_changes_nothing(emulator: Emulator, gone: bool) -> None:
+    emulator.fault("GET /recharge", "status", status=403)
+    with pytest.raises(EchoValueError, match="HTTP 403"):
+        lifecycle.refresh(Kept(GIVEN, emulator.url, gone), Service(emulator.url, named=True))
+
+
+OWN = "https://own.example"
+MARKED = Kept(GIVEN, OWN, gone=True)
+ANOTHER = "another-token"
+SAME, ROTATED = ({"a": "1"}, {"a": "1"}), ({"a": "1"}, {"a": "2"})
+
+
+@pytest.mark.parametrize(
+    ("meant", "existing_token", "keepers", "expected"),
+    [
+        # Its own service, named or not: a replacement, but of the token that the program names.
+        (Service(OWN, named=True), None, SAME, Changes(("gone",))),
+        (Service(OWN, named=False), None, SAME, Changes(("gone",))),
+        (Service(OWN, named=False), None, ROTATED, Changes(("gone", "keepers"))),
+        (Service(OWN, named=True), ANOTHER, SAME, Changes(("gone", "existing_token"))),
+        (Service(OWN, named=True), GIVEN, SAME, Changes(updates=("gone",))),
+        (Service(OWN, named=False), GIVEN, ROTATED, Changes(updates=("gone", "keepers"))),
+        # Another one that is named: proven there by an update, but for what replaces as ever.
+        (Service(ELSEWHERE, named=True), None, SAME, Changes((), ("service",))),
+        (Service(ELSEWHERE, named=True), GIVEN, SAME, Changes((), ("gone", "service"))),
+        (Service(ELSEWHERE, named=True), None, ROTATED, Changes(("keepers",), ("service",))),
+        (Service(ELSEWHERE, named=True), ANOTHER, SAME, Changes(("existing_token",), ("service",))),
+        # Another one that nobody names: an update, which fails.
+        (Service(ELSEWHERE, named=False), None, SAME, Changes((), ("gone",))),
+        (Service(ELSEWHERE, named=False), GIVEN, SAME, Changes((), ("gone",))),
+        (Service(ELSEWHERE, named=False), None, ROTATED, Changes((), ("gone", "keepers"))),
+        (Service(ELSEWHERE, named=False), ANOTHER, SAME, Changes((), ("gone", "existing_token"))),
+    ],
+)
+def test_what_becomes_of_a_marked_token(
+    emulator: Emulator,
+    meant: Service,
+    existing_token: str | None,
+    keepers: tuple[object, object],
+    expected: Changes,
+) -> None:
+    assert lifecycle.compare(MARKED, meant, existing_token, keepers) == expected
+    assert emulator.stats()["total"] == 0
+
+
+@pytest.mark.parametrize("existing_token", [None, GIVEN])
+def test_a_marked_token_is_proven_where_a_service_is_named(
+    emulator: Emulator, existing_token: str | None
+) -> None:
+    meant = Service(emulator.url, named=True)
+    if existing_token is None:
+        assert lifecycle.move(MARKED, meant) == Kept(GIVEN, emulator.url, gone=True)
+    else:
+        with pytest.raises(StoredTokenUnknownError, match="existing_token names that very token"):
+            lifecycle.move(MARKED, meant, existing_token)
+    emulator.register(GIVEN)
+    assert lifecycle.move(MARKED, meant, existing_token) == Kept(GIVEN, emulator.url)
+    emulator.forget(GIVEN_HASH)
+
+
+def test_a_marked_token_at_its_own_service_that_the_program_names(emulator: Emulator) -> None:
+    marked, meant = Kept(GIVEN, emulator.url, gone=True), Service(emulator.url, named=False)
+    with pytest.raises(StoredTokenUnknownError, match="none was minted"):
+        lifecycle.move(marked, meant, GIVEN)
+    emulator.register(GIVEN)
+    assert lifecycle.move(marked, meant, GIVEN) == Kept(GIVEN, emulator.url)
+    emulator.forget(GIVEN_HASH)
+
+
+@pytest.mark.parametrize("existing_token", [None, GIVEN])
+def test_a_marked_token_is_not_sent_to_a_service_that_nobody_names(
+    emulator: Emulator, existing_token: str | None
+) -> None:
+    with pytest.raises(InvalidInputError, match=r"marked as gone: it is of https://own\.example") as caught:
+        lifecycle.move(MARKED, Service(emulator.url, named=False), existing_token)
+    assert "Nothing was changed" in str(caught.value)
+    assert emulator.stats()["total"] == 0
 
 
 @pytest.mark.parametrize("service", [ELSEWHERE, None])

@@ -214,8 +214,14 @@ def test_a_refresh(engine: Engine, emulator: Emulator) -> None:
     assert "HTTP 404" in failure(engine.read, GIVEN_HASH, state, inputs)
     assert engine.warnings == []
     emulator.forget(GIVEN_HASH)
-    assert engine.read(GIVEN_HASH, state, inputs).id == ""
+    marked = engine.read(GIVEN_HASH, state, inputs)
+    assert (marked.id, marked.inputs) == (GIVEN_HASH, struct(inputs))
+    assert plain(marked.properties) == {**plain(state), "gone": True}
     assert f"does not know the token with hash {GIVEN_HASH}" in engine.warnings[0][0]
+    assert GIVEN not in engine.warnings[0][0]
+    emulator.register(GIVEN)
+    assert engine.read(GIVEN_HASH, marked.properties, inputs).properties == state
+    emulator.forget(GIVEN_HASH)
 
 
 def test_an_import(engine: Engine, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,6 +250,35 @@ def test_a_service_that_is_named(engine: Engine, emulator: Emulator) -> None:
     assert "of https://own.example" in failure(engine.update, own, {})
     emulator.register(GIVEN)
     assert plain(engine.update(own, {}).properties)["service"] == emulator.url
+
+
+def test_a_marked_token(engine: Engine, emulator: Emulator) -> None:
+    emulator.forget(emulator.register(GIVEN))
+    marked = struct({"token": secret(GIVEN), "hash": GIVEN_HASH, "service": emulator.url, "gone": True})
+    difference = engine.diff(marked, {})
+    assert list(difference.replaces) == list(difference.diffs) == list(difference.detailedDiff) == ["gone"]
+    assert not difference.detailedDiff["gone"].inputDiff
+    assert list(engine.diff(marked, {"existingToken": GIVEN}).replaces) == []
+    assert "none was minted" in failure(engine.update, marked, {"existingToken": GIVEN})
+    # Another service of the environment is sent nothing; one that is named is asked.
+    own = struct({**plain(marked), "service": "https://own.example"})
+    emulator.reset_stats()
+    for inputs in ({}, {"keepers": {"a": "1"}}, {"existingToken": GIVEN}):
+        difference = engine.diff(own, inputs)
+        assert (difference.changes, list(difference.replaces)) == (SOME, [])
+        assert "is marked as gone: it is of https://own.example" in failure(engine.update, own, inputs)
+    engine.configure(baseUrl=emulator.url)
+    assert list(engine.diff(own, {}).diffs) == ["service"]
+    assert plain(engine.update(own, {}, preview=True).properties)["service"] == emulator.url
+    assert emulator.stats()["total"] == 0
+    moved = plain(engine.update(own, {}).properties)
+    assert (moved["service"], moved["gone"]) == (emulator.url, True)
+    assert "the next up replaces it" in engine.warnings[-1][0]
+    emulator.register(GIVEN)
+    moved = plain(engine.update(own, {}).properties)
+    assert moved["service"] == emulator.url
+    assert "gone" not in moved
+    emulator.forget(GIVEN_HASH)
 
 
 @pytest.mark.parametrize("status", [500, 401])
@@ -323,7 +358,7 @@ def test_what_cannot_be_asked(engine: Engine, emulator: Emulator) -> None:
     assert "There is no function echovalue:index:getOther" in failure(engine.invoke, "getOther")
     assert "That is not a token" in failure(engine.invoke, "getWallet", required=False)
     for function in ("getWallet", "getRechargeLink"):
-        assert "`pulumi refresh` lets it go" in failure(engine.invoke, function, token=UNHEARD_OF)
+        assert "`pulumi refresh` marks it as gone" in failure(engine.invoke, function, token=UNHEARD_OF)
     assert engine.invoke("getWallet", token=UNHEARD_OF, required=False) == {
         "hash": hashlib.sha256(UNHEARD_OF.encode()).hexdigest()
     }

@@ -39,6 +39,7 @@ def inputs(**declared: Any) -> dict[str, Any]:
 def made(engine: Engine, emulator: Emulator, **declared: Any) -> Struct:
     """Return the state of an alert that was created, with the statistics reset."""
     state = engine.create(inputs(**declared)).properties
+    engine.restart()
     emulator.reset_stats()
     return state
 
@@ -83,9 +84,40 @@ def test_a_life(engine: Engine, emulator: Emulator) -> None:
     assert dict(updated)["webhook"] == secret(HOOK)
     assert "email" not in updated
     assert engine.diff(updated, changed).changes == NONE
+    engine.restart()
+    emulator.reset_stats()
     engine.delete(GIVEN_HASH, updated)
-    assert settings(emulator).threshold == 0
+    assert emulator.stats()["requests"] == WRITTEN
+    assert settings(emulator) == Alert(0, "", HOOK)
     assert engine.warnings == []
+
+
+def test_a_replacement_does_not_silence_the_alert(engine: Engine, emulator: Emulator) -> None:
+    state = made(engine, emulator, threshold=1000.0)
+    replaced = engine.create(inputs(threshold=1000.0)).properties
+    emulator.reset_stats()
+    engine.delete(GIVEN_HASH, state)
+    assert emulator.stats()["total"] == 0
+    engine.restart()
+    updated = engine.update(replaced, inputs(threshold=2000.0)).properties
+    engine.delete(GIVEN_HASH, updated)
+    assert settings(emulator).threshold == 2000
+    assert engine.warnings == []
+
+
+@pytest.mark.parametrize("declared", [{"threshold": 1000.0}, {"email": "ops@example.com"}, {"webhook": HOOK}])
+def test_what_another_writer_changed_stays(
+    engine: Engine, emulator: Emulator, declared: dict[str, Any]
+) -> None:
+    state = made(engine, emulator, **{"threshold": 1000.0, **declared})
+    others = Alert(50, "other@example.com", {**HOOK, "url": "https://other.example/s3cret"})
+    EchoValueClient(emulator.url).put_settings(GIVEN, others)
+    emulator.reset_stats()
+    engine.delete(GIVEN_HASH, state)
+    assert emulator.stats()["requests"] == READ
+    assert settings(emulator) == others
+    assert "stays as it is at the service: another writer has changed it" in engine.warnings[0][0]
+    assert "s3cret" not in engine.warnings[0][0]
 
 
 def test_a_refresh_finds_what_was_changed_there(engine: Engine, emulator: Emulator) -> None:
@@ -117,7 +149,42 @@ def test_a_refresh_of_a_token_that_is_gone_or_empty(engine: Engine, emulator: Em
         assert f"HTTP {status}" in failure(engine.read, GIVEN_HASH, state)
     emulator.clear_faults()
     emulator.forget(GIVEN_HASH)
-    assert engine.read(GIVEN_HASH, state).id == ""
+    marked = engine.read(GIVEN_HASH, state)
+    assert (marked.id, plain(marked.properties)) == (GIVEN_HASH, {**plain(state), "gone": True})
+    assert "its low-balance alert stays in the state, marked as gone" in engine.warnings[-1][0]
+    for wallet in (0, 50):
+        emulator.register(GIVEN)
+        emulator.set_wallet(GIVEN_HASH, wallet)
+        assert "gone" not in engine.read(GIVEN_HASH, marked.properties).properties
+
+
+def test_a_marked_alert(engine: Engine, emulator: Emulator) -> None:
+    made(engine, emulator, threshold=1000.0)
+    alert = {"token": secret(GIVEN), "threshold": 1000.0, "hash": GIVEN_HASH, "gone": True}
+    marked, own = (
+        struct({**alert, "service": emulator.url}),
+        struct({**alert, "service": "https://own.example"}),
+    )
+    declared = inputs(threshold=2000.0)
+    assert list(engine.diff(marked, declared).replaces) == ["gone"]
+    emulator.reset_stats()
+    for news in (declared, {**declared, "token": OTHER}):
+        difference = engine.diff(own, news)
+        assert (list(difference.replaces), "gone" in difference.diffs) == ([], True)
+        assert "is marked as gone: it is of https://own.example" in failure(engine.update, own, news)
+    assert emulator.stats()["total"] == 0
+    engine.configure(baseUrl=emulator.url)
+    assert list(engine.diff(own, declared).diffs) == ["threshold", "service"]
+    assert list(engine.diff(own, {**declared, "token": OTHER}).replaces) == ["token"]
+    emulator.forget(GIVEN_HASH)
+    moved = plain(engine.update(own, declared).properties)
+    assert (moved["service"], moved["gone"]) == (emulator.url, True)
+    assert "the next up replaces it" in engine.warnings[-1][0]
+    assert "HTTP 401" in failure(engine.update, struct({**plain(own), "gone": None}), declared)
+    emulator.register(GIVEN, wallet=100)
+    moved = plain(engine.update(own, declared).properties)
+    assert (moved["service"], "gone" in moved) == (emulator.url, False)
+    assert settings(emulator).threshold == 2000
 
 
 def test_deleting_ends_well_where_nothing_can_be_set(engine: Engine, emulator: Emulator) -> None:
@@ -140,7 +207,7 @@ def test_another_token_is_another_alert(engine: Engine, emulator: Emulator) -> N
     assert list(engine.diff(state, other).replaces) == ["token"]
     assert list(engine.diff(state, {**other, "token": UNKNOWN}).replaces) == ["token"]
     created = engine.create(other)
-    engine.delete(GIVEN_HASH, state)
+    engine.delete(GIVEN_HASH, state)  # by the process that has set the other's
     assert created.id != GIVEN_HASH
     assert settings(emulator, OTHER).threshold == 1000
     assert settings(emulator).threshold == 0

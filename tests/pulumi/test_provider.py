@@ -112,7 +112,8 @@ def test_read(token_provider: TokenProvider, emulator: Emulator, capsys: pytest.
     assert capsys.readouterr().err == ""
     emulator.forget(GIVEN_HASH)
     result = token_provider.read(GIVEN_HASH, kept)
-    assert (result.id, result.outs) == ("", {})
+    assert result.outs
+    assert (result.id, result.outs["gone"], value(result.outs["token"])) == (GIVEN_HASH, True, GIVEN)
     warning = capsys.readouterr().err
     assert warning.startswith("warning: ")
     assert GIVEN_HASH in warning
@@ -158,6 +159,48 @@ def test_diff(
     result = token_provider.diff(GIVEN_HASH, kept, {"keepers": {"a": "1"}, **change})
     assert (result.changes, result.replaces, result.delete_before_replace) == (changes, replaces, False)
     assert emulator.stats()["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("news", "service", "replaces"),
+    [
+        ({}, "own", ["gone"]),
+        ({"existing_token": GIVEN}, "own", []),
+        ({"base_url": ELSEWHERE}, "own", []),
+        ({"base_url": UNKNOWN}, "own", []),
+        ({"base_url": ELSEWHERE, "existing_token": UNKNOWN}, "own", ["existing_token"]),
+        ({}, ELSEWHERE, []),
+        ({"existing_token": "another-token"}, ELSEWHERE, []),
+    ],
+)
+def test_diff_of_a_marked_token(
+    token_provider: TokenProvider, emulator: Emulator, news: dict[str, Any], service: str, replaces: list[str]
+) -> None:
+    marked = {**KEPT, "service": emulator.url if service == "own" else service, "gone": True}
+    result = token_provider.diff(GIVEN_HASH, marked, {"keepers": {"a": "1"}, **news})
+    assert (result.changes, result.replaces) == (True, replaces)
+    assert emulator.stats()["total"] == 0
+
+
+def test_update_of_a_marked_token(
+    token_provider: TokenProvider, emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    marked = {**KEPT, "service": ELSEWHERE, "gone": True}
+    assert "is marked as gone" in failure(token_provider.update, GIVEN_HASH, marked, {})
+    assert emulator.stats()["total"] == 0
+    named = {"base_url": emulator.url}
+    outs = token_provider.update(GIVEN_HASH, marked, named).outs
+    assert outs
+    assert (outs["service"], outs["gone"]) == (emulator.url, True)
+    assert "the next up replaces it" in capsys.readouterr().err
+    adopting = {**named, "existing_token": GIVEN}
+    assert "none was minted" in failure(token_provider.update, GIVEN_HASH, marked, adopting)
+    emulator.register(GIVEN)
+    outs = token_provider.update(GIVEN_HASH, marked, adopting).outs
+    assert outs
+    assert outs["service"] == emulator.url
+    assert "gone" not in outs
+    emulator.forget(GIVEN_HASH)
 
 
 def test_no_keepers_are_as_empty_ones(token_provider: TokenProvider) -> None:
