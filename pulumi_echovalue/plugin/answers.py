@@ -24,14 +24,15 @@ Properties = dict[str, Any]
 class Setup:
     """How the provider was configured: its service, and the token that an import names.
 
-    `warn` shows a person a text about the resource with a URN. `declared_here` notes the
-    alerts that this process has set so far.
+    `warn` shows a person a text about the resource with a URN. `declared_here` and `imported` note what
+    this process has done so far: the alerts that it set, and the URNs that it imported.
     """
 
     service: Service
     token: str | None = field(repr=False)
     warn: Callable[[str, str], None]
     declared_here: DeclaredHere = field(default_factory=set)
+    imported: set[str] = field(default_factory=set)
 
     def imported_token(self, id_: str) -> str:
         """Return the config's token if an import names it by its hash; else raise InvalidInputError."""

@@ -18,6 +18,8 @@ from ..secrecy import secret
 from .answers import Properties, Setup, checked, differences
 from .properties import UNKNOWN, plain, struct
 
+_SECRETS = ("token", "webhook")
+
 
 class WalletAlertResource:
     """Check, diff, create, read, update and delete of a `WalletAlert`."""
@@ -30,10 +32,12 @@ class WalletAlertResource:
         inputs = Struct()
         inputs.CopyFrom(request.news)
         values = plain(inputs)
-        for name in ("token", "webhook"):
+        for name in _SECRETS:
             if values.get(name) is not None:
                 inputs[name] = secret(values[name])
         checks = alert_lifecycle.checks(values, _is_unknown)
+        if request.urn in self._setup.imported and "token" not in values:
+            checks = [check for check in checks if check[0] != "token"]  # as `read` left it out
         if "baseUrl" in values:
             checks.append(("baseUrl", check_passed, values["baseUrl"]))
         return checked(inputs, [*checks, ("baseUrl", lambda values: self._meant(values).url, values)])
@@ -41,6 +45,8 @@ class WalletAlertResource:
     def diff(self, request: Any) -> provider_pb2.DiffResponse:
         """Compare what was declared, or what a refresh found, with the inputs."""
         olds, news = plain(request.olds), plain(request.news)
+        if "token" not in news:  # what an import left, compared by a refresh
+            news = {**{name: olds[name] for name in _SECRETS if name in olds}, **news}
         changes = alert_lifecycle.compare(
             _alert(olds),
             self._meant(news),
@@ -69,7 +75,10 @@ class WalletAlertResource:
         if not state.get("token"):
             token = self._setup.imported_token(request.id)
             found = alert_lifecycle.find(self._setup.service, token)
-            inputs = struct(_outputs(token, found.settings, {}))
+            # `pulumi import` prints the inputs as program text, in clear.
+            inputs = struct({name: found.settings[name] for name in found.settings if name not in _SECRETS})
+            self._setup.imported.add(request.urn)
+            self._warn(request)(_left_out(found))
             return provider_pb2.ReadResponse(id=request.id, properties=_state(found), inputs=inputs)
         seen = alert_lifecycle.refresh(_alert(state), self._setup.service, self._warn(request))
         return provider_pb2.ReadResponse(id=request.id, properties=_state(seen), inputs=request.inputs)
@@ -101,6 +110,14 @@ class WalletAlertResource:
 
     def _warn(self, request: Any) -> alert_lifecycle.Warn:
         return lambda text: self._setup.warn(text, request.urn)
+
+
+def _left_out(alert: KeptAlert) -> str:
+    names = "token and webhook" if "webhook" in alert.settings else "token"
+    return (
+        f"The program text that an import prints holds no secret. Write the {names} of this alert into it "
+        "before the next up, the token by a reference such as ${app.token} or from the secret config."
+    )
 
 
 def _is_unknown(value: object) -> bool:

@@ -39,7 +39,8 @@ class Engine:
 
     def restart(self) -> None:
         """Forget what the provider's process has done, as at the next command."""
-        self.provider._setup.declared_here.clear()
+        for noted in (self.provider._setup.declared_here, self.provider._setup.imported):
+            noted.clear()
 
     def configure(self, **config: Any) -> None:
         """Set the provider up."""

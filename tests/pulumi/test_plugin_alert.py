@@ -262,8 +262,21 @@ def test_an_import(engine: Engine, emulator: Emulator) -> None:
     engine.configure(token=secret(GIVEN))
     assert "there it has another hash" in failure(engine.read, "0" * 64)
     found = engine.read(GIVEN_HASH)
-    assert dict(found.inputs) == {"token": secret(GIVEN), "threshold": 5, "webhook": secret(HOOK)}
+    assert dict(found.properties)["token"] == secret(GIVEN)
+    assert dict(found.properties)["webhook"] == secret(HOOK)
     assert engine.diff(found.properties, inputs(threshold=5.0, webhook=HOOK)).changes == NONE
+    # What becomes program text has no secret; a person is told which to write.
+    assert dict(found.inputs) == {"threshold": 5}
+    assert "Write the token and webhook of this alert into it" in engine.warnings[0][0]
+    assert not engine.check({"threshold": 5.0}).failures  # by the engine, right after it
+    assert engine.check({"threshold": 5.0, "token": ""}).failures
+    engine.restart()
+    assert engine.check({"threshold": 5.0}).failures
+    # A refresh compares with those inputs.
+    emulator.reset_stats()
+    refreshed = engine.read(GIVEN_HASH, found.properties, {"threshold": 5.0})
+    assert refreshed.properties == found.properties
+    assert engine.diff(refreshed.properties, {"threshold": 5.0}).changes == NONE
 
 
 def test_the_service_that_is_told(
