@@ -38,7 +38,9 @@ class WalletAlert(pulumi.dynamic.Resource, module="echovalue", name="WalletAlert
     Its id is the token's hash; a token has one alert. Setting it costs 1 credit for reading what is
     set, and 1 for writing a difference; a refresh costs 1; an unchanged `up` sends nothing. What the
     program leaves out stays as it is at the service; what it no longer declares is undone, but for a
-    webhook, for which the service documents no way. Deleting it sets the threshold to 0.
+    webhook, for which the service documents no way. Deleting it sets the threshold to 0, unless this run
+    has set an alert of the token, or the service has something else than the state declared. Where the
+    service does not know the token, a refresh marks the alert as `gone`, and the next `up` replaces it.
 
     Example::
 
