@@ -26,7 +26,11 @@ HOOK = {
 }
 BARE = "resources: {}\n"
 REAL = """
-config: {token: {type: string, secret: true}, webhook: {type: string, secret: true}}
+config:
+  token: {type: string, secret: true}
+  url: {type: string, secret: true}
+  header: {type: string, secret: true}
+  option: {type: string, secret: true}
 resources:
   low:
     type: echovalue:WalletAlert
@@ -34,7 +38,11 @@ resources:
       token: ${token}
       threshold: 500
       email: ops@example.com
-      webhook: {fn::fromJSON: "${webhook}"}
+      webhook:
+        url: ${url}
+        headers: {Authorization: "${header}"}
+        format: pagerduty
+        options: {routing_key: "${option}"}
 """
 IMPORT = ("import", "--yes", "--protect=false", "echovalue:index:WalletAlert", "low")
 
@@ -45,7 +53,14 @@ def hash_(workspace: Workspace, emulator: Emulator) -> Iterator[str]:
     hash_ = emulator.register(TOKEN)
     emulator.set_wallet(hash_, 100)
     EchoValueClient(emulator.url).put_settings(TOKEN, Alert(500, "ops@example.com", HOOK))
-    for name, value in (("echovalue:token", TOKEN), ("token", TOKEN), ("webhook", json.dumps(HOOK))):
+    secrets = {
+        "echovalue:token": TOKEN,
+        "token": TOKEN,
+        "url": str(HOOK["url"]),
+        "header": CANARIES[2],
+        "option": CANARIES[3],
+    }
+    for name, value in secrets.items():
         workspace.pulumi("config", "set", "--secret", name, value)
     workspace.yaml(BARE)
     yield hash_
