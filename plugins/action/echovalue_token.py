@@ -8,14 +8,15 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.loader import lookup_loader
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import (
+
+from ..module_utils.core.errors import (
     EchoValueError,
     InvalidInputError,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.failure import failure
-from ansible_collections.echovalue.cloud.plugins.module_utils.module import check_forms
-from ansible_collections.echovalue.cloud.plugins.module_utils.token_task import is_for_controller
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.censor import CensoringAction
+from ..module_utils.failure import failure
+from ..module_utils.module import check_forms
+from ..module_utils.token_task import is_for_controller
+from ..plugin_utils.censor import CensoringAction
 
 _WORTH_TELLING = 100  # tokens whose run takes long enough to say so
 
@@ -33,7 +34,7 @@ class ActionModule(CensoringAction):
         if not is_for_controller(self._task.args):
             return self.run_module(task_vars)
         # Here, since other tasks can do without its import.
-        from ansible_collections.echovalue.cloud.plugins.plugin_utils import controller
+        from ..plugin_utils import controller
 
         environment: dict[str, Any] = {}
         self._compute_environment_string(environment)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.censor import CensoringAction
+from ..plugin_utils.censor import CensoringAction
 
 
 class ActionModule(CensoringAction):

@@ -82,7 +82,7 @@ class Module(AnsibleModule):
         return kwargs
 
 
-def run(module: AnsibleModule, work: Callable[[AnsibleModule, EchoValueClient], None]) -> None:
+def run(module: Module, work: Callable[[Module, EchoValueClient], None]) -> None:
     """Call `work`, which ends the module itself; tell its errors as a failure of the module."""
     try:
         check_texts(module.params)
@@ -153,7 +153,7 @@ def _is_infinite(value: Any) -> bool:
         return False
 
 
-def given_token(module: AnsibleModule) -> str | None:
+def given_token(module: Module) -> str | None:
     """Return the token that `token`, `path` or the environment's ECHOVALUE_TOKEN names.
 
     None in check mode, with a warning, where a task before this one would provide it.
@@ -176,7 +176,7 @@ def given_token(module: AnsibleModule) -> str | None:
     return None
 
 
-def exit_with_secrets(module: AnsibleModule, secrets: Iterable[str | None], /, **result: Any) -> None:
+def exit_with_secrets(module: Module, secrets: Iterable[str | None], /, **result: Any) -> None:
     """End the module with a result that holds `secrets`, tokens, on purpose; the action plugin censors it."""
     module.no_log_values.difference_update(secrets)
     module.exit_json(**result)

@@ -122,9 +122,9 @@ reason:
 
 import json
 
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import EchoValueClient
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import is_whole
-from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
+from ..module_utils.core.client import EchoValueClient
+from ..module_utils.core.models import is_whole
+from ..module_utils.module import (
     CONNECTION_SPEC,
     TOKEN_SPEC,
     Module,

@@ -75,12 +75,11 @@ contains_token:
   sample: false
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import (
+from ..module_utils.core.client import (
     AMOUNTS,
     EchoValueClient,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
+from ..module_utils.module import (
     CONNECTION_SPEC,
     TOKEN_SPEC,
     Module,
@@ -90,7 +89,7 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
 )
 
 
-def work(module: AnsibleModule, client: EchoValueClient) -> None:
+def work(module: Module, client: EchoValueClient) -> None:
     token = given_token(module)
     amount = module.params["amount"]
     if token is None:

@@ -442,18 +442,19 @@ from contextlib import ExitStack
 from typing import Any, Callable, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import EchoValueClient
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import InvalidInputError, StoreError
-from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import LockedDirectory
-from ansible_collections.echovalue.cloud.plugins.module_utils.many_tokens import perform_many
-from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
+
+from ..module_utils.core.client import EchoValueClient
+from ..module_utils.core.errors import InvalidInputError, StoreError
+from ..module_utils.locked_directory import LockedDirectory
+from ..module_utils.many_tokens import perform_many
+from ..module_utils.module import (
     CONNECTION_SPEC,
     Module,
     exit_with_secrets,
     run,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.token_file import TokenFile
-from ansible_collections.echovalue.cloud.plugins.module_utils.token_task import (
+from ..module_utils.token_file import TokenFile
+from ..module_utils.token_task import (
     ARGUMENT_SPEC,
     CONSTRAINTS,
     Place,
@@ -464,18 +465,18 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.token_task import 
 )
 
 
-def attribute_setter(module: AnsibleModule, options: Mapping[str, Any]) -> Callable[[str], bool]:
+def attribute_setter(module: Module, options: Mapping[str, Any]) -> Callable[[str], bool]:
     """Return a function that gives a file the owner, group and mode that the options ask for."""
 
     def fail(msg: str, **_details: Any) -> NoReturn:
         raise StoreError(f"Its owner, group or mode cannot be set: {msg}.")
 
-    files = copy.copy(module)
+    files: Any = copy.copy(module)
     files.fail_json = fail  # its own would end the process, and with it what other threads are at
 
     def set_attributes(path: str) -> bool:
         arguments = files.load_file_common_arguments(dict(options, path=path))
-        return files.set_fs_attributes_if_different(arguments, False)
+        return bool(files.set_fs_attributes_if_different(arguments, False))
 
     return set_attributes
 
@@ -499,7 +500,7 @@ def check_mode_of(path: str, mode: Any) -> None:
         raise InvalidInputError(f"mode {mode} would let every user of the target write to {path}.")
 
 
-def place_of(module: AnsibleModule, asked: Wanted, directories: dict[str, LockedDirectory]) -> Place | None:
+def place_of(module: Module, asked: Wanted, directories: dict[str, LockedDirectory]) -> Place | None:
     """Return the file that is asked for; files of one directory share its lock and its syncs."""
     path = asked.options["path"]
     if path is None:
@@ -518,7 +519,7 @@ def place_of(module: AnsibleModule, asked: Wanted, directories: dict[str, Locked
     return Place(file, "file", f"the file {path}", path=path, settle_attributes=file.settle_attributes)
 
 
-def work(module: AnsibleModule, client: EchoValueClient) -> None:
+def work(module: Module, client: EchoValueClient) -> None:
     params = module.params
     doing = {"check_mode": module.check_mode, "warn": module.warn}
     directories: dict[str, LockedDirectory] = {}

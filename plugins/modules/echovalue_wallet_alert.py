@@ -142,15 +142,15 @@ reason:
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.alert import (
+from ..module_utils.core.alert import (
     CHECKS,
     FORMATS,
     Declared,
     declare_alert,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import EchoValueClient
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import WEBHOOK_FIELDS, Alert
-from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
+from ..module_utils.core.client import EchoValueClient
+from ..module_utils.core.models import WEBHOOK_FIELDS, Alert
+from ..module_utils.module import (
     CONNECTION_SPEC,
     TOKEN_SPEC,
     Module,

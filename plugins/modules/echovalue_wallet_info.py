@@ -78,9 +78,8 @@ cost:
   sample: 1
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import EchoValueClient
-from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
+from ..module_utils.core.client import EchoValueClient
+from ..module_utils.module import (
     CONNECTION_SPEC,
     TOKEN_SPEC,
     Module,
@@ -89,7 +88,7 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
 )
 
 
-def work(module: AnsibleModule, client: EchoValueClient) -> None:
+def work(module: Module, client: EchoValueClient) -> None:
     token = given_token(module)
     if token is None:
         module.exit_json(changed=False, wallet=None, created=None, hash=None, cost=0)

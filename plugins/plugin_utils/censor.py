@@ -35,7 +35,8 @@ class CensoringAction(ActionBase):
 
     def run_module(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Run the module on the target and return its result."""
-        return self._execute_module(task_vars=task_vars)
+        result: dict[str, Any] = self._execute_module(task_vars=task_vars)
+        return result
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)

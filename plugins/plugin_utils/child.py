@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.signals import accept_signals
+from ..module_utils.core.signals import accept_signals
 
 _PIECE = 65536  # bytes read at once
 _ROOM = 512  # bytes that a pipe which is ready takes without waiting: PIPE_BUF of POSIX

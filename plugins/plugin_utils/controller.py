@@ -15,22 +15,23 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import VaultLib
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import (
+
+from ..module_utils.core.errors import (
     EchoValueError,
     InvalidInputError,
     StoreError,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import (
+from ..module_utils.locked_directory import (
     NOTHING_MINTED,
     LockedDirectory,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.many_tokens import perform_many
-from ansible_collections.echovalue.cloud.plugins.module_utils.module import (
+from ..module_utils.many_tokens import perform_many
+from ..module_utils.module import (
     CONNECTION_SPEC,
     check_texts,
     make_client,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.token_task import (
+from ..module_utils.token_task import (
     ARGUMENT_SPEC,
     CONSTRAINTS,
     Place,
@@ -38,9 +39,9 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.token_task import 
     perform,
     wanted,
 )
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import Driver, SpooledStore
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.vault import Vault
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.vault_file import VaultFile
+from .stores.spooled import Driver, SpooledStore
+from .vault import Vault
+from .vault_file import VaultFile
 
 # What the options are checked by, as ActionBase.validate_argument_spec takes it.
 OPTIONS: dict[str, Any] = {"argument_spec": {**ARGUMENT_SPEC, **CONNECTION_SPEC}, **CONSTRAINTS}
@@ -64,6 +65,7 @@ class Controller:
     check_mode: bool
     backup: bool
     _shared: dict[str, Any] = field(default_factory=dict, repr=False)
+    _directories: dict[str, LockedDirectory] = field(default_factory=dict, repr=False)
     _guard: Any = field(default_factory=threading.Lock, repr=False)
 
     def share(
@@ -85,7 +87,7 @@ class Controller:
         """Return the directory of a file; files in it share its lock."""
         where = os.path.dirname(os.path.realpath(path))
         with self._guard:
-            return self._shared.setdefault(where, LockedDirectory(where))
+            return self._directories.setdefault(where, LockedDirectory(where))
 
     def lookup(self, name: str) -> Any:
         """Return a new lookup plugin; raise StoreError where its collection is not installed."""

@@ -9,8 +9,9 @@ from typing import Any
 from ansible import constants as C  # noqa: N812 - as everywhere in Ansible
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import VaultLib, match_encrypt_secret, parse_vaulttext_envelope
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import StoreError
-from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import NOTHING_MINTED
+
+from ..module_utils.core.errors import StoreError
+from ..module_utils.locked_directory import NOTHING_MINTED
 
 
 @dataclass(frozen=True)

@@ -16,32 +16,33 @@ from dataclasses import dataclass
 
 from ansible.parsing.vault import is_encrypted
 from ansible.utils.vars import isidentifier
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import (
+
+from ..module_utils.core.errors import (
     ConflictError,
     InvalidInputError,
     StoreError,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import (
+from ..module_utils.core.models import (
     TOKEN_FORM,
     fingerprint,
     read_token,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import Waiting
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.signals import signals_deferred
-from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import (
+from ..module_utils.core.provision import Waiting
+from ..module_utils.core.signals import signals_deferred
+from ..module_utils.locked_directory import (
     NOTHING_MINTED,
     LockedDirectory,
     reason_of,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.locked_file import LockedFile
-from ansible_collections.echovalue.cloud.plugins.module_utils.staged_file import (
+from ..module_utils.locked_file import LockedFile
+from ..module_utils.staged_file import (
     Leftover,
     StagedFile,
     StagedNames,
     fill_or_rescue,
 )
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.vault import Seal, Vault
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.yaml_variable import (
+from .vault import Seal, Vault
+from .yaml_variable import (
     STRING,
     VAULT_TAGS,
     Document,

@@ -9,22 +9,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import check_timeout
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import StoreError
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import (
+from ...module_utils.core.client import check_timeout
+from ...module_utils.core.errors import StoreError
+from ...module_utils.core.models import (
     MAX_TOKEN_LENGTH,
     TOKEN_FORM,
     read_token,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import (
+from ...module_utils.locked_directory import (
     NOTHING_MINTED,
     close,
     reason_of,
     wait_for_lock,
 )
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.child import run_child
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.controller import Controller
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import Driver, overtaken, refused
+from ..child import run_child
+from ..controller import Controller
+from .spooled import Driver, overtaken, refused
 
 _MOST = 64 * MAX_TOKEN_LENGTH  # bytes of output that are read: a token, and room for a program that chats
 

@@ -17,20 +17,21 @@ from pathlib import Path
 from typing import Any, Callable
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import (
+
+from ...module_utils.core.errors import (
     EchoValueError,
     InvalidInputError,
     StoreError,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import NOTHING_MINTED
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.controller import (
+from ...module_utils.locked_directory import NOTHING_MINTED
+from ..controller import (
     Controller,
     missing_collection,
     missing_library,
     not_connected,
     without_secrets,
 )
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import (
+from .spooled import (
     REHEARSAL,
     Driver,
     overtaken,

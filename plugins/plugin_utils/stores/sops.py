@@ -15,18 +15,19 @@ from pathlib import Path
 from typing import IO, Any, Callable, NamedTuple
 
 import yaml
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import (
+
+from ...module_utils.core.errors import (
     InvalidInputError,
     StoreError,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import (
+from ...module_utils.locked_directory import (
     NOTHING_MINTED,
     reason_of,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.locked_file import LockedFile
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.child import run_child
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.controller import Controller
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import (
+from ...module_utils.locked_file import LockedFile
+from ..child import run_child
+from ..controller import Controller
+from .spooled import (
     REHEARSAL,
     Driver,
     overtaken,

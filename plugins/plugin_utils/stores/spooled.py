@@ -18,26 +18,26 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import ConflictError, StoreError
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import (
+from ...module_utils.core.errors import ConflictError, StoreError
+from ...module_utils.core.models import (
     TOKEN_FORM,
     fingerprint,
     read_token,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import Waiting
-from ansible_collections.echovalue.cloud.plugins.module_utils.locked_directory import (
+from ...module_utils.core.provision import Waiting
+from ...module_utils.locked_directory import (
     NOTHING_MINTED,
     LockedDirectory,
     reason_of,
     wait_for_lock,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.staged_file import (
+from ...module_utils.staged_file import (
     Leftover,
     StagedFile,
     StagedNames,
     fill_or_rescue,
 )
-from ansible_collections.echovalue.cloud.plugins.module_utils.token_file import MOST, token_in
+from ...module_utils.token_file import MOST, token_in
 
 REHEARSAL = "no-token-but-a-rehearsal-of-the-write"  # stands for a token that is not minted yet
 
