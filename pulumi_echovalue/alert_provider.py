@@ -14,7 +14,7 @@ from pulumi.output import Unknown
 from . import alert_lifecycle
 from ._core.models import check_token
 from .alert_lifecycle import FIELDS, KeptAlert
-from .dynamic import Props, ServiceProvider, ShownError, checked, told_plainly
+from .dynamic import Props, ServiceProvider, ShownError, checked, report_errors
 from .lifecycle import Changes
 from .secrecy import secret
 
@@ -25,7 +25,7 @@ class AlertError(ShownError):
     __module__ = "builtins"  # shown as AlertError, without a path in front
 
 
-_told_plainly = told_plainly(AlertError)
+_report_errors = report_errors(AlertError)
 
 
 class WalletAlertProvider(ServiceProvider):
@@ -38,7 +38,7 @@ class WalletAlertProvider(ServiceProvider):
         super().configure(req)
         self._declared_here = set()
 
-    @_told_plainly
+    @_report_errors
     def check(self, _olds: Props, news: Props) -> CheckResult:
         """Refuse inputs that cannot be meant, before anything is done; a preview may not know them all."""
         checks = alert_lifecycle.checks(news, _is_unknown)
@@ -46,7 +46,7 @@ class WalletAlertProvider(ServiceProvider):
         marked = {name: secret(inputs[name]) for name in ("token", "webhook") if inputs.get(name) is not None}
         return CheckResult({**inputs, **marked}, failures)
 
-    @_told_plainly
+    @_report_errors
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """Compare what was declared, or what a refresh found, with the inputs."""
         changes = alert_lifecycle.compare(
@@ -61,7 +61,7 @@ class WalletAlertProvider(ServiceProvider):
             delete_before_replace=False,
         )
 
-    @_told_plainly
+    @_report_errors
     def create(self, props: Props) -> CreateResult:
         """Set the alert."""
         settings = alert_lifecycle.declared(props, _is_unknown)
@@ -69,13 +69,13 @@ class WalletAlertProvider(ServiceProvider):
         alert = alert_lifecycle.create(self.meant(props), token, settings, self._declared_here)
         return CreateResult(alert.hash, _outputs(alert))
 
-    @_told_plainly
+    @_report_errors
     def read(self, id_: str, props: Props) -> ReadResult:
         """Read what is set, for 1 credit."""
         seen = alert_lifecycle.refresh(_alert(props), self.meant({}), pulumi.log.warn)
         return ReadResult(id_, _outputs(seen))
 
-    @_told_plainly
+    @_report_errors
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
         """Set the alert again."""
         settings = alert_lifecycle.declared(news, _is_unknown)
@@ -84,7 +84,7 @@ class WalletAlertProvider(ServiceProvider):
         )
         return UpdateResult(_outputs(alert))
 
-    @_told_plainly
+    @_report_errors
     def delete(self, _id: str, props: Props) -> None:
         """Set the threshold to 0, where the alert is still this one."""
         alert_lifecycle.remove(_alert(props), self.meant({}), self._declared_here, pulumi.log.warn)

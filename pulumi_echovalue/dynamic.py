@@ -29,7 +29,7 @@ class ShownError(Exception):
     __traceback__ = None
 
 
-def told_plainly(kind: type[ShownError]) -> Callable[[Method], Method]:
+def report_errors(kind: type[ShownError]) -> Callable[[Method], Method]:
     """Let a method fail with a `kind` alone: nothing of a library's error reaches the terminal."""
 
     def decorate(method: Method) -> Method:

@@ -17,7 +17,7 @@ from pulumi.output import Unknown
 
 from . import lifecycle
 from ._core.models import check_token
-from .dynamic import Props, ServiceProvider, ShownError, checked, told_plainly
+from .dynamic import Props, ServiceProvider, ShownError, checked, report_errors
 from .lifecycle import Changes, Kept
 from .secrecy import secret
 
@@ -28,13 +28,13 @@ class TokenError(ShownError):
     __module__ = "builtins"  # shown as TokenError, without a path in front
 
 
-_told_plainly = told_plainly(TokenError)
+_report_errors = report_errors(TokenError)
 
 
 class TokenProvider(ServiceProvider):
     """Check, diff, create, read, update and delete of a `Token`."""
 
-    @_told_plainly
+    @_report_errors
     def check(self, _olds: Props, news: Props) -> CheckResult:
         """Refuse inputs that cannot be meant, before anything is done; a preview may not know them all."""
         checks: dict[str, Callable[[Any], object]] = {
@@ -48,7 +48,7 @@ class TokenProvider(ServiceProvider):
         ]
         return CheckResult(*checked(news, [*known, ("base_url", self.base_url, news)]))
 
-    @_told_plainly
+    @_report_errors
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """Compare what is kept with the inputs: nothing else may ever replace or touch a token."""
         kept = _kept(olds)
@@ -63,28 +63,28 @@ class TokenProvider(ServiceProvider):
             delete_before_replace=False,  # the old token serves until the new one is in place
         )
 
-    @_told_plainly
+    @_report_errors
     def create(self, props: Props) -> CreateResult:
         """Adopt the token that was given, proven first; or mint one."""
         kept = lifecycle.create(self.meant(props), props.get("existing_token"))
         # An exception from here on would lose the token: the engine has not seen it yet.
         return CreateResult(kept.hash, _outputs(kept, props))
 
-    @_told_plainly
+    @_report_errors
     def read(self, id_: str, props: Props) -> ReadResult:
         """Prove the token for free; one that its service does not know is marked, and stays."""
         proven = lifecycle.refresh(_kept(props), self.meant(props))
         _warn_if_gone(proven)
         return ReadResult(id_, _outputs(proven, props))
 
-    @_told_plainly
+    @_report_errors
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
         """Keep the token, proven first where another service is named."""
         moved = lifecycle.move(_kept(olds), self.meant(news), news.get("existing_token"))
         _warn_if_gone(moved)
         return UpdateResult(_outputs(moved, news))
 
-    @_told_plainly
+    @_report_errors
     def delete(self, id_: str, props: Props) -> None:
         """Let the token go, with a warning: it stays valid."""
         pulumi.log.warn(

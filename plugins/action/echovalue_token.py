@@ -9,13 +9,10 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.loader import lookup_loader
 
-from ..module_utils.core.errors import (
-    EchoValueError,
-    InvalidInputError,
-)
-from ..module_utils.failure import failure
-from ..module_utils.module import check_forms
-from ..module_utils.token_task import is_for_controller
+from ..module_utils.core.errors import EchoValueError, InvalidInputError
+from ..module_utils.task.failure import failure
+from ..module_utils.task.module import check_forms
+from ..module_utils.task.token_requests import is_for_controller
 from ..plugin_utils.censor import CensoringAction
 
 _WORTH_TELLING = 100  # tokens whose run takes long enough to say so
@@ -34,19 +31,20 @@ class ActionModule(CensoringAction):
         if not is_for_controller(self._task.args):
             return self.run_module(task_vars)
         # Here, since other tasks can do without its import.
-        from ..plugin_utils import controller
+        from ..plugin_utils.controller import OPTIONS, provision_on_controller
+        from ..plugin_utils.run_context import RunContext, task_environment
 
         environment: dict[str, Any] = {}
         self._compute_environment_string(environment)
         warnings: list[str] = []
-        with controller.environment(environment):
+        with task_environment(environment):
             try:
                 self._task.args = _decrypted(self._task.args)
-                check_forms(self._task.args, controller.OPTIONS["argument_spec"])
-                _result, params = self.validate_argument_spec(**controller.OPTIONS)
-                result = controller.provision_on_controller(
+                check_forms(self._task.args, OPTIONS["argument_spec"])
+                _result, params = self.validate_argument_spec(**OPTIONS)
+                result = provision_on_controller(
                     params,
-                    controller.Controller(
+                    RunContext(
                         task_vars,
                         self._find_lookup,
                         self._loader.path_dwim,

@@ -123,14 +123,8 @@ reason:
 import json
 
 from ..module_utils.core.client import EchoValueClient
-from ..module_utils.core.models import is_whole
-from ..module_utils.module import (
-    CONNECTION_SPEC,
-    TOKEN_SPEC,
-    Module,
-    given_token,
-    run,
-)
+from ..module_utils.core.models import is_int
+from ..module_utils.task.module import CONNECTION_SPEC, TOKEN_SPEC, Module, given_token, run
 
 
 def work(module: Module, client: EchoValueClient) -> None:
@@ -139,7 +133,7 @@ def work(module: Module, client: EchoValueClient) -> None:
         module.exit_json(changed=False, logs=None, spent=None)
     logs = client.get_logs(token, module.params["n"], module.params["type"])
     logs = json.loads(json.dumps(logs).replace(json.dumps(token)[1:-1], "********"))
-    costs = [entry["cost"] for entry in logs if is_whole(entry.get("cost"))]
+    costs = [entry["cost"] for entry in logs if is_int(entry.get("cost"))]
     module.exit_json(changed=False, logs=logs, spent=sum(costs))
 
 

@@ -75,11 +75,8 @@ contains_token:
   sample: false
 """
 
-from ..module_utils.core.client import (
-    AMOUNTS,
-    EchoValueClient,
-)
-from ..module_utils.module import (
+from ..module_utils.core.client import AMOUNTS, EchoValueClient
+from ..module_utils.task.module import (
     CONNECTION_SPEC,
     TOKEN_SPEC,
     Module,

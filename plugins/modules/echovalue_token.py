@@ -445,24 +445,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.core.client import EchoValueClient
 from ..module_utils.core.errors import InvalidInputError, StoreError
-from ..module_utils.locked_directory import LockedDirectory
-from ..module_utils.many_tokens import perform_many
-from ..module_utils.module import (
-    CONNECTION_SPEC,
-    Module,
-    exit_with_secrets,
-    run,
-)
-from ..module_utils.token_file import TokenFile
-from ..module_utils.token_task import (
-    ARGUMENT_SPEC,
-    CONSTRAINTS,
-    Place,
-    Wanted,
-    is_for_controller,
-    perform,
-    wanted,
-)
+from ..module_utils.files.directory_lock import DirectoryLock
+from ..module_utils.files.token_file import TokenFile
+from ..module_utils.task.many_tokens import perform_many
+from ..module_utils.task.module import CONNECTION_SPEC, Module, exit_with_secrets, run
+from ..module_utils.task.options import ARGUMENT_SPEC, CONSTRAINTS
+from ..module_utils.task.results import Place, perform
+from ..module_utils.task.token_requests import TokenRequest, is_for_controller, token_requests
 
 
 def attribute_setter(module: Module, options: Mapping[str, Any]) -> Callable[[str], bool]:
@@ -500,37 +489,37 @@ def check_mode_of(path: str, mode: Any) -> None:
         raise InvalidInputError(f"mode {mode} would let every user of the target write to {path}.")
 
 
-def place_of(module: Module, asked: Wanted, directories: dict[str, LockedDirectory]) -> Place | None:
+def place_of(module: Module, request: TokenRequest, directories: dict[str, DirectoryLock]) -> Place | None:
     """Return the file that is asked for; files of one directory share its lock and its syncs."""
-    path = asked.options["path"]
-    if path is None:
+    if request.place is None:
         return None
-    check_mode_of(path, asked.options["mode"])
+    path = request.options["path"]
+    check_mode_of(path, request.options["mode"])
     where = os.path.dirname(os.path.realpath(path))
     file = TokenFile(
         path,
-        attribute_setter(module, asked.options),
-        backup=asked.backup,
+        attribute_setter(module, request.options),
+        backup=request.backup,
         dry_run=module.check_mode,
-        directory=directories.setdefault(where, LockedDirectory(where)),
+        directory=directories.setdefault(where, DirectoryLock(where)),
     )
     if module.check_mode and not os.path.isdir(where):
         module.warn(f"The directory of {path} does not exist: without it nothing will be minted.")
-    return Place(file, "file", f"the file {path}", path=path, settle_attributes=file.settle_attributes)
+    return Place(file, "file", f"the file {path}", path=path, apply_attributes=file.apply_attributes)
 
 
 def work(module: Module, client: EchoValueClient) -> None:
     params = module.params
     doing = {"check_mode": module.check_mode, "warn": module.warn}
-    directories: dict[str, LockedDirectory] = {}
-    asked = wanted(params)
+    directories: dict[str, DirectoryLock] = {}
+    requests = token_requests(params)
     if params["tokens"] is None:
-        result = perform(asked[0], client, place_of(module, asked[0], directories), **doing)
+        result = perform(requests[0], client, place_of(module, requests[0], directories), **doing)
         exit_with_secrets(module, [result["token"]], **result)
-    files = {os.path.realpath(one.options["path"]) for one in asked}
-    if len(files) < len(asked):
+    files = {os.path.realpath(one.options["path"]) for one in requests}
+    if len(files) < len(requests):
         raise InvalidInputError("Two items of tokens name the same file.")
-    pairs = [(one, place_of(module, one, directories)) for one in asked]
+    pairs = [(one, place_of(module, one, directories)) for one in requests]
     with ExitStack() as locks:
         for path in sorted(directories):  # in one order, so that two runs cannot wait for each other
             locks.enter_context(directories[path].lock())

@@ -142,21 +142,10 @@ reason:
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..module_utils.core.alert import (
-    CHECKS,
-    FORMATS,
-    Declared,
-    declare_alert,
-)
+from ..module_utils.core.alert import CHECKS, FORMATS, Declared, declare_alert
 from ..module_utils.core.client import EchoValueClient
 from ..module_utils.core.models import WEBHOOK_FIELDS, Alert
-from ..module_utils.module import (
-    CONNECTION_SPEC,
-    TOKEN_SPEC,
-    Module,
-    given_token,
-    run,
-)
+from ..module_utils.task.module import CONNECTION_SPEC, TOKEN_SPEC, Module, given_token, run
 
 
 def work(module: Module, client: EchoValueClient) -> None:

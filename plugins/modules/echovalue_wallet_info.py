@@ -79,13 +79,7 @@ cost:
 """
 
 from ..module_utils.core.client import EchoValueClient
-from ..module_utils.module import (
-    CONNECTION_SPEC,
-    TOKEN_SPEC,
-    Module,
-    given_token,
-    run,
-)
+from ..module_utils.task.module import CONNECTION_SPEC, TOKEN_SPEC, Module, given_token, run
 
 
 def work(module: Module, client: EchoValueClient) -> None:

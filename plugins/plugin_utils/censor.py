@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Private: for this collection and its Pulumi package only.
 """The base of the action plugins: run the module, keep the secrets of its result from the screen."""
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def _told_plainly(method: Method) -> Method:
+def _report_errors(method: Method) -> Method:
     """Let `method` fail with a text for people alone."""
 
     @functools.wraps(method)
@@ -99,7 +99,7 @@ class Provider(ResourceProviderServicer):
         """Return the schema."""
         return provider_pb2.GetSchemaResponse(schema=json.dumps(schema()))
 
-    @_told_plainly
+    @_report_errors
     def CheckConfig(self, request: Any, context: Any) -> provider_pb2.CheckResponse:  # noqa: N802
         """Refuse what cannot be meant; the result is stored, so the environment is no part of it."""
         inputs = Struct()
@@ -116,7 +116,7 @@ class Provider(ResourceProviderServicer):
         passed = [(name, check, values[name]) for name, check in checks.items() if name in values]
         return checked(inputs, [("config", check_config_keys, values), *passed])
 
-    @_told_plainly
+    @_report_errors
     def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:  # noqa: N802
         """Take the config, and from the environment what it leaves out."""
         given = plain(request.args)
@@ -134,32 +134,32 @@ class Provider(ResourceProviderServicer):
 
     # The resources
 
-    @_told_plainly
+    @_report_errors
     def Check(self, request: Any, context: Any) -> provider_pb2.CheckResponse:  # noqa: N802
         """Refuse inputs that cannot be meant."""
         return self._resource(request).check(request)
 
-    @_told_plainly
+    @_report_errors
     def Diff(self, request: Any, context: Any) -> provider_pb2.DiffResponse:  # noqa: N802
         """Compare the state with the inputs."""
         return self._resource(request).diff(request)
 
-    @_told_plainly
+    @_report_errors
     def Create(self, request: Any, context: Any) -> provider_pb2.CreateResponse:  # noqa: N802
         """Make what is declared."""
         return self._resource(request).create(request)
 
-    @_told_plainly
+    @_report_errors
     def Read(self, request: Any, context: Any) -> provider_pb2.ReadResponse:  # noqa: N802
         """Hold the state against the service, or import."""
         return self._resource(request).read(request)
 
-    @_told_plainly
+    @_report_errors
     def Update(self, request: Any, context: Any) -> provider_pb2.UpdateResponse:  # noqa: N802
         """Make what is declared anew."""
         return self._resource(request).update(request)
 
-    @_told_plainly
+    @_report_errors
     def Delete(self, request: Any, context: Any) -> Empty:  # noqa: N802
         """Let go what was declared."""
         self._resource(request).delete(request)
@@ -174,7 +174,7 @@ class Provider(ResourceProviderServicer):
 
     # The functions
 
-    @_told_plainly
+    @_report_errors
     def Invoke(self, request: Any, context: Any) -> provider_pb2.InvokeResponse:  # noqa: N802
         """Ask the service about a token."""
         found = struct(functions.answer(self._setup, request))

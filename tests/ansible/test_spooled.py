@@ -23,9 +23,9 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import StoreError
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.messages import Answer, Request
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import provision, remove
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.command import Command
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.sops import _temporary_file
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.stores.spooled import (
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.command import Command
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.sops import _temporary_file
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.spooled import (
     Driver,
     SpooledStore,
     overtaken,

@@ -29,12 +29,9 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import
     StoreError,
 )
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import Probe
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import (
-    provision,
-    remove,
-)
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.vault import Vault
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.vault_file import VaultFile
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import provision, remove
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.ansible_vault.file import VaultFile
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.ansible_vault.secrets import Vault
 
 DEV, DEV_TOO, PROD = (VaultSecret(f"password {name}".encode()) for name in ("dev", "dev too", "prod"))
 SECRETS = [("dev", DEV), ("dev", DEV_TOO), ("prod", PROD)]

@@ -12,7 +12,7 @@ from ansible.parsing.vault import VaultSecret
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from plugins.plugin_utils.yaml_variable import Document, Value, YamlFormError
+from plugins.plugin_utils.ansible_vault.yaml_edit import Document, Value, YamlFormError
 
 CIPHERTEXT = "$ANSIBLE_VAULT;1.1;AES256\n6162\n"
 VAULTED = Value(CIPHERTEXT, "!vault")

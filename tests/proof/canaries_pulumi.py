@@ -138,7 +138,7 @@ class _Commands:
         self._workspace = workspace
         self._kind = kind
         self._emulator = emulator
-        self._told: dict[str, str] = {}
+        self._translate_errors: dict[str, str] = {}
 
     def all(self, short: bool) -> dict[str, str]:
         """Run them; return all tokens that were minted, by their hashes."""
@@ -160,7 +160,7 @@ class _Commands:
             pulumi("stack", *command)
         pulumi("config", "--json")
         workspace.destroy()
-        return self._told
+        return self._translate_errors
 
     def _rest(self) -> None:
         """What takes longer: other forms of output, failures, import."""
@@ -210,4 +210,4 @@ class _Commands:
     def _note(self) -> None:
         """Note the token that the stack keeps now."""
         token = self._workspace.outputs()["token"]
-        self._told[sha256(token.encode()).hexdigest()] = token
+        self._translate_errors[sha256(token.encode()).hexdigest()] = token

@@ -81,7 +81,7 @@ def _check_again(
     place = scenario.place
     report.expect(again.code == 0 and not again.stuck, f"{where}: the next run fails: {again.output}")
     report.expect(found <= place.tokens(), f"{where}: the next run loses a token")
-    report.expect(not place.leftovers(), f"{where}: the next run leaves {place.leftovers()}")
+    report.expect(not place.pending_files(), f"{where}: the next run leaves {place.pending_files()}")
     report.expect(not place.open_to_others(), f"{where}: then open to others: {place.open_to_others()}")
     entries = again.result.get("tokens") or [again.result]
     told = [entry.get("token") for entry in entries]

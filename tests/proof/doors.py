@@ -75,7 +75,7 @@ def run(short: bool) -> Report:
             ("a proxy for plain http", house.proxy),
             ("every umask", house.umasks),
             ("links, pipes and folders planted at each temporary name", house.planted),
-            ("a leftover of somebody else, where all may write", house.shared_directory),
+            ("a pending file of another user, where all may write", house.shared_directory),
             ("a spool that belongs to somebody else, or is open", house.spool),
         ):
             before = len(report.problems)
@@ -201,8 +201,8 @@ class _House:
                             ended = subject.run(work)
                             where = f"plant {number} at {Path(name).name}"
                             self._expect(ended.code == 0, f"{where}: {ended.output[-200:]}")
-                            is_whole = target.read_text() == f"{GIVEN}\n"
-                            self._expect(is_whole, f"{where}: what it leads to was written")
+                            is_int = target.read_text() == f"{GIVEN}\n"
+                            self._expect(is_int, f"{where}: what it leads to was written")
                             self._expect(place.current() != [GIVEN], f"{where}: it became the token")
         return tries
 

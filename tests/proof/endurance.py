@@ -14,7 +14,7 @@ import psutil
 from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.errors import EchoValueError
 from plugins.module_utils.core.provision import provision
-from plugins.module_utils.token_file import TokenFile
+from plugins.module_utils.files.token_file import TokenFile
 from tests.emulator.client import Emulator
 from tests.proof.report import Report
 

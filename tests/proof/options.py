@@ -64,7 +64,8 @@ MINTED = "fedcba9876543210fedcba9876543210"
 LOGIN = "hvs.login-of-the-experiments"  # the secret of a connection
 _SECRETS = (GIVEN, KEPT, MINTED, LOGIN)
 _COLLECTION = "ansible_collections.echovalue.cloud.plugins"
-_TOKEN_TASK = import_module(f"{_COLLECTION}.module_utils.token_task")
+_OPTIONS = import_module(f"{_COLLECTION}.module_utils.task.options")
+_REGISTRY = import_module(f"{_COLLECTION}.module_utils.places.registry")
 REASONS = {
     *("invalid_input", "store", "conflict", "network", "timeout", "unauthorized", "payment_required"),
     *("rate_limited", "unavailable", "unexpected_answer", "ambiguous_mint"),
@@ -211,11 +212,11 @@ def _options(spec: dict[str, Any]) -> Any:
 
 def _item(**further: Any) -> Any:
     """Return the options of echovalue_token for a place, mostly one, and a few of the `further` ones."""
-    places = _TOKEN_TASK._PLACES
+    places = {name: place.spec for name, place in _REGISTRY.PLACES.items()}
     named = st.lists(st.sampled_from(sorted(places) * 3), min_size=1, max_size=1).flatmap(
         lambda chosen: st.fixed_dictionaries({name: _option(name, places[name]) for name in chosen})
     )
-    rest = {name: spec for name, spec in {**_TOKEN_TASK._ITEM, **further}.items() if name not in places}
+    rest = {name: spec for name, spec in {**_OPTIONS._ITEM, **further}.items() if name not in places}
     return st.builds(lambda place, options: {**place, **options}, named, _options(rest))
 
 
@@ -624,7 +625,7 @@ def _variables(role: str) -> Any:
             "sops": "sops_file",
             "command": "command_argv",
         }
-        many = _option("tokens", _TOKEN_TASK.ARGUMENT_SPEC["tokens"])
+        many = _option("tokens", _OPTIONS.ARGUMENT_SPEC["tokens"])
         named = st.fixed_dictionaries({"echovalue_token_tokens": many}) | st.sampled_from(
             sorted(places)
         ).flatmap(

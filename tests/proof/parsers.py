@@ -30,12 +30,12 @@ from plugins.module_utils.core.errors import EchoValueError, StoreError
 from plugins.module_utils.core.messages import Answer
 from plugins.module_utils.core.models import read_token, token_hash
 from plugins.module_utils.core.service_url import ServiceUrl
-from plugins.module_utils.token_file import TokenFile
+from plugins.module_utils.files.token_file import TokenFile
 from tests.proof import subject
 from tests.proof.report import Report
 
-_STORES = "ansible_collections.echovalue.cloud.plugins.plugin_utils.stores"
-sops, command = (import_module(f"{_STORES}.{name}") for name in ("sops", "command"))
+_PLACES = "ansible_collections.echovalue.cloud.plugins.plugin_utils.places"
+sops, command = (import_module(f"{_PLACES}.{name}") for name in ("sops", "command"))
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 _CASES = {False: 11_000, True: 100}  # for each parser, in the long and in the short form
@@ -197,11 +197,11 @@ def link(given: tuple[int, dict[str, str], bytes]) -> None:
 
 def yaml_variable(text: str) -> None:
     """A variable of a YAML file: a changed one is what Ansible then reads, and the rest as before."""
-    document = subject.yaml_variable.Document(text)
+    document = subject.yaml_edit.Document(text)
     document.value("app_token")
-    new = subject.yaml_variable.Value(TOKEN, subject.yaml_variable.STRING)
+    new = subject.yaml_edit.Value(TOKEN, subject.yaml_edit.STRING)
     edited = document.edited({"app_token": new})
-    assert subject.yaml_variable.Document(edited).value("app_token") == new, "it reads otherwise"
+    assert subject.yaml_edit.Document(edited).value("app_token") == new, "it reads otherwise"
     assert _others(edited) == _others(text), "other values changed"
 
 
@@ -393,7 +393,7 @@ def _noting(parser: Callable[[Any], None], counted: dict[str, int]) -> Callable[
         try:
             parser(value)
             counted["read"] += 1
-        except (EchoValueError, subject.EchoValueError, subject.yaml_variable.YamlFormError):
+        except (EchoValueError, subject.EchoValueError, subject.yaml_edit.YamlFormError):
             counted["refused"] += 1
 
     return check

@@ -88,7 +88,7 @@ class FilePlace:
         """Return the files that others may read or write, outside of a private directory."""
         return [path.name for path in self._files() if _is_open(path) and _is_open(path.parent)]
 
-    def leftovers(self) -> list[str]:
+    def pending_files(self) -> list[str]:
         """Return the names of files that only an interrupted run leaves."""
         return [
             str(path.relative_to(self.base))
@@ -163,9 +163,9 @@ class SpooledPlace(FilePlace):
     def tokens(self) -> set[str]:
         return super().tokens() | {token for token in self.current() if token}
 
-    def leftovers(self) -> list[str]:
+    def pending_files(self) -> list[str]:
         waiting = [path.name for path in self._files() if path.name.endswith(".token")]
-        return [*waiting, *(name for name in super().leftovers() if name != ".sops.yaml")]
+        return [*waiting, *(name for name in super().pending_files() if name != ".sops.yaml")]
 
 
 class CommandPlace(SpooledPlace):
@@ -328,8 +328,8 @@ class KubernetesPlace(ServedPlace):
         with super().ready():
             yield
 
-    def leftovers(self) -> list[str]:
-        return [name for name in super().leftovers() if not _OF_THE_LIBRARY.search(name)]
+    def pending_files(self) -> list[str]:
+        return [name for name in super().pending_files() if not _OF_THE_LIBRARY.search(name)]
 
     def open_to_others(self) -> list[str]:
         return [name for name in super().open_to_others() if not _OF_THE_LIBRARY.search(name)]

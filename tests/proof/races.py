@@ -124,5 +124,5 @@ def _check(scenario: Scenario, ended: list[subject.Ended], report: Report) -> No
         told = {one.result.get("hash") for one in ended}
         (current,) = place.current()
         report.expect(told == {subject.token_hash(str(current))}, f"{where}: {len(told)} tokens are told")
-    report.expect(not place.leftovers(), f"{where}: left: {place.leftovers()}")
+    report.expect(not place.pending_files(), f"{where}: left: {place.pending_files()}")
     report.expect(not place.open_to_others(), f"{where}: open to others: {place.open_to_others()}")

@@ -26,7 +26,7 @@ from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.errors import EchoValueError
 from plugins.module_utils.core.models import Alert, token_hash
 from plugins.module_utils.core.provision import provision
-from plugins.module_utils.token_file import TokenFile
+from plugins.module_utils.files.token_file import TokenFile
 from tests.proof.report import Report
 
 TOKEN = "0123456789abcdef0123456789abcdef"

@@ -36,14 +36,15 @@ from tests.workspace import collections_path
 init_plugin_loader([collections_path()])
 
 from ansible.module_utils._internal._json._profiles import _module_legacy_m2c  # noqa: E402, F401
-from ansible_collections.echovalue.cloud.plugins.module_utils import many_tokens  # noqa: E402
 from ansible_collections.echovalue.cloud.plugins.module_utils.core import transport  # noqa: E402, F401
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import EchoValueError  # noqa: E402
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import token_hash  # noqa: E402, F401
-from ansible_collections.echovalue.cloud.plugins.module_utils.failure import failure  # noqa: E402
+from ansible_collections.echovalue.cloud.plugins.module_utils.task import many_tokens  # noqa: E402
+from ansible_collections.echovalue.cloud.plugins.module_utils.task.failure import failure  # noqa: E402
 from ansible_collections.echovalue.cloud.plugins.modules import echovalue_token  # noqa: E402
 from ansible_collections.echovalue.cloud.plugins.plugin_utils import controller as controllers  # noqa: E402
-from ansible_collections.echovalue.cloud.plugins.plugin_utils import yaml_variable  # noqa: E402, F401
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.ansible_vault import yaml_edit  # noqa: E402, F401
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.run_context import RunContext  # noqa: E402
 
 VAULT = VaultLib([("default", VaultSecret(b"the password of the experiments"))])
 
@@ -256,7 +257,7 @@ def controller(rescue: Path, **options: Any) -> Iterator[Callable[[], None]]:
 
     def work() -> None:
         tempfile.tempdir = str(rescue)
-        run = controllers.Controller({}, find_lookup, str, VAULT, params["spool"], False, params["backup"])
+        run = RunContext({}, find_lookup, str, VAULT, params["spool"], False, params["backup"])
         try:
             result = controllers.provision_on_controller(params, run, lambda _warning: None)
         except EchoValueError as error:

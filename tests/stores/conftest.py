@@ -30,7 +30,7 @@ class Controller(Ansible):
         return sorted((self.directory / ".echovalue" / "spool").glob("*"))
 
     @property
-    def waiting(self) -> list[Path]:
+    def pending(self) -> list[Path]:
         """The tokens that wait in the spool."""
         return [path for path in self.spool if path.suffix == ".token"]
 

@@ -46,19 +46,37 @@ def test_the_options_and_variables_exist(ansible: Controller) -> None:
         assert (result["failed"], result["reason"]) == (True, "store"), result
 
 
+def insert(file: Path, *lines: tuple[str, str]) -> None:
+    """Put lines before those that start so."""
+    text = file.read_text()
+    for before, line in lines:
+        text, count = re.subn(
+            rf"^(?={re.escape(before)})", line.replace("\\", r"\\"), text, flags=re.MULTILINE
+        )
+        assert count == 1
+    file.write_text(text)
+
+
 def test_the_new_place(ansible: Controller, emulator: Emulator, tmp_path: Path) -> None:
     collection = tmp_path / "collections" / "ansible_collections" / "echovalue" / "cloud"
     shutil.copytree(ROOT / "plugins", collection / "plugins")
     shutil.copytree(ROOT / "meta", collection / "meta")
     shutil.copy(ROOT / "galaxy.yml", collection)
-    driver, lines = blocks("python")
-    (collection / "plugins/plugin_utils/stores/etcd.py").write_text(driver)
-    task = collection / "plugins/module_utils/token_task.py"
-    text = task.read_text()
-    for table, line in zip(("_PLACES", "_DEFAULTS", "_REQUIRED"), lines.splitlines(keepends=True)):
-        text, count = re.subn(rf"^({table}\b.*= \{{\n)", rf"\1{line}", text, flags=re.MULTILINE)
-        assert count == 1
-    task.write_text(text)
+    definition, connection, driver, opener = blocks("python")
+    plugins = collection / "plugins"
+    (plugins / "module_utils/places/etcd.py").write_text(definition)
+    (plugins / "plugin_utils/connections/etcd.py").write_text(connection)
+    (plugins / "plugin_utils/places/etcd.py").write_text(driver)
+    insert(
+        plugins / "module_utils/places/registry.py",
+        ("from .hashi_vault", "from .etcd import ETCD\n"),
+        ("        COMMAND,", "        ETCD,\n"),
+    )
+    insert(
+        plugins / "plugin_utils/connections/registry.py",
+        ("OPENERS:", f"{opener}\n\n"),
+        ('    "command":', '    "etcd": _etcd,\n'),
+    )
     ansible.environment["ANSIBLE_COLLECTIONS_PATH"] = str(tmp_path / "collections")
     (tmp_path / "etcd").mkdir()
     with etcd_server(tmp_path / "etcd") as url:

@@ -16,7 +16,7 @@ from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.models import Alert, token_hash
 from plugins.module_utils.core.provision import Outcome, provision, remove
 from tests.unit.support import LINK, TOKEN, scripted, text
-from tests.unit.test_provision import Memory, Waiting
+from tests.unit.test_provision import Memory, PendingToken
 
 URL = "https://api.echovalue.dev"
 _WALLET = json.dumps({"wallet": 1, "hash": token_hash(TOKEN), "created": 7})
@@ -109,7 +109,7 @@ def test_a_hint_of_an_error() -> None:
 
 
 def test_an_entry_that_only_waited_is_a_change() -> None:
-    store: Any = Memory(left=Waiting(TOKEN, ""))
+    store: Any = Memory(left=PendingToken(TOKEN, ""))
     assert remove(store) == Outcome("absent", changed=True)
 
 

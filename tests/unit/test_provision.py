@@ -11,7 +11,7 @@ import pytest
 from plugins.module_utils.core import errors
 from plugins.module_utils.core.messages import Answer
 from plugins.module_utils.core.models import fingerprint
-from plugins.module_utils.core.provision import Outcome, Waiting, provision, remove
+from plugins.module_utils.core.provision import Outcome, PendingToken, provision, remove
 from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
 
 THIRD = "third-token-of-the-tests-0123456"
@@ -24,7 +24,9 @@ MINTED = text(OTHER)
 class Memory:
     """A store in memory; `events` tells what was called, in order."""
 
-    def __init__(self, token: str | None = None, writable: bool = True, left: Waiting | None = None) -> None:
+    def __init__(
+        self, token: str | None = None, writable: bool = True, left: PendingToken | None = None
+    ) -> None:
         self.token = token
         self.writable = writable
         self.left = left
@@ -46,17 +48,17 @@ class Memory:
         if not self.writable:
             raise errors.StoreError("It is read-only.", "Make it writable.")
 
-    def waiting(self) -> Waiting | None:
+    def pending(self) -> PendingToken | None:
         return self.left
 
-    def drop_waiting(self) -> None:
-        self.events.append("drop_waiting")
+    def drop_pending(self) -> None:
+        self.events.append("drop_pending")
         self.left = None
 
     def write(self, token: str) -> None:
         self.events.append("write")
         if self.overtaken_by:
-            self.left = Waiting(token, fingerprint(self.token))
+            self.left = PendingToken(token, fingerprint(self.token))
             self.token = self.overtaken_by.pop(0)
             raise errors.ConflictError("Somebody was faster.")
         self.token, self.left = token, None
@@ -178,19 +180,26 @@ def test_removing(dry_run: bool) -> None:
     ("stored", "left", "answers", "options", "outcome", "after"),
     [
         # An interrupted mint, and an interrupted rotation, are finished.
-        (None, Waiting(OTHER, ""), [VALID], {}, Outcome("minted", OTHER, None, 50, True), OTHER),
+        (None, PendingToken(OTHER, ""), [VALID], {}, Outcome("minted", OTHER, None, 50, True), OTHER),
         (
             TOKEN,
-            Waiting(OTHER, fingerprint(TOKEN)),
+            PendingToken(OTHER, fingerprint(TOKEN)),
             [VALID],
             {},
             Outcome("minted", OTHER, TOKEN, 50, True),
             OTHER,
         ),
-        (None, Waiting(OTHER, ""), [], {"verify": False}, Outcome("minted", OTHER, None, None, True), OTHER),
         (
             None,
-            Waiting(OTHER, ""),
+            PendingToken(OTHER, ""),
+            [],
+            {"verify": False},
+            Outcome("minted", OTHER, None, None, True),
+            OTHER,
+        ),
+        (
+            None,
+            PendingToken(OTHER, ""),
             [VALID],
             {"regenerate": "always"},
             Outcome("minted", OTHER, None, 50, True),
@@ -199,18 +208,18 @@ def test_removing(dry_run: bool) -> None:
         # What it was to replace is gone: nothing is overwritten.
         (
             None,
-            Waiting(OTHER, fingerprint(TOKEN)),
+            PendingToken(OTHER, fingerprint(TOKEN)),
             [VALID],
             {},
             Outcome("minted", OTHER, None, 50, True),
             OTHER,
         ),
         # What somebody put there meanwhile stays.
-        (TOKEN, Waiting(OTHER, ""), [VALID], {}, Outcome("kept", TOKEN, TOKEN, 50), TOKEN),
+        (TOKEN, PendingToken(OTHER, ""), [VALID], {}, Outcome("kept", TOKEN, TOKEN, 50), TOKEN),
         # One to adopt comes first, whether it waits itself or another does.
         (
             TOKEN,
-            Waiting(OTHER, fingerprint(TOKEN)),
+            PendingToken(OTHER, fingerprint(TOKEN)),
             [VALID],
             {"token": OTHER},
             Outcome("adopted", OTHER, TOKEN, 50, True),
@@ -218,19 +227,26 @@ def test_removing(dry_run: bool) -> None:
         ),
         (
             TOKEN,
-            Waiting(THIRD, ""),
+            PendingToken(THIRD, ""),
             [VALID],
             {"token": OTHER},
             Outcome("adopted", OTHER, TOKEN, 50, True),
             OTHER,
         ),
         # One that the service does not know is as good as none.
-        (None, Waiting(TOKEN, ""), [UNKNOWN, MINTED], {}, Outcome("minted", OTHER, None, None, True), OTHER),
+        (
+            None,
+            PendingToken(TOKEN, ""),
+            [UNKNOWN, MINTED],
+            {},
+            Outcome("minted", OTHER, None, None, True),
+            OTHER,
+        ),
     ],
 )
 def test_a_token_that_waits(
     stored: str | None,
-    left: Waiting,
+    left: PendingToken,
     answers: list[Answer],
     options: dict[str, object],
     outcome: Outcome,
@@ -249,7 +265,7 @@ def test_a_token_that_waits(
 
 def test_a_stored_token_is_kept_where_the_one_that_waits_cannot_be_written() -> None:
     client, _script, _pauses = scripted(VALID, VALID)
-    store = Memory(TOKEN, writable=False, left=Waiting(OTHER, fingerprint(TOKEN)))
+    store = Memory(TOKEN, writable=False, left=PendingToken(OTHER, fingerprint(TOKEN)))
     assert provision(client, store) == Outcome("kept", TOKEN, TOKEN, 50)
 
 
@@ -280,7 +296,7 @@ def test_after_three_lost_races_the_run_says_so() -> None:
     with pytest.raises(errors.ConflictError):
         provision(client, store)
     assert store.events.count("write") == 3
-    assert store.left == Waiting(OTHER, "")
+    assert store.left == PendingToken(OTHER, "")
     assert script.answers == []
 
 
@@ -306,7 +322,7 @@ def test_removing_what_somebody_else_puts_there_meanwhile() -> None:
 
 
 def test_removing_takes_what_waits_too() -> None:
-    store = Memory(TOKEN, left=Waiting(OTHER, ""))
+    store = Memory(TOKEN, left=PendingToken(OTHER, ""))
     assert remove(store).status == "removed"
     assert (store.token, store.left) == (None, None)
 
@@ -317,23 +333,23 @@ def test_removing_takes_what_waits_too() -> None:
 def test_only_another_token_that_waits_goes_before_one_is_adopted(
     waits: str, dry_run: bool, drops: bool
 ) -> None:
-    store = Memory(left=Waiting(waits, ""))
+    store = Memory(left=PendingToken(waits, ""))
     client, _script, _pauses = scripted(VALID)
     assert provision(client, store, token=OTHER, dry_run=dry_run).status == "adopted"
-    assert ("drop_waiting" in store.events) == drops
+    assert ("drop_pending" in store.events) == drops
 
 
 @pytest.mark.parametrize(("waits", "dry_run"), [(TOKEN, False), (THIRD, False), (THIRD, True)])
 def test_a_token_that_is_adopted_again_leaves_nothing_waiting(waits: str, dry_run: bool) -> None:
     """Of a run that died between its write and the end of what waits."""
-    store = Memory(TOKEN, left=Waiting(waits, fingerprint(OTHER)))
+    store = Memory(TOKEN, left=PendingToken(waits, fingerprint(OTHER)))
     client, _script, _pauses = scripted(VALID)
     assert provision(client, store, token=TOKEN, dry_run=dry_run).status == "kept"
     assert (store.token, store.left is None) == (TOKEN, not dry_run)
 
 
 def test_an_adopted_token_that_is_dead_takes_nothing_away() -> None:
-    store = Memory(TOKEN, left=Waiting(THIRD, ""))
+    store = Memory(TOKEN, left=PendingToken(THIRD, ""))
     client, _script, _pauses = scripted(UNKNOWN)
     with pytest.raises(errors.UnauthorizedError):
         provision(client, store, token=TOKEN)
@@ -344,18 +360,18 @@ def test_adopting_drops_nothing_where_nothing_waits() -> None:
     store = Memory()
     client, _script, _pauses = scripted(VALID)
     provision(client, store, token=OTHER)
-    assert "drop_waiting" not in store.events
+    assert "drop_pending" not in store.events
 
 
 def test_a_token_that_is_given_and_kept_gives_way_to_none_that_waits() -> None:
-    store = Memory(OTHER, left=Waiting(THIRD, fingerprint(OTHER)))
+    store = Memory(OTHER, left=PendingToken(THIRD, fingerprint(OTHER)))
     client, _script, _pauses = scripted(VALID)
     assert provision(client, store, token=OTHER) == Outcome("kept", OTHER, OTHER, 50)
     assert store.token == OTHER
 
 
 def test_a_dry_run_drops_nothing_that_waits() -> None:
-    store = Memory(left=Waiting(TOKEN, ""))
+    store = Memory(left=PendingToken(TOKEN, ""))
     client, _script, _pauses = scripted(UNKNOWN)
     assert provision(client, store, dry_run=True) == Outcome("minted", changed=True)
-    assert store.left == Waiting(TOKEN, "")
+    assert store.left == PendingToken(TOKEN, "")

@@ -21,7 +21,7 @@ import pytest
 from plugins.module_utils.core.messages import Answer, Request
 from plugins.module_utils.core.provision import provision
 from plugins.module_utils.core.signals import run_uninterrupted, signal_is_pending, signals_deferred
-from plugins.module_utils.token_file import TokenFile
+from plugins.module_utils.files.token_file import TokenFile
 from tests.unit.support import TOKEN, scripted, text
 
 ENDING = [signal.SIGALRM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1]

@@ -20,12 +20,14 @@ from typing import Callable
 
 import pytest
 
-from plugins.module_utils import locked_directory, locked_file, staged_file
 from plugins.module_utils.core.errors import StoreError
 from plugins.module_utils.core.messages import Answer, Request
 from plugins.module_utils.core.models import fingerprint
 from plugins.module_utils.core.provision import provision, remove
-from plugins.module_utils.token_file import TokenFile
+from plugins.module_utils.files import atomic_file as locked_file
+from plugins.module_utils.files import directory_lock as locked_directory
+from plugins.module_utils.files import pending as staged_file
+from plugins.module_utils.files.token_file import TokenFile
 from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
 
 THIRD = "third-token-of-the-tests-0123456"
@@ -513,7 +515,7 @@ def test_attributes_that_cannot_be_set_leave_the_token(
     mint(tmp_path / "token")
     refused(monkeypatch, "chmod")
     with pytest.raises(StoreError, match=r"could not be set.*The token is there"):
-        store(tmp_path / "token").settle_attributes()
+        store(tmp_path / "token").apply_attributes()
 
 
 def test_attributes_that_the_module_cannot_set(tmp_path: Path) -> None:
@@ -530,7 +532,7 @@ def test_attributes_that_the_module_cannot_set(tmp_path: Path) -> None:
     assert (script.requests, names(tmp_path)) == ([], [])
     mint(path)
     with pytest.raises(StoreError, match=r"no such owner.*The token is there"):
-        refusing.settle_attributes()
+        refusing.apply_attributes()
 
 
 def test_what_is_on_the_disk_when(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -607,11 +609,11 @@ def test_where_all_may_write_only_ones_own_leftover_counts(
     monkeypatch.setattr(os, "geteuid", lambda: user + 1)
     place = store(tmp_path / "token")
     with place.lock():
-        assert (place.waiting() is None) == shared
+        assert (place.pending() is None) == shared
     monkeypatch.setattr(os, "geteuid", lambda: user)
     place = store(tmp_path / "token")
     with place.lock():
-        assert place.waiting() is not None
+        assert place.pending() is not None
 
 
 def test_a_leftover_that_is_a_hard_link_is_not_trusted(tmp_path: Path) -> None:
@@ -724,7 +726,7 @@ def test_a_leftover_is_read_up_to_the_longest_token(tmp_path: Path, length: int)
     (tmp_path / ".token.new").write_text("x" * length + "\n")
     place = store(tmp_path / "token")
     with place.lock():
-        assert (place.waiting() is not None) == (length == 512)
+        assert (place.pending() is not None) == (length == 512)
 
 
 @pytest.mark.parametrize("neighbour", ["token.deadbeef", "token.0123456789abcdef", "token.new", "token=x"])
@@ -800,7 +802,7 @@ def test_a_directory_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.M
 
 def test_files_of_one_directory_share_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locked_directory, "LOCK_PATIENCE", 0.0)
-    directory = locked_directory.LockedDirectory(str(tmp_path))
+    directory = locked_directory.DirectoryLock(str(tmp_path))
     one, two = (TokenFile(str(tmp_path / name), directory=directory) for name in ("one", "two"))
     with one.lock(), two.lock():
         assert one.read() is two.read() is None
@@ -814,7 +816,7 @@ def test_a_directory_that_cannot_be_listed_is_told_and_not_locked(
     def refuse(_descriptor: int) -> list[str]:
         raise OSError(errno.EIO, "")
 
-    directory = locked_directory.LockedDirectory(str(tmp_path))
+    directory = locked_directory.DirectoryLock(str(tmp_path))
     with monkeypatch.context() as patch:
         patch.setattr(os, "listdir", refuse)
         with (

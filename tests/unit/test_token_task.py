@@ -5,21 +5,22 @@ from __future__ import annotations
 
 import pytest
 
-from plugins.module_utils import many_tokens
 from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.errors import NetworkError
-from plugins.module_utils.token_task import Place, Wanted
+from plugins.module_utils.task import many_tokens
+from plugins.module_utils.task.results import Place
+from plugins.module_utils.task.token_requests import TokenRequest
 from tests.unit.support import TOKEN, scripted, text
 from tests.unit.test_provision import Memory
 
 AWAY = NetworkError("The connection was refused.", sent=False)
 COUNT = 9
-WANTED = Wanted(None, {}, None, "present", True, "never", True)
+REQUEST = TokenRequest(None, {}, None, "present", True, "never", True)
 
 
 def messages(client: EchoValueClient) -> list[str | None]:
     """Mint `COUNT` tokens, one after the other; return what is said of each."""
-    result = many_tokens.perform_many([(WANTED, None)] * COUNT, client, 1, check_mode=False, warn=print)
+    result = many_tokens.perform_many([(REQUEST, None)] * COUNT, client, 1, check_mode=False, warn=print)
     assert len({frozenset(entry) for entry in result["tokens"]}) == 1, "all have the same keys"
     return [entry["msg"] for entry in result["tokens"]]
 
@@ -47,7 +48,7 @@ def test_a_fault_that_nobody_foresaw_stops_no_other_and_is_told_without_its_text
 
     places = [None, Place(Broken(), "file", "the file a", path="a"), None]
     client, script, _pauses = scripted(text(TOKEN), text(TOKEN))
-    pairs = [(WANTED, place) for place in places]
+    pairs = [(REQUEST, place) for place in places]
     result = many_tokens.perform_many(pairs, client, 1, check_mode=False, warn=print)
     assert [entry["failed"] for entry in result["tokens"]] == [False, True, False]
     broken = result["tokens"][1]

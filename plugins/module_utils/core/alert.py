@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """The low-balance alert as declared state: read it, compare, write only a difference."""
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import Any
 
 from .client import EchoValueClient, is_https_url
 from .errors import InvalidInputError
-from .models import WEBHOOK_FIELDS, Alert, is_whole, set_fields
+from .models import WEBHOOK_FIELDS, Alert, is_int, set_fields
 
 FORMATS = ("slack", "discord", "teams", "telegram", "pagerduty", "custom")
 
@@ -55,7 +56,7 @@ def declare_alert(
 
 def check_threshold(threshold: object) -> int:
     """Return a number of credits; raise InvalidInputError for anything else."""
-    if not is_whole(threshold) or threshold < 0:
+    if not is_int(threshold) or threshold < 0:
         raise InvalidInputError("threshold must be a whole number of credits, 0 or more.")
     return threshold
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """What the EchoValue service can be asked: one request path, and a check of all that comes back."""
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from .models import (
     RechargeLink,
     Wallet,
     check_token,
-    is_whole,
+    is_int,
     read_token,
     set_fields,
     token_hash,
@@ -54,7 +55,7 @@ _LONGEST_DELAY = 30.0  # seconds; caps the doubling and what Retry-After asks fo
 
 def check_amount(amount: object) -> None:
     """Raise InvalidInputError where a recharge link cannot be for `amount` million operations."""
-    if not is_whole(amount) or amount not in AMOUNTS:
+    if not is_int(amount) or amount not in AMOUNTS:
         raise InvalidInputError("amount must be 1 or 3 (million operations).")
 
 
@@ -150,7 +151,7 @@ class EchoValueClient:
             return Wallet(0, None, token_hash(token), 0)
         data = _json(answer)
         wallet = data.get("wallet")
-        if not is_whole(wallet):
+        if not is_int(wallet):
             raise _unexpected(answer, "the wallet it sent has no whole number of credits")
         if data.get("hash") != token_hash(token):
             raise _unexpected(answer, "the wallet it sent is not of the token asked for")
@@ -193,7 +194,7 @@ class EchoValueClient:
         threshold = data.get("low_balance_threshold") or 0
         email = data.get("low_balance_email") or ""
         webhook = data.get("low_balance_webhook") or {}
-        if not is_whole(threshold) or not isinstance(email, str) or not isinstance(webhook, dict):
+        if not is_int(threshold) or not isinstance(email, str) or not isinstance(webhook, dict):
             raise _unexpected(answer, "the settings it sent have not the form of settings")
         return Alert(threshold, email, set_fields(webhook) or None), _cost_of_paid(answer)
 
@@ -227,7 +228,7 @@ class EchoValueClient:
 
         `category`, such as `token` or `kv`, is the one that their `endpoint` has.
         """
-        if not is_whole(n) or not 1 <= n <= MAX_LOGS:
+        if not is_int(n) or not 1 <= n <= MAX_LOGS:
             raise InvalidInputError(f"n must be from 1 to {MAX_LOGS}.")
         query = {"n": str(n), **({"type": category} if category else {})}
         answer = self._request("GET", "/token/logs", headers=_authorized(token), query=query)

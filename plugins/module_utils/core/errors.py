@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """What can go wrong: a text for people, a `reason` for programs.
 
 EchoValueError                    reason
@@ -23,6 +24,8 @@ names no option of Ansible or Pulumi: each of them adds its own by `explain`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+NOTHING_MINTED = "No token was minted, and nothing was changed."
 
 
 class EchoValueError(Exception):

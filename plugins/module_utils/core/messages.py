@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """What travels: a request, an answer, and the seam between what they mean and how they travel.
 
 `Transport` is that seam: client.py gives it requests, transport.py sends them, tests put a plain

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """What the service deals in, and the one rule of what a token looks like."""
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ TOKEN_FORM = "a token is one line of 10 to 512 visible ASCII characters without 
 _TOKEN = re.compile(rf"[!-~]{{10,{MAX_TOKEN_LENGTH}}}")
 
 
-def is_whole(value: object) -> TypeGuard[int]:
+def is_int(value: object) -> TypeGuard[int]:
     """Return whether a value is a whole number; True and False, which Python counts as such, do not count."""
     return isinstance(value, int) and not isinstance(value, bool)
 

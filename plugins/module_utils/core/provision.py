@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """The decision: keep, adopt, mint, replace or refuse a token, over a client and a place to keep it.
 
 EchoValue gives a token once and keeps no list. So the place where it is kept alone tells whether
@@ -22,7 +23,7 @@ _ATTEMPTS = 3  # to write where somebody else writes too
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PendingToken:
     """A token that an interrupted run minted and could not put in its place.
 
     `replaces` is the fingerprint of the token that it was minted to replace.
@@ -44,7 +45,7 @@ class Store(Protocol):
     def read(self) -> str | None:
         """Return the token kept, or None; raise where something that is no token stands there."""
 
-    def waiting(self) -> Waiting | None:
+    def pending(self) -> PendingToken | None:
         """Return the token of an interrupted run that waits for this place."""
 
     def check_writable(self) -> None:
@@ -59,7 +60,7 @@ class Store(Protocol):
         A token that cannot be put in place waits for the next run, and the error says where.
         """
 
-    def drop_waiting(self) -> None:
+    def drop_pending(self) -> None:
         """Delete the token that waits: it was never handed on, and holds free credits alone."""
 
     def remove(self) -> None:
@@ -120,15 +121,15 @@ def provision(
         if token is not None:
             return Outcome("adopted", token, None, _prove(client, token))
         return Outcome("minted", None if dry_run else client.create_token(), changed=True)
-    return _despite_others(_Run(client, store, token, verify, regenerate, dry_run).attempt)
+    return _retry_on_conflict(_Run(client, store, token, verify, regenerate, dry_run).attempt)
 
 
 def remove(store: Store, *, dry_run: bool = False) -> Outcome:
     """Make sure that `store` keeps no token, and return what was done; no request is sent."""
-    return _despite_others(lambda: _remove(store, dry_run))
+    return _retry_on_conflict(lambda: _remove(store, dry_run))
 
 
-def _despite_others(attempt: Callable[[], Outcome]) -> Outcome:
+def _retry_on_conflict(attempt: Callable[[], Outcome]) -> Outcome:
     """Return what an attempt returns; one that somebody else overtook is made again."""
     for _attempt in range(_ATTEMPTS - 1):
         with suppress(ConflictError):
@@ -139,12 +140,12 @@ def _despite_others(attempt: Callable[[], Outcome]) -> Outcome:
 def _remove(store: Store, dry_run: bool) -> Outcome:
     with store.lock():
         stored = store.read()
-        waiting = store.waiting()
+        waiting = store.pending()
         if not dry_run:
             if stored is not None:
                 store.remove()
             if waiting is not None:
-                store.drop_waiting()
+                store.drop_pending()
         if stored is None:
             return Outcome("absent", changed=waiting is not None)
         return Outcome("removed", previous=stored, changed=True)
@@ -199,7 +200,7 @@ class _Run:
 
     def _take_up(self, stored: str | None) -> Outcome | None:
         """Put a token that waits in its place; drop one that somebody else overtook, or that is dead."""
-        waiting = self._store.waiting() if self._token is None else None
+        waiting = self._store.pending() if self._token is None else None
         if waiting is None:
             return None
         balance = None
@@ -209,7 +210,7 @@ class _Run:
             usable, balance = probe.valid, probe.balance
         if not usable:
             if not self._dry_run:
-                self._store.drop_waiting()
+                self._store.drop_pending()
             return None
         try:
             self._store.check_writable()
@@ -244,9 +245,9 @@ class _Run:
 
     def _drop_waiting(self, but: str | None = None) -> None:
         """Drop what an interrupted run left, unless it is the token `but`: another was given."""
-        waiting = self._store.waiting()
+        waiting = self._store.pending()
         if waiting is not None and waiting.token != but and not self._dry_run:
-            self._store.drop_waiting()
+            self._store.drop_pending()
 
     def _mint(self, stored: str | None) -> Outcome:
         status = "minted" if stored is None else "replaced"

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """Where the service is: one URL, parsed once and normalised, that all rules look at."""
 
 from __future__ import annotations

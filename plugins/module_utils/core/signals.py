@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """Keep what ends a process from coming between a mint and the write of its token.
 
 That is a signal (Ctrl-C, a cancelled pipeline, a closed terminal, the alarm of a task's `timeout`) or

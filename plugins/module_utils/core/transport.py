@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """One HTTP exchange over requests: bounded in time and size, no redirect, no cookie, no .netrc."""
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Private: for this collection and its Pulumi package only.
 """How a failed task tells an error: `msg` for people, with the options that help, `reason` for playbooks."""
 
 from __future__ import annotations
 
-from .core.errors import (
+from ..core.errors import (
     EchoValueError,
     NetworkError,
     PaymentRequiredError,

@@ -1,4 +1,5 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """A file that is read, replaced in one step, or removed, under the lock of its directory.
 
 A new content goes into a staged file beside it, which is made with room, and with the attributes of
@@ -18,15 +19,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Callable
 
-from .core.errors import ConflictError, StoreError
-from .locked_directory import NOTHING_MINTED, LockedDirectory, close, reason_of
-from .staged_file import Leftover, StagedFile, StagedNames, fill_or_rescue
+from ..core.errors import NOTHING_MINTED, ConflictError, StoreError
+from .directory_lock import DirectoryLock, close, reason_of
+from .pending import PendingFile, PendingNames, StagedFile, fill_or_rescue
 
 _ACL = "system.posix_acl_access"
 _MOUNTED = "/proc/self/mountinfo"
 
 
-class LockedFile:
+class AtomicFile:
     """The file at `path`, symbolic links followed; of at most `max_size` bytes.
 
     `set_attributes(path)` gives a file the owner, group and mode that were asked for, and tells
@@ -46,13 +47,13 @@ class LockedFile:
         backup: bool = True,
         dry_run: bool = False,
         suffix: str = ".new",
-        directory: LockedDirectory | None = None,
+        directory: DirectoryLock | None = None,
     ) -> None:
         self.path = os.path.realpath(path)
         self.backup_file: str | None = None
         where, name = os.path.split(self.path)
-        self._directory = directory or LockedDirectory(where)
-        self._names = StagedNames(where, f".{name}", suffix)
+        self._directory = directory or DirectoryLock(where)
+        self._names = PendingNames(where, f".{name}", suffix)
         self._max_size = max_size
         self._set_attributes = set_attributes
         self._backup = backup
@@ -80,9 +81,9 @@ class LockedFile:
         self._found = self._read()
         return self._found
 
-    def leftovers(self) -> list[Leftover]:
+    def pending_files(self) -> list[PendingFile]:
         """Return what earlier runs, or this one, staged for this file and did not put in place."""
-        return list(self._names.leftovers({*self._directory.names, *self._made}, self._max_size))
+        return list(self._names.pending_files({*self._directory.names, *self._made}, self._max_size))
 
     def check_writable(self) -> None:
         """Make sure, writing nothing, that the file can be replaced."""
@@ -106,10 +107,10 @@ class LockedFile:
     def stage(self, room: int, replaces: str = "") -> StagedFile:
         """Make and return the file for a new content of at most `room` bytes, with its attributes."""
         self.check_writable()
-        for leftover in self.leftovers():
-            if leftover.content is None:  # of a run that died before its mint
+        for pending in self.pending_files():
+            if pending.content is None:  # of a run that died before its mint
                 with suppress(OSError):
-                    os.unlink(leftover.path)
+                    os.unlink(pending.path)
         try:
             self._staged = self._names.stage(room, replaces)
             self._made.append(os.path.basename(self._staged.path))
@@ -143,8 +144,8 @@ class LockedFile:
 
     def replace(self, content: bytes, *, keep_former: bool) -> None:
         """Stage, fill and put in place a content that is safe elsewhere; a failure leaves nothing staged."""
-        for leftover in self.leftovers():
-            self.drop(leftover)
+        for pending in self.pending_files():
+            self.drop(pending)
         staged = self.stage(len(content))
         try:
             staged.fill(content)
@@ -197,7 +198,7 @@ class LockedFile:
             ) from None
         self._sync(f"{self.path} is removed")
 
-    def settle_attributes(self) -> bool:
+    def apply_attributes(self) -> bool:
         """Give the file its owner, group and mode; return whether that changes something."""
         try:
             return os.path.exists(self.path) and self._set_attributes(self.path)
@@ -207,10 +208,10 @@ class LockedFile:
             what = f"The owner, group or mode of {self.path} could not be set ({reason_of(error)})."
         raise StoreError(what, "The token is there. Correct what stands in the way, then run again.")
 
-    def drop(self, leftover: Leftover) -> None:
+    def drop(self, pending: PendingFile) -> None:
         """Delete what was staged and is not wanted any more; where that fails, it harms nobody."""
         with suppress(OSError):
-            os.unlink(leftover.path)
+            os.unlink(pending.path)
 
     def _read(self) -> bytes | None:
         try:

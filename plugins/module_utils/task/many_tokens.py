@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Private: for this collection and its Pulumi package only.
 """Many tokens in one task, side by side: a failure of one stops no other."""
 
 from __future__ import annotations
@@ -8,10 +9,17 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, Callable
 
-from .core.client import EchoValueClient
-from .core.errors import AmbiguousMintError, EchoValueError, NetworkError, ServiceUnavailableError, StoreError
-from .core.signals import signal_is_pending, signals_deferred
-from .token_task import Place, Wanted, failed_entry, perform
+from ..core.client import EchoValueClient
+from ..core.errors import (
+    AmbiguousMintError,
+    EchoValueError,
+    NetworkError,
+    ServiceUnavailableError,
+    StoreError,
+)
+from ..core.signals import signal_is_pending, signals_deferred
+from .results import Place, failed_entry, perform
+from .token_requests import TokenRequest
 
 _MOST_TOLD = 5  # failures that the message tells one by one
 _OUTAGE = 60.0  # seconds of nothing but failures to reach the service, after which the rest is not tried
@@ -40,7 +48,7 @@ class _Outage:
 
 
 def perform_many(
-    asked: Sequence[tuple[Wanted, Place | EchoValueError | None]],
+    requests: Sequence[tuple[TokenRequest, Place | EchoValueError | None]],
     client: EchoValueClient,
     concurrency: int,
     *,
@@ -55,12 +63,12 @@ def perform_many(
     warnings: set[str] = set()
     outage = _Outage()
 
-    def one(wanted: Wanted, place: Place | EchoValueError | None) -> dict[str, Any]:
+    def one(request: TokenRequest, place: Place | EchoValueError | None) -> dict[str, Any]:
         if isinstance(place, EchoValueError):
             return failed_entry(None, place)
         try:
             outage.check()
-            entry = perform(wanted, client, place, check_mode=check_mode, warn=warnings.add)
+            entry = perform(request, client, place, check_mode=check_mode, warn=warnings.add)
         except EchoValueError as error:
             outage.note(error)
             return failed_entry(place, error)
@@ -72,7 +80,7 @@ def perform_many(
 
     with signals_deferred(), ThreadPoolExecutor(concurrency) as pool:
         try:
-            futures = [pool.submit(one, *pair) for pair in asked]
+            futures = [pool.submit(one, *pair) for pair in requests]
             for _future in as_completed(futures):
                 if signal_is_pending():
                     break

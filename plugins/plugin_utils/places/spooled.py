@@ -1,4 +1,5 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """A `Store` over one secret of a secret manager, and a token file in the spool.
 
 A new token is in the spool, on the controller's disk, before it goes to the secret manager, and until
@@ -16,30 +17,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from ...module_utils.core.errors import ConflictError, StoreError
-from ...module_utils.core.models import (
-    TOKEN_FORM,
-    fingerprint,
-    read_token,
-)
-from ...module_utils.core.provision import Waiting
-from ...module_utils.locked_directory import (
-    NOTHING_MINTED,
-    LockedDirectory,
-    reason_of,
-    wait_for_lock,
-)
-from ...module_utils.staged_file import (
-    Leftover,
-    StagedFile,
-    StagedNames,
-    fill_or_rescue,
-)
-from ...module_utils.token_file import MOST, token_in
-
-REHEARSAL = "no-token-but-a-rehearsal-of-the-write"  # stands for a token that is not minted yet
+from ...module_utils.core.errors import NOTHING_MINTED, ConflictError, StoreError
+from ...module_utils.core.models import TOKEN_FORM, fingerprint, read_token
+from ...module_utils.core.provision import PendingToken
+from ...module_utils.files.directory_lock import DirectoryLock, reason_of, wait_for_lock
+from ...module_utils.files.pending import PendingFile, PendingNames, StagedFile, fill_or_rescue
+from ...module_utils.files.token_file import MOST, token_in
+from .driver import Driver, overtaken, refused
 
 
 @dataclass(frozen=True)
@@ -54,53 +39,6 @@ _guard = threading.Lock()
 _secrets: dict[tuple[str, ...], _Secret] = {}
 
 
-class Driver(Protocol):
-    """One key of one secret. A method raises StoreError, or ConflictError where somebody was faster.
-
-    No text of an error holds a token, or a secret of the connection.
-    """
-
-    words: str  # the place, as a person says it
-    secret: tuple[str, ...]  # all that tells this secret from every other, as the client resolved it
-    key: str
-    path: str | None = None  # the file, as the task names it; None where the place is none
-    backup_file: str | None = None  # where a place that is a file keeps what was replaced
-
-    def read(self) -> str | None:
-        """Return what the key holds, None where there is none, and note the secret's version."""
-
-    def check_writable(self) -> None:
-        """Rehearse the write, as far as the manager lets; change nothing."""
-
-    def write(self, token: str) -> None:
-        """Set the key, if the secret is still the version that `read` noted; all else in it stays."""
-
-    def remove(self) -> None:
-        """Take the key away, under the same condition."""
-
-    def read_former(self) -> str | None:
-        """Return what the key held before the last write, as the place still has it.
-
-        None where it has none, or where a limit or an expiry is known to take it. May raise anything.
-        """
-        return None
-
-
-def overtaken(driver: Driver) -> ConflictError:
-    """Return the error for a secret that somebody else changed after it was read."""
-    return ConflictError(f"{driver.words} was changed by somebody else meanwhile.")
-
-
-def refused(driver: Driver, done: str, why: str) -> StoreError:
-    """Return the error for a secret that could not be `done`, such as read or written; see also `write`."""
-    return StoreError(f"{driver.words} could not be {done} ({why}).", NOTHING_MINTED)
-
-
-def unwritable(driver: Driver, why: str, advice: str = "") -> StoreError:
-    """Return the error for a secret that can be read, and that no write can change."""
-    return StoreError(f"{driver.words} cannot be written: {why}.", f"{NOTHING_MINTED} {advice}".rstrip())
-
-
 class SpooledStore:
     """Keeps a token where a `Driver` says.
 
@@ -113,11 +51,11 @@ class SpooledStore:
         self._has_spool = os.path.isabs(self._spool)  # not so where the home of the user is unknown
         identity = json.dumps([*driver.secret, driver.key, service])
         self._name = hashlib.sha256(identity.encode()).hexdigest()
-        self._names = StagedNames(self._spool, self._name, ".token")
+        self._names = PendingNames(self._spool, self._name, ".token")
         self._backup = backup
         self._dry_run = dry_run
         self._stored: str | None = None
-        self._waiting: Leftover | None = None
+        self._pending: PendingFile | None = None
         self._staged: StagedFile | None = None
         self._former: str | None = None  # the file with what was replaced
         with _guard:
@@ -155,14 +93,14 @@ class SpooledStore:
             )
         return self._stored
 
-    def waiting(self) -> Waiting | None:
+    def pending(self) -> PendingToken | None:
         """Return the token that waits in the spool for this place."""
-        self._waiting = None
-        for leftover in self._leftovers():
-            token = token_in(leftover.content or b"")
+        self._pending = None
+        for pending in self._leftovers():
+            token = token_in(pending.content or b"")
             if token is not None:
-                self._waiting = leftover
-                return Waiting(token, leftover.replaces)
+                self._pending = pending
+                return PendingToken(token, pending.replaces)
         return None
 
     def check_writable(self) -> None:
@@ -177,9 +115,9 @@ class SpooledStore:
         except ConflictError:
             raise
         except StoreError as error:
-            if self._waiting is None:
+            if self._pending is None:
                 raise
-            raise StoreError(error.args[0], _pending_advice(self._waiting.path)) from None
+            raise StoreError(error.args[0], _pending_advice(self._pending.path)) from None
 
     def write(self, token: str) -> None:
         """Put the token into the spool, then where it belongs, then take it out of the spool."""
@@ -201,10 +139,10 @@ class SpooledStore:
         staged.discard()
         self._drop_former()
 
-    def drop_waiting(self) -> None:
+    def drop_pending(self) -> None:
         """Delete the token that waits, once no other process is at it."""
-        if self._waiting is not None:
-            path, self._waiting = self._waiting.path, None
+        if self._pending is not None:
+            path, self._pending = self._pending.path, None
             with suppress(OSError, StoreError):
                 staged = self._open(path)
                 if staged is not None:
@@ -251,10 +189,10 @@ class SpooledStore:
             return False
         return read_token(self._driver.read_former()) == self._stored
 
-    def _leftovers(self) -> list[Leftover]:
+    def _leftovers(self) -> list[PendingFile]:
         if self._has_spool:
             with suppress(OSError):
-                return list(self._names.leftovers(os.listdir(self._spool), MOST))
+                return list(self._names.pending_files(os.listdir(self._spool), MOST))
         return []
 
     def _lock_spool(self) -> None:
@@ -262,14 +200,14 @@ class SpooledStore:
         try:
             self._make_spool()
             while self._staged is None:
-                with LockedDirectory(self._spool).lock():
+                with DirectoryLock(self._spool).lock():
                     left = self._leftovers()
                     if not left:
                         self._staged = self._names.stage(MOST, fingerprint(self._stored))
                         wait_for_lock(self._staged.descriptor, self._staged.path)
                         return
                 self._staged = self._open(left[0].path)
-            is_known = self._waiting is not None and self._waiting.content == self._staged.content()
+            is_known = self._pending is not None and self._pending.content == self._staged.content()
         except OSError as error:
             raise self._no_spool(reason_of(error)) from None
         if not is_known:

@@ -1,57 +1,24 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """A key of the JSON object in a secret of AWS Secrets Manager, by boto3."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from ...module_utils.core.errors import (
-    InvalidInputError,
-    StoreError,
-)
-from ...module_utils.locked_directory import NOTHING_MINTED
-from ..controller import (
-    Controller,
-    missing_library,
-    not_connected,
-    without_secrets,
-)
-from .spooled import (
-    REHEARSAL,
-    Driver,
-    overtaken,
-    refused,
-    unwritable,
-)
+from ...module_utils.core.errors import NOTHING_MINTED, StoreError
+from .driver import REHEARSAL, Driver, overtaken, refused, unwritable
 
-try:
-    import boto3
-    import botocore.config
+with suppress(ImportError):  # who opens the place says so
     from botocore.exceptions import BotoCoreError, ClientError
-except ImportError:
-    boto3 = None
 
 _CURRENT = "AWSCURRENT"
 _PREVIOUS = "AWSPREVIOUS"  # a version without a label is deleted at any time
 _PENDING = "echovalue-pending"  # the label of a version until it is the current one
 _MAX_SIZE = 65536  # bytes of a secret
-_SESSION = {
-    "region": "region_name",
-    "profile": "profile_name",
-    "access_key": "aws_access_key_id",
-    "secret_key": "aws_secret_access_key",
-    "session_token": "aws_session_token",
-}
-
-
-def open_place(options: Mapping[str, Any], controller: Controller) -> JsonKey:
-    """Return the key that the options name, over a client for the connection."""
-    client, account = controller.share(_client, options["connection"])
-    return JsonKey(client, account, options["name"], options["key"])
 
 
 class JsonKey(Driver):
@@ -120,7 +87,7 @@ class JsonKey(Driver):
     def _read(self) -> Any:
         """Return the current version, and note it; an empty one where there is none."""
         answer: Any = {}
-        with self._told("read"):
+        with self._translate_errors("read"):
             try:
                 answer = self._client.get_secret_value(SecretId=self._secret, VersionStage=_CURRENT)
                 self._exists = True
@@ -152,7 +119,7 @@ class JsonKey(Driver):
     def _put(self, data: dict[str, Any]) -> None:
         text = _text(data)
         self._replaced = self._version
-        with self._told("written"):
+        with self._translate_errors("written"):
             if not self._exists:
                 try:
                     self._client.create_secret(Name=self._secret, SecretString=text)
@@ -180,58 +147,20 @@ class JsonKey(Driver):
         self._client.update_secret_version_stage(SecretId=self._secret, VersionStage=label, **versions)
 
     @contextmanager
-    def _told(self, done: str) -> Iterator[None]:
+    def _translate_errors(self, done: str) -> Iterator[None]:
         """Let what boto3 raises be a StoreError."""
         try:
             yield
         except (ClientError, BotoCoreError) as error:
-            raise refused(self, done, _reason(error)) from None
+            raise refused(self, done, reason_of(error)) from None
 
 
 def _text(data: Mapping[str, Any]) -> str:
     return json.dumps(data, ensure_ascii=False)
 
 
-def _client(controller: Controller, connection: Mapping[str, Any]) -> tuple[Any, str]:
-    """Return a client for a connection as of amazon.aws, and the account that it is logged in to."""
-    if boto3 is None:
-        raise missing_library("boto3")
-    wrong = [name for name in connection if name not in (*_SESSION, "endpoint_url")]
-    if wrong:
-        raise InvalidInputError(
-            f"aws_secretsmanager.connection has options that are not known: {', '.join(map(str, wrong))}."
-        )
-    wrong = [name for name, value in connection.items() if not isinstance(value, (str, type(None)))]
-    if wrong:
-        raise InvalidInputError(f"aws_secretsmanager.connection: {', '.join(wrong)} must be text.")
-    given = {name: str(value) for name, value in connection.items() if value}
-    given.setdefault("region", os.environ.get("AWS_REGION", ""))  # which boto3 does not read
-    endpoint = given.pop("endpoint_url", None)
-    config = botocore.config.Config(connect_timeout=10, read_timeout=10, retries={"total_max_attempts": 3})
-    try:
-        session = boto3.session.Session(**{_SESSION[name]: value for name, value in given.items() if value})
-        client = session.client("secretsmanager", endpoint_url=endpoint, config=config)
-        return client, _account(session, endpoint, config)
-    except (ClientError, BotoCoreError, ValueError) as error:
-        raise not_connected("AWS", without_secrets(_reason(error), connection)) from None
-
-
-def _account(session: Any, endpoint: str | None, config: Any) -> str:
-    """Return the account of the login, by STS at the endpoint; one of Secrets Manager alone has none."""
-    try:
-        return str(
-            session.client("sts", endpoint_url=endpoint, config=config).get_caller_identity()["Account"]
-        )
-    except (ClientError, BotoCoreError) as error:
-        if endpoint is None:
-            raise
-        try:
-            return _account(session, None, config)
-        except (ClientError, BotoCoreError) as other:
-            raise ValueError(f"{_reason(error)}, and by AWS's own STS: {_reason(other)}") from None
-
-
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return in a few words why a call failed."""
     if isinstance(error, ClientError):
         told = error.response.get("Error", {})
         return f"{told.get('Code', 'error')}: {told.get('Message', '')}".rstrip(": ")

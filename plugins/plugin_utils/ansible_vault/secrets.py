@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Private: for this collection and its Pulumi package only.
 """The vault secrets of a run. What was encrypted keeps its label and password, as by `ansible-vault edit`."""
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from ansible import constants as C  # noqa: N812 - as everywhere in Ansible
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import VaultLib, match_encrypt_secret, parse_vaulttext_envelope
 
-from ..module_utils.core.errors import StoreError
-from ..module_utils.locked_directory import NOTHING_MINTED
+from ...module_utils.core.errors import NOTHING_MINTED, StoreError
 
 
 @dataclass(frozen=True)

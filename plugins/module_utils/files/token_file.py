@@ -1,4 +1,5 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """A `Store` that keeps a token in a file of its own: one line, the token and a line feed."""
 
 from __future__ import annotations
@@ -6,18 +7,18 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Callable
 
-from .core.errors import StoreError
-from .core.models import MAX_TOKEN_LENGTH, TOKEN_FORM, fingerprint, read_token
-from .core.provision import Waiting
-from .locked_directory import NOTHING_MINTED, LockedDirectory
-from .locked_file import LockedFile
-from .staged_file import Leftover
+from ..core.errors import NOTHING_MINTED, StoreError
+from ..core.models import MAX_TOKEN_LENGTH, TOKEN_FORM, fingerprint, read_token
+from ..core.provision import PendingToken
+from .atomic_file import AtomicFile
+from .directory_lock import DirectoryLock
+from .pending import PendingFile
 
 MOST = MAX_TOKEN_LENGTH + 2  # bytes: the token and its line end
 
 
 class TokenFile:
-    """Keeps a token as a file's one line; the arguments are those of LockedFile."""
+    """Keeps a token as a file's one line; the arguments are those of AtomicFile."""
 
     def __init__(
         self,
@@ -26,9 +27,9 @@ class TokenFile:
         *,
         backup: bool = True,
         dry_run: bool = False,
-        directory: LockedDirectory | None = None,
+        directory: DirectoryLock | None = None,
     ) -> None:
-        self._file = LockedFile(
+        self._file = AtomicFile(
             path,
             MOST,
             set_attributes=set_attributes,
@@ -38,7 +39,7 @@ class TokenFile:
         )
         self._dry_run = dry_run
         self._stored: str | None = None
-        self._waiting: Leftover | None = None
+        self._pending: PendingFile | None = None
 
     @property
     def backup_file(self) -> str | None:
@@ -60,42 +61,42 @@ class TokenFile:
             )
         return self._stored
 
-    def waiting(self) -> Waiting | None:
+    def pending(self) -> PendingToken | None:
         """Return the token that an interrupted run left beside the file."""
-        for leftover in self._file.leftovers():
-            token = token_in(leftover.content or b"")
+        for pending in self._file.pending_files():
+            token = token_in(pending.content or b"")
             if token is not None:
-                self._waiting = leftover
-                return Waiting(token, leftover.replaces)
+                self._pending = pending
+                return PendingToken(token, pending.replaces)
         return None
 
     def check_writable(self) -> None:
         """Make the file that the new token goes into, unless one waits already."""
-        if self._dry_run or self._waiting is not None:
+        if self._dry_run or self._pending is not None:
             self._file.check_writable()
         else:
             self._file.stage(MOST, fingerprint(self._stored))
 
     def write(self, token: str) -> None:
         """Put the token in place, durably; the former file is kept as a backup."""
-        waiting = self._waiting
+        waiting = self._pending
         path = self._file.fill(token.encode() + b"\n") if waiting is None else waiting.path
         self._file.put_in_place(path, keep_former=self._stored is not None)
-        self._waiting = None
+        self._pending = None
 
-    def drop_waiting(self) -> None:
+    def drop_pending(self) -> None:
         """Delete the token that waits beside the file."""
-        if self._waiting is not None:
-            self._file.drop(self._waiting)
-            self._waiting = None
+        if self._pending is not None:
+            self._file.drop(self._pending)
+            self._pending = None
 
     def remove(self) -> None:
         """Take the file away, keeping a backup."""
         self._file.remove()
 
-    def settle_attributes(self) -> bool:
+    def apply_attributes(self) -> bool:
         """Give the file its owner, group and mode; return whether that changes something."""
-        return self._file.settle_attributes()
+        return self._file.apply_attributes()
 
 
 def token_in(content: bytes) -> str | None:

@@ -1,4 +1,5 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """A private file that is made, with room, before a mint, and filled right after it.
 
 What can fail fails before the mint. From the moment it is filled, the token waits there, whatever
@@ -17,8 +18,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from .core.errors import StoreError
-from .locked_directory import close, reason_of
+from ..core.errors import StoreError
+from .directory_lock import close, reason_of
 
 
 class StagedFile:
@@ -80,7 +81,7 @@ class StagedFile:
 
 
 @dataclass(frozen=True)
-class Leftover:
+class PendingFile:
     """A staged file that an earlier run left: its whole content, or None where it was never filled."""
 
     path: str
@@ -88,7 +89,7 @@ class Leftover:
     content: bytes | None = field(repr=False)
 
 
-class StagedNames:
+class PendingNames:
     """The names of the staged files of one place: STEM[.replaces-FINGERPRINT][.again-RANDOM]SUFFIX.
 
     The words keep `token.deadbeef`, which is a place of its own, from being taken for one of `token`.
@@ -112,7 +113,7 @@ class StagedNames:
             except FileExistsError:  # of somebody else, or not readable here: it stays
                 name = f"{stem}.again-{secrets.token_hex(4)}"
 
-    def leftovers(self, names: Iterable[str], max_size: int) -> Iterator[Leftover]:
+    def pending_files(self, names: Iterable[str], max_size: int) -> Iterator[PendingFile]:
         """Yield those of the files `names` that are this place's, and this user's to trust."""
         for name in sorted(names):
             match = self._pattern.fullmatch(name)
@@ -122,7 +123,7 @@ class StagedNames:
             with suppress(OSError):
                 content = _read_trusted(path, max_size)
                 whole = content if content.endswith(b"\n") and len(content) <= max_size else None
-                yield Leftover(path, match.group(1) or "", whole)
+                yield PendingFile(path, match.group(1) or "", whole)
 
 
 def _read_trusted(path: str, max_size: int) -> bytes:

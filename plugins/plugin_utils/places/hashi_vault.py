@@ -1,61 +1,23 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
-"""A key of a KV version 2 secret of OpenBao or HashiCorp Vault.
-
-The lookups of community.hashi_vault resolve the connection and log in, by each of their methods; hvac
-does the rest.
-"""
+# SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
+"""A key of a KV version 2 secret of OpenBao or HashiCorp Vault, by hvac."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from ansible.errors import AnsibleError
-from ansible.module_utils.common.validation import check_type_bool
+from ...module_utils.core.errors import NOTHING_MINTED, StoreError
+from .driver import REHEARSAL, Driver, overtaken, refused
 
-from ...module_utils.core.errors import (
-    EchoValueError,
-    InvalidInputError,
-    StoreError,
-)
-from ...module_utils.locked_directory import NOTHING_MINTED
-from ..controller import (
-    Controller,
-    missing_library,
-    not_connected,
-    without_secrets,
-)
-from .spooled import (
-    REHEARSAL,
-    Driver,
-    overtaken,
-    refused,
-)
-
-try:
+with suppress(ImportError):  # who opens the place says so
     import hvac
     import requests
-    from requests.adapters import HTTPAdapter
-    from urllib3.util import Retry
-except ImportError:
-    hvac = None
 
-_MANAGER = "OpenBao or Vault"
-_LOGIN = "community.hashi_vault.vault_login"
-_READ = "community.hashi_vault.vault_read"
-# What hvac reads once, when it is imported, perhaps before this task sets it.
-_READ_AT_IMPORT = ("VAULT_CACERT", "VAULT_CAPATH", "VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY")
 _NEVER = 2**31 - 1  # a version that no secret reaches: check-and-set refuses it after the policy's check
 _DEFAULT_VERSIONS = 10  # that a secret keeps where neither it nor its mount says otherwise
 _NEEDED = "read, create and update, and the parameter options"
-
-
-def open_place(options: Mapping[str, Any], controller: Controller) -> HashiVaultKey:
-    """Return the key that the options name, over a client that the connection is logged in with."""
-    client = controller.share(_client, options["connection"])
-    return HashiVaultKey(client, options["mount"].strip("/"), options["path"].strip("/"), options["key"])
 
 
 class HashiVaultKey(Driver):
@@ -77,7 +39,7 @@ class HashiVaultKey(Driver):
 
     def read(self) -> str | None:
         """Return the value of the key; a deleted or destroyed secret has a version, and no keys."""
-        with self._told("read"):
+        with self._translate_errors("read"):
             try:
                 answer = self._kv.read_secret_version(
                     path=self._path, mount_point=self._mount, raise_on_deleted_version=True
@@ -94,7 +56,7 @@ class HashiVaultKey(Driver):
 
     def check_writable(self) -> None:
         """Make sure that the mount is KV version 2; rehearse the very write, at a version that never is."""
-        with self._told("read"):
+        with self._translate_errors("read"):
             try:
                 mount = (self._client.read(f"sys/internal/ui/mounts/{self._mount}") or {}).get("data") or {}
             except hvac.exceptions.Forbidden:  # the answer for what is not there, too
@@ -104,7 +66,7 @@ class HashiVaultKey(Driver):
                 f"What is mounted at {self._mount} is not KV version 2, or this login may not see it.",
                 NOTHING_MINTED,
             )
-        with self._told("written"), suppress(hvac.exceptions.InvalidRequest):
+        with self._translate_errors("written"), suppress(hvac.exceptions.InvalidRequest):
             self._put({**self._data, self.key: REHEARSAL}, _NEVER)
 
     def write(self, token: str) -> None:
@@ -137,7 +99,7 @@ class HashiVaultKey(Driver):
 
     def _replace(self, data: dict[str, Any], value: str | None) -> None:
         seen = self._replaced = self._version
-        with self._told("written"):
+        with self._translate_errors("written"):
             try:
                 self._put(data, seen)
             except hvac.exceptions.InvalidRequest:
@@ -148,7 +110,7 @@ class HashiVaultKey(Driver):
                 raise
 
     @contextmanager
-    def _told(self, done: str) -> Iterator[None]:
+    def _translate_errors(self, done: str) -> Iterator[None]:
         """Let what hvac and requests raise be a StoreError; their texts may hold a URL alone."""
         try:
             yield
@@ -161,62 +123,3 @@ class HashiVaultKey(Driver):
         else:
             return
         raise refused(self, done, why)
-
-
-def _client(controller: Controller, connection: Mapping[str, Any]) -> Any:
-    """Return a client of hvac for a connection as of community.hashi_vault, logged in."""
-    if hvac is None:
-        raise missing_library("hvac")
-    vars(hvac.v1).update({name: os.environ.get(name) for name in _READ_AT_IMPORT})
-    lookup = controller.lookup(_LOGIN)
-    unknown = sorted(set(connection) - set(lookup.option_definitions))
-    if unknown:
-        raise InvalidInputError(
-            f"hashi_vault.connection has options that {_LOGIN} does not know: {', '.join(unknown)}."
-        )
-    try:
-        try:
-            lookup.set_options(direct=dict(connection), var_options=controller.variables)
-        except AnsibleError as error:
-            raise not_connected(_MANAGER, without_secrets(error, connection), InvalidInputError) from None
-        anonymous = lookup.get_option("auth_method") == "none"
-        if anonymous:
-            lookup = controller.lookup(_READ)
-            lookup.run(["sys/internal/ui/mounts"], controller.variables, **connection)
-        else:
-            (answer,) = lookup.run([], controller.variables, **connection)
-        client = hvac.Client(
-            url=lookup.get_option("url"),
-            token="" if anonymous else answer["auth"]["client_token"],
-            namespace=lookup.get_option("namespace"),
-            verify=_verify(lookup),
-            proxies=lookup.get_option("proxies"),
-            timeout=lookup.get_option("timeout") or 30,
-        )
-        retries = lookup.get_option("retries")  # which the lookup has made a dict
-        if retries:
-            client.session.mount(
-                "http", HTTPAdapter(max_retries=Retry(**{"raise_on_status": False, **retries}))
-            )
-        return client
-    except EchoValueError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise not_connected(_MANAGER, without_secrets(error, connection), InvalidInputError) from None
-    except AnsibleError as error:
-        raise not_connected(_MANAGER, without_secrets(error, connection)) from None
-    except requests.RequestException as error:
-        raise not_connected(_MANAGER, f"no answer: {type(error).__name__}") from None
-    except Exception as error:  # noqa: BLE001 - of a login method's own library
-        raise not_connected(_MANAGER, type(error).__name__) from None
-
-
-def _verify(lookup: Any) -> bool | str:
-    """Return how the server's certificate is checked, as the lookup itself works it out."""
-    validate = lookup.get_option("validate_certs")
-    if validate is None:
-        try:
-            validate = not check_type_bool(os.environ.get("VAULT_SKIP_VERIFY", "false"))
-        except TypeError:
-            validate = True
-    return validate and (lookup.get_option("ca_cert") or True)

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from plugins.module_utils import locked_directory, locked_file, staged_file
 from plugins.module_utils.core.errors import ConflictError, StoreError
-from plugins.module_utils.locked_file import LockedFile
-from plugins.module_utils.staged_file import StagedFile, StagedNames
+from plugins.module_utils.files import atomic_file as locked_file
+from plugins.module_utils.files import directory_lock as locked_directory
+from plugins.module_utils.files import pending as staged_file
+from plugins.module_utils.files.atomic_file import AtomicFile
+from plugins.module_utils.files.pending import PendingNames, StagedFile
 
 FORMER, NEW = b"former: 1\n", b"new: 1\n"
 
@@ -30,7 +32,7 @@ def beside(path: Path) -> list[str]:
 
 def test_a_content_that_is_safe_elsewhere_takes_the_place(path: Path) -> None:
     (path.parent / ".file.new").write_bytes(b"left by an earlier run\n")
-    file = LockedFile(str(path), 100)
+    file = AtomicFile(str(path), 100)
     with file.lock():
         assert file.read() == FORMER
         file.replace(NEW, keep_former=True)
@@ -41,7 +43,7 @@ def test_a_content_that_is_safe_elsewhere_takes_the_place(path: Path) -> None:
 
 def test_none_is_kept_where_that_is_not_asked_for(path: Path) -> None:
     for keep_former, backup in ((False, True), (True, False)):
-        file = LockedFile(str(path), 100, backup=backup)
+        file = AtomicFile(str(path), 100, backup=backup)
         with file.lock():
             file.read()
             file.replace(NEW, keep_former=keep_former)
@@ -56,13 +58,13 @@ def test_a_content_that_cannot_be_written_leaves_all_as_it_was(
         raise OSError(errno.ENOSPC, "")
 
     monkeypatch.setattr(StagedFile, "fill", fill)
-    file = LockedFile(str(path), 100)
+    file = AtomicFile(str(path), 100)
     with file.lock():
         file.read()
         with pytest.raises(StoreError, match=r"/file cannot be replaced \(No space left on device\)\."):
             file.replace(NEW, keep_former=True)
         with pytest.raises(AssertionError, match=r"^stage comes before fill$"):
-            LockedFile(str(path), 100).fill(NEW)
+            AtomicFile(str(path), 100).fill(NEW)
         file.stage(10)
         with pytest.raises(StoreError, match=r"/file could not be written \(No space left on device\)\."):
             file.fill(NEW, rescue=False)
@@ -70,7 +72,7 @@ def test_a_content_that_cannot_be_written_leaves_all_as_it_was(
 
 
 def test_the_former_file_is_kept_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = LockedFile(str(path), 100)
+    file = AtomicFile(str(path), 100)
     with file.lock():
         file.read()
         file.keep_former()
@@ -78,14 +80,14 @@ def test_the_former_file_is_kept_once(path: Path, monkeypatch: pytest.MonkeyPatc
         file.keep_former()
         assert beside(path) == [Path(str(kept)).name]
         monkeypatch.setattr(StagedFile, "create", lambda _path: (_ for _ in ()).throw(OSError(errno.EIO, "")))
-        other = LockedFile(str(path), 100)
+        other = AtomicFile(str(path), 100)
         other.read()
         with pytest.raises(StoreError, match=r"could not be backed up \(Input/output error\)"):
             other.keep_former()
 
 
 def test_what_cannot_be_put_in_place_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = LockedFile(str(path), 100)
+    file = AtomicFile(str(path), 100)
     with file.lock():
         file.read()
         waits = file.stage(10).path
@@ -109,7 +111,7 @@ def test_what_cannot_be_put_in_place_is_told(path: Path, monkeypatch: pytest.Mon
 
 
 def test_what_cannot_be_removed_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = LockedFile(str(path), 100)
+    file = AtomicFile(str(path), 100)
     real = os.unlink
 
     def unlink(name: str) -> None:
@@ -134,7 +136,7 @@ def test_an_unconfirmed_removal_is_told(path: Path, monkeypatch: pytest.MonkeyPa
         raise OSError(errno.EIO, "")
 
     monkeypatch.setattr(locked_directory, "sync_directory", sync)
-    file = LockedFile(str(path), 100)
+    file = AtomicFile(str(path), 100)
     with file.lock(), pytest.raises(StoreError) as caught:
         file.remove()
     assert str(caught.value) == (
@@ -146,8 +148,8 @@ def test_an_unconfirmed_removal_is_told(path: Path, monkeypatch: pytest.MonkeyPa
 def test_one_byte_more_than_the_most_is_read(path: Path) -> None:
     for size in (99, 100, 101, 102, 1 << 40):  # the last is sparse: it would fill the memory
         os.truncate(path, size)
-        with LockedFile(str(path), 100).lock():
-            content = LockedFile(str(path), 100).read()
+        with AtomicFile(str(path), 100).lock():
+            content = AtomicFile(str(path), 100).read()
         assert content is not None
         assert len(content) == min(size, 101)
 
@@ -158,7 +160,7 @@ def test_what_cannot_be_opened_is_told(path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(os, "open", no_access)
     with pytest.raises(StoreError, match=r"/file cannot be read \(Permission denied\)\."):
-        LockedFile(str(path), 100).read()
+        AtomicFile(str(path), 100).read()
 
 
 @pytest.mark.parametrize(("size", "whole"), [(99, True), (100, True), (101, False), (1 << 40, False)])
@@ -166,8 +168,8 @@ def test_a_leftover_is_whole_up_to_the_most(tmp_path: Path, size: int, whole: bo
     path = tmp_path / ".file.new"
     path.write_bytes(b"x" * (min(size, 101) - 1) + b"\n")
     os.truncate(path, size)
-    (leftover,) = StagedNames(str(tmp_path), ".file", ".new").leftovers([".file.new"], 100)
-    assert (leftover.content is not None) == whole
+    (pending,) = PendingNames(str(tmp_path), ".file", ".new").pending_files([".file.new"], 100)
+    assert (pending.content is not None) == whole
 
 
 def test_no_descriptor_is_closed_twice(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,10 +177,10 @@ def test_no_descriptor_is_closed_twice(path: Path, monkeypatch: pytest.MonkeyPat
     for module in (locked_directory, locked_file, staged_file):
         monkeypatch.setattr(module, "close", os.close)  # which fails for one that is closed
     (path.parent / ".file.new").write_bytes(NEW)
-    file = LockedFile(str(path), 100)
+    file = AtomicFile(str(path), 100)
     with file.lock():
         file.read()
-        assert [leftover.content for leftover in file.leftovers()] == [NEW]
+        assert [pending.content for pending in file.pending_files()] == [NEW]
         file.stage(10).close()
         file.stage(10)
         file.fill(NEW)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Private: for this collection and its Pulumi package only.
 """What the modules have in common: connection options, where a token comes from, how they end."""
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from typing import Any, Callable, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from .core.client import DEFAULT_CONNECTIONS, DEFAULT_RETRIES, DEFAULT_TIMEOUT, EchoValueClient
-from .core.errors import EchoValueError, InvalidInputError
-from .core.models import check_token
-from .core.service_url import DEFAULT_BASE_URL
+from ..core.client import DEFAULT_CONNECTIONS, DEFAULT_RETRIES, DEFAULT_TIMEOUT, EchoValueClient
+from ..core.errors import EchoValueError, InvalidInputError
+from ..core.models import check_token
+from ..core.service_url import DEFAULT_BASE_URL
+from ..files.token_file import TokenFile
 from .failure import failure
-from .token_file import TokenFile
 
 CONNECTION_SPEC: dict[str, Any] = {
     "base_url": {

@@ -1,4 +1,5 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """A key of a SOPS file on the controller, by the program `sops`; only ciphertext is ever on a disk."""
 
 from __future__ import annotations
@@ -7,7 +8,6 @@ import configparser
 import json
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,47 +16,18 @@ from typing import IO, Any, Callable, NamedTuple
 
 import yaml
 
-from ...module_utils.core.errors import (
-    InvalidInputError,
-    StoreError,
-)
-from ...module_utils.locked_directory import (
-    NOTHING_MINTED,
-    reason_of,
-)
-from ...module_utils.locked_file import LockedFile
-from ..child import run_child
-from ..controller import Controller
-from .spooled import (
-    REHEARSAL,
-    Driver,
-    overtaken,
-    refused,
-)
+from ...module_utils.core.errors import NOTHING_MINTED, InvalidInputError, StoreError
+from ...module_utils.files.atomic_file import AtomicFile
+from ...module_utils.files.directory_lock import reason_of
+from .child import run_child
+from .driver import REHEARSAL, Driver, overtaken, refused
 
-_MOST = 16 * 1024 * 1024  # bytes of a file
+MAX_SIZE = 16 * 1024 * 1024  # bytes of a file
 _TIMEOUT = 60.0  # seconds for one run of sops, which may ask a key service
 _OLDEST = (3, 11)  # before, the value of `sops set` was seen in the process list
 _KEY = re.compile(r"""\[(?:"([^"\[\]]+)"|'([^'\[\]]+)')\]""")
 _IDENTITY = re.compile(r"AGE-SECRET-KEY-\S+")
-_CONFIG = "SOPS_CONFIG"
-
-# Variables of community.sops that are not named as the environment of sops is.
-_VARIABLES = {
-    "sops_age_key": "SOPS_AGE_KEY",
-    "sops_age_keyfile": "SOPS_AGE_KEY_FILE",
-    "sops_age_key_cmd": "SOPS_AGE_KEY_CMD",
-    "sops_age_ssh_private_keyfile": "SOPS_AGE_SSH_PRIVATE_KEY_FILE",
-    "sops_age_ssh_private_key_cmd": "SOPS_AGE_SSH_PRIVATE_KEY_CMD",
-    "sops_aws_profile": "AWS_PROFILE",
-    "sops_aws_access_key_id": "AWS_ACCESS_KEY_ID",
-    "sops_aws_secret_access_key": "AWS_SECRET_ACCESS_KEY",
-    "sops_aws_session_token": "AWS_SESSION_TOKEN",
-    "sops_session_token": "AWS_SESSION_TOKEN",
-    "sops_gcp_oauth_access_token": "GOOGLE_OAUTH_ACCESS_TOKEN",
-    "sops_gcp_kms_client_type": "SOPS_GCP_KMS_CLIENT_TYPE",
-    "sops_config_path": _CONFIG,
-}
+CONFIG = "SOPS_CONFIG"
 
 
 def _ini(text: str) -> Any:
@@ -77,48 +48,18 @@ _FORMATS[".yml"] = _FORMATS[".yaml"]
 _TYPES = {".env": "dotenv", ".yml": "yaml"}  # a format's name, where it is not as the file's name ends
 
 
-def open_place(options: Mapping[str, Any], controller: Controller) -> SopsKey:
-    """Return the key that the options name. A relative path to the file starts at the playbook."""
-    given, key = options["file"], options["key"]
-    if os.path.splitext(given)[1] not in _FORMATS:
-        raise InvalidInputError(
-            f"The name of {given} tells no format: it must end in {', '.join(sorted(_FORMATS))}."
-        )
-    if key.startswith("["):
-        names = [double or single for double, single in _KEY.findall(key)]
-        valid = not _KEY.sub("", key)
-    else:
-        names = key.split(".")
-        valid = all(names) and not re.search(r"[\[\]\"]", key)
-    if not valid or names[0] == "sops":
-        raise InvalidInputError(
-            f'{key!r} is no key of a SOPS file: give one as stringData.token or ["a.b"]["c"].'
-        )
-    file = LockedFile(
-        controller.find_path(given),
-        _MOST,
-        backup=controller.backup,
-        dry_run=controller.check_mode,
-        suffix=".tmp",
-        directory=controller.directory(controller.find_path(given)),
-    )
-    return SopsKey(controller.share(Sops, {}), file, given, controller.find_path(given), names)
-
-
 class Sops:
     """The program, with the environment that its keys come from."""
 
-    def __init__(self, controller: Controller, _connection: Mapping[str, Any]) -> None:
-        names = [*_VARIABLES, "sops_binary"]
-        lookup = controller.lookup("ansible.builtin.vars")
-        given = dict(zip(names, lookup.run(names, controller.variables, default="")))
-        self._program = shutil.which(given.pop("sops_binary") or "sops") or ""
-        self._environment = {
-            **os.environ,
-            **{_VARIABLES[name]: str(value) for name, value in given.items() if value},
-        }
-        self._directory = controller.find_path(".")
-        if not self._program or self._version() < _OLDEST:
+    def __init__(self, program: str, environment: Mapping[str, str], directory: str) -> None:
+        """Take the path of the program, its environment, and the directory in which it runs.
+
+        Raises StoreError for a version that is too old.
+        """
+        self._program = program
+        self._environment = environment
+        self._directory = directory
+        if not program or self._version() < _OLDEST:
             raise StoreError(
                 f"This place needs the program sops, {'.'.join(map(str, _OLDEST))} or newer, on the PATH of "
                 "the controller.",
@@ -132,7 +73,7 @@ class Sops:
                 [self._program, *arguments],
                 given.encode("utf-8"),
                 timeout=_TIMEOUT,
-                most=2 * _MOST,
+                most=2 * MAX_SIZE,
                 environment=self._environment,
                 directory=self._directory,
                 inherited=inherited,
@@ -176,7 +117,7 @@ class Sops:
         They are the nearest ones above the path as it was given: a folder on it may be a link to elsewhere.
         """
         for folder in Path(path).parents:
-            if _CONFIG not in self._environment and (folder / ".sops.yaml").is_file():
+            if CONFIG not in self._environment and (folder / ".sops.yaml").is_file():
                 return [f"--config={folder / '.sops.yaml'}"]
         return []
 
@@ -202,6 +143,28 @@ def _temporary_file(content: bytes) -> Iterator[_TemporaryFile]:
         yield _TemporaryFile(path, file.fileno())
 
 
+def names_of(key: str, file: str) -> list[str]:
+    """Return the names that a key leads through, in a file whose name says its format.
+
+    Raises InvalidInputError for what is no key, or no such file.
+    """
+    if os.path.splitext(file)[1] not in _FORMATS:
+        raise InvalidInputError(
+            f"The name of {file} tells no format: it must end in {', '.join(sorted(_FORMATS))}."
+        )
+    if key.startswith("["):
+        names = [double or single for double, single in _KEY.findall(key)]
+        valid = not _KEY.sub("", key)
+    else:
+        names = key.split(".")
+        valid = all(names) and not re.search(r"[\[\]\"]", key)
+    if not valid or names[0] == "sops":
+        raise InvalidInputError(
+            f'{key!r} is no key of a SOPS file: give one as stringData.token or ["a.b"]["c"].'
+        )
+    return names
+
+
 class SopsError(Exception):
     """Why sops failed."""
 
@@ -209,7 +172,7 @@ class SopsError(Exception):
 class SopsKey(Driver):
     """A `Driver`: the file is compared and replaced under the lock of its directory."""
 
-    def __init__(self, sops: Sops, file: LockedFile, given: str, path: str, names: list[str]) -> None:
+    def __init__(self, sops: Sops, file: AtomicFile, given: str, path: str, names: list[str]) -> None:
         self._sops = sops
         self._file = file
         self._path = path

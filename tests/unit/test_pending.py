@@ -15,10 +15,10 @@ import pytest
 from plugins.module_utils.core.errors import StoreError
 from plugins.module_utils.core.models import fingerprint
 from plugins.module_utils.core.provision import provision
-from plugins.module_utils.locked_directory import LockedDirectory
-from plugins.module_utils.locked_file import LockedFile
-from plugins.module_utils.staged_file import StagedFile, StagedNames, fill_or_rescue
-from plugins.module_utils.token_file import TokenFile
+from plugins.module_utils.files.atomic_file import AtomicFile
+from plugins.module_utils.files.directory_lock import DirectoryLock
+from plugins.module_utils.files.pending import PendingNames, StagedFile, fill_or_rescue
+from plugins.module_utils.files.token_file import TokenFile
 from tests.unit.support import OTHER, TOKEN, scripted, text
 
 
@@ -70,16 +70,16 @@ def test_a_write_in_pieces_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_names_tell_the_place_and_what_is_replaced(tmp_path: Path) -> None:
-    staged_names = StagedNames(str(tmp_path), ".token", ".new")
+    staged_names = PendingNames(str(tmp_path), ".token", ".new")
     left = [staged_names.stage(4, replaces) for replaces in ("", "0" * 16, "0" * 16)]
     found = sorted(path.name for path in tmp_path.iterdir())
     first = f".token.replaces-{'0' * 16}"
     assert {".token.new", f"{first}.new"} < set(found)
     assert any(re.fullmatch(rf"{re.escape(first)}\.again-[0-9a-f]{{8}}\.new", name) for name in found)
     others = [".token.new.bak", "token.new", ".token.xyz.new", ".other.new", ".token.0123456789abcdef.new"]
-    leftovers = list(staged_names.leftovers([*others, *found], 100))
-    assert sorted(leftover.replaces for leftover in leftovers) == ["", "0" * 16, "0" * 16]
-    assert {leftover.content for leftover in leftovers} == {None}
+    pending_files = list(staged_names.pending_files([*others, *found], 100))
+    assert sorted(pending.replaces for pending in pending_files) == ["", "0" * 16, "0" * 16]
+    assert {pending.content for pending in pending_files} == {None}
     for staged in left:
         staged.close()
 
@@ -146,7 +146,7 @@ def test_somebody_elses_file_in_a_sticky_directory(
         mode = found.st_mode | (stat.S_ISVTX if sticky else 0)
         return os.stat_result([mode, *found[1:4], owners.get(str(name), found.st_uid), *found[5:]])
 
-    file = LockedFile(str(path), 10)
+    file = AtomicFile(str(path), 10)
     with file.lock():
         monkeypatch.setattr(os, "stat", stat_of)
         monkeypatch.setattr(os, "geteuid", lambda: user)
@@ -164,7 +164,7 @@ def test_an_immutable_file_is_refused_and_a_read_only_one_is_not(
     path = tmp_path / "token"
     path.write_text("")
     real = os.open
-    file = LockedFile(str(path), 10)
+    file = AtomicFile(str(path), 10)
     for error, refused in ((PermissionError(1, ""), True), (PermissionError(13, ""), False)):
 
         def opened(name: object, flags: int, *mode: int, error: OSError = error) -> int:
@@ -182,7 +182,7 @@ def test_an_immutable_file_is_refused_and_a_read_only_one_is_not(
 
 
 def test_syncs_that_wait_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    directory = LockedDirectory(str(tmp_path))
+    directory = DirectoryLock(str(tmp_path))
     syncs: list[int] = []
     first, go_on = threading.Event(), threading.Event()
 

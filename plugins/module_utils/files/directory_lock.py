@@ -1,4 +1,5 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """A directory that is locked and synced once for all files in it that one process works on."""
 
 from __future__ import annotations
@@ -11,14 +12,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from .core.errors import StoreError
+from ..core.errors import NOTHING_MINTED, StoreError
 
 LOCK_PATIENCE = 300.0  # seconds; far longer than a mint with all its further tries
-NOTHING_MINTED = "No token was minted, and nothing was changed."
 _LOCK_PAUSE = 0.05  # seconds
 
 
-class LockedDirectory:
+class DirectoryLock:
     """A directory for the files of one process; its threads share the lock and the syncs.
 
     One that cannot be opened is not locked: a file in it may still be read, and `check` tells why

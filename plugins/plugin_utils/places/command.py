@@ -1,41 +1,21 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
 """A program that keeps the token: `get` prints it or nothing, `store` reads it on standard input."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from ...module_utils.core.client import check_timeout
-from ...module_utils.core.errors import StoreError
-from ...module_utils.core.models import (
-    MAX_TOKEN_LENGTH,
-    TOKEN_FORM,
-    read_token,
-)
-from ...module_utils.locked_directory import (
-    NOTHING_MINTED,
-    close,
-    reason_of,
-    wait_for_lock,
-)
-from ..child import run_child
-from ..controller import Controller
-from .spooled import Driver, overtaken, refused
+from ...module_utils.core.errors import NOTHING_MINTED, StoreError
+from ...module_utils.core.models import MAX_TOKEN_LENGTH, TOKEN_FORM, read_token
+from ...module_utils.files.directory_lock import close, reason_of, wait_for_lock
+from .child import run_child
+from .driver import Driver, overtaken, refused
 
 _MOST = 64 * MAX_TOKEN_LENGTH  # bytes of output that are read: a token, and room for a program that chats
-
-
-def open_place(options: Mapping[str, Any], controller: Controller) -> Command:
-    """Return the program that the options name; a relative path to it starts at the playbook."""
-    program, *arguments = options["argv"]
-    if os.sep in program:
-        program = controller.find_path(program)
-    check_timeout(options["timeout"], "command.timeout")
-    return Command([program, *arguments], options["timeout"], options["id"] or "")
 
 
 class Command(Driver):

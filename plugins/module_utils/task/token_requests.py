@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private: for this collection and its Pulumi package only.
+"""What a task requests for each token, out of its options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..core.errors import InvalidInputError
+from ..places.definition import PlaceDefinition
+from ..places.registry import PLACES
+from .options import CONTROLLER_PLACES
+
+
+@dataclass(frozen=True)
+class TokenRequest:
+    """What a task requests for one token: `place` names the option that says where, None says nowhere.
+
+    `options` are the place's own: of a file `path`, `owner`, `group`, `mode`; of a vaulted file
+    `vault_file`, `variable`, `vault_id`; of the others what their dict holds.
+    """
+
+    place: str | None
+    options: Mapping[str, Any] = field(repr=False)
+    token: str | None = field(repr=False)
+    state: str
+    verify: bool
+    regenerate: str
+    backup: bool
+
+
+def token_requests(params: Mapping[str, Any]) -> list[TokenRequest]:
+    """Return what validated options request, one for each token.
+
+    Raises InvalidInputError where a token does not name its place.
+    """
+    if params["tokens"] is None:
+        return [_request(params, params, "The task")]
+    found = [
+        _request(_with_defaults(item, params), params, f"Item {number} of tokens")
+        for number, item in enumerate(params["tokens"], 1)
+    ]
+    if any(one.place is None for one in found):
+        raise InvalidInputError("Each item of tokens must name its place.")
+    if len({one.place == "path" for one in found}) > 1:
+        raise InvalidInputError(
+            "Items of tokens with path are of the target, all others of the controller: they exclude "
+            "each other in one task."
+        )
+    return found
+
+
+def is_for_controller(arguments: Mapping[str, Any]) -> bool:
+    """Return whether the task is one for the controller, by arguments that are not validated yet."""
+    items = arguments.get("tokens")
+    asked = [arguments, *(items if isinstance(items, list) else [])]
+    return any(
+        isinstance(one, Mapping) and one.get(name) is not None for one in asked for name in CONTROLLER_PLACES
+    )
+
+
+def _with_defaults(item: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an item with the task-level options where it has none of its own."""
+    own_place = any(item[name] is not None for name in PLACES)
+    without_default = {"token", *(name for name in PLACES if own_place and item[name] is None)}
+    return {
+        name: value if name in without_default else _with_default(value, params[name])
+        for name, value in item.items()
+    }
+
+
+def _with_default(own: Any, default: Any) -> Any:
+    """Return an option, its suboptions, and those of its connection, each with its default."""
+    if not isinstance(own, dict) or not isinstance(default, dict):
+        return default if own is None else own
+    merged = {**_set(default), **_set(own)}
+    if default.get("connection") and own.get("connection"):
+        merged["connection"] = {**default["connection"], **own["connection"]}
+    return merged
+
+
+def _set(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that are set."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _request(options: Mapping[str, Any], params: Mapping[str, Any], who: str) -> TokenRequest:
+    places = [place for place in PLACES.values() if options[place.name] is not None]
+    if len(places) > 1:
+        raise InvalidInputError(f"{who} names two places: {' and '.join(place.name for place in places)}.")
+    place = places[0] if places else None
+    for other in PLACES.values():
+        # Where no place is named, the attributes of a file have none to go with, and do no harm.
+        unsupported = other is not place and (place is not None or other.on_controller)
+        for name in other.beside if unsupported else ():
+            if options[name] is not None:
+                raise InvalidInputError(f"{who} has {name}, which does not go with {place and place.name}.")
+    own = {} if place is None else _options_of(place, options, who)
+    return TokenRequest(
+        None if place is None else place.name,
+        own,
+        options["token"],
+        params["state"],
+        params["verify"],
+        params["regenerate"],
+        params["backup"],
+    )
+
+
+def _options_of(place: PlaceDefinition, options: Mapping[str, Any], who: str) -> dict[str, Any]:
+    """Return the options of the place that is named. Raises InvalidInputError."""
+    value = options[place.name]
+    if place.required is None:
+        beside = {name: options[name] for name in place.beside}
+        own = {place.name: value, **beside, **{n: d for n, d in place.defaults.items() if beside[n] is None}}
+    else:
+        own = {**place.defaults, **_set(value)}
+    if place.required is None and not value:
+        raise InvalidInputError(f"{who} must say {place.name}: it is empty.")
+    if place.required is not None and not own.get(place.required):
+        raise InvalidInputError(f"{who} must say {place.name}.{place.required}.")
+    for name in ("path", "vault_file", "file"):
+        if str(own.get(name)).startswith("~"):  # else it would be a folder of that name
+            raise InvalidInputError(
+                f"{who} names {own[name]}, and that home directory is unknown: give an absolute path."
+            )
+    return own

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private: for this collection and its Pulumi package only.
+"""Why a place cannot be opened: what is not installed, and a connection that leads nowhere."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...module_utils.core.errors import NOTHING_MINTED, EchoValueError, StoreError
+
+# Options of a connection, and fields of a kubeconfig, whose value is never reported; a path may be.
+_SECRET = re.compile("token(?!_)|secret|password|jwt|api_key|access_key|key-data|basic_auth|cred|role_id")
+_USER_INFO = re.compile(r"//[^/@\s]+@")  # of a URL
+
+
+def missing_collection(name: str) -> StoreError:
+    """Return the error for a collection that is not installed."""
+    return StoreError(
+        f"This place needs the collection {name} on the controller.",
+        f"{NOTHING_MINTED} Install it: ansible-galaxy collection install {name}",
+    )
+
+
+def missing_library(name: str) -> StoreError:
+    """Return the error for a Python library that is not installed."""
+    return StoreError(
+        f"This place needs the Python library {name} for {sys.executable} on the controller.",
+        f"{NOTHING_MINTED} Install it: {sys.executable} -m pip install {name}",
+    )
+
+
+def not_connected(manager: str, why: str, kind: type[EchoValueError] = StoreError) -> EchoValueError:
+    """Return the error for a secret manager to which the options of a connection do not lead."""
+    return kind(f"No connection to {manager} could be made: {why.rstrip('.')}.", NOTHING_MINTED)
+
+
+def without_secrets(text: object, connection: Mapping[str, Any]) -> str:
+    """Return a library's text without what is secret in a connection."""
+    cleaned = _USER_INFO.sub("//********@", " ".join(str(text).split()))
+    for secret in _secrets(connection):
+        cleaned = cleaned.replace(secret, "********")
+    return cleaned
+
+
+def _secrets(connection: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the secret texts of a connection, at any depth."""
+    for name, value in connection.items():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, Mapping):
+                yield from _secrets(one)
+            elif isinstance(one, str) and one and _SECRET.search(str(name)):
+                yield one
