@@ -10,13 +10,13 @@ from __future__ import annotations
 import pulumi
 from pulumi.dynamic import CheckResult, ConfigureRequest, CreateResult, DiffResult, ReadResult, UpdateResult
 from pulumi.output import Unknown
+from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from . import alert_lifecycle
 from ._core.models import check_token
 from .alert_lifecycle import FIELDS, KeptAlert
 from .dynamic import Props, ServiceProvider, ShownError, checked, report_errors
 from .lifecycle import Changes
-from .secrecy import secret
 
 
 class AlertError(ShownError):
@@ -104,4 +104,10 @@ def _outputs(alert: KeptAlert) -> Props:
     if outputs["webhook"] is not None:
         outputs["webhook"] = secret(outputs["webhook"])
     mark = {"gone": True} if alert.gone else {}
-    return {**outputs, "token": secret(alert.token), "hash": alert.hash, "service": alert.service, **mark}
+    return {
+        **outputs,
+        "token": secret(alert.token),
+        "hash": alert.hash,
+        "service": alert.service,
+        **mark,
+    }

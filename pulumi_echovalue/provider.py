@@ -14,12 +14,12 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 from pulumi.output import Unknown
+from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from . import lifecycle
 from ._core.models import check_token
 from .dynamic import Props, ServiceProvider, ShownError, checked, report_errors
 from .lifecycle import Changes, Kept
-from .secrecy import secret
 
 
 class TokenError(ShownError):
@@ -105,4 +105,10 @@ def _outputs(kept: Kept, props: Props) -> Props:
     """Return what the state is to hold: what it remembers, and beside it no token but this one."""
     inputs: Props = {name: props[name] for name in ("keepers", "base_url") if name in props}
     mark = {"gone": True} if kept.gone else {}
-    return {**inputs, "token": secret(kept.token), "hash": kept.hash, "service": kept.service, **mark}
+    return {
+        **inputs,
+        "token": secret(kept.token),
+        "hash": kept.hash,
+        "service": kept.service,
+        **mark,
+    }

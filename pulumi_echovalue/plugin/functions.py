@@ -6,11 +6,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from pulumi.runtime.rpc import wrap_rpc_secret as secret
+
 from .._core.client import EchoValueClient
 from .._core.errors import EchoValueError, InvalidInputError
 from .._core.models import check_token, token_hash
 from ..hints import KEPT_TOKEN_HINTS, tell
-from ..secrecy import secret
 from .answers import Properties, Setup
 from .properties import plain
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from google.protobuf.struct_pb2 import Struct, Value
 from pulumi.runtime import rpc
-
-from ..secrecy import is_secret, secret
+from pulumi.runtime.rpc import is_rpc_secret
+from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 UNKNOWN: str = rpc.UNKNOWN  # stands for what a preview does not know yet
 
@@ -22,7 +22,7 @@ def _plain(value: Value) -> Any:
     kind = value.WhichOneof("kind")
     if kind == "struct_value":
         found = plain(value.struct_value)
-        return found["value"] if is_secret(found) else found
+        return found["value"] if is_rpc_secret(found) else found
     if kind == "list_value":
         return [_plain(item) for item in value.list_value.values]
     return None if kind in (None, "null_value") else getattr(value, kind)
@@ -33,7 +33,7 @@ def put(properties: Struct, forms: dict[str, Any]) -> None:
     for name, former in plain(properties).items():
         form = forms.get(name)
         if form is not None and form != former:
-            marked = is_secret(plain(properties.fields[name].struct_value))
+            marked = is_rpc_secret(plain(properties.fields[name].struct_value))
             properties[name] = secret(form) if marked else form
 
 

@@ -25,6 +25,7 @@ from pulumi.runtime.proto.provider_pb2_grpc import (
     ResourceProviderServicer,
     add_ResourceProviderServicer_to_server,
 )
+from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from .._core.client import EchoValueClient
 from .._core.errors import InvalidInputError
@@ -32,7 +33,6 @@ from .._core.models import check_token
 from .._core.version import VERSION
 from ..connection import Service, check_config_keys, find_service
 from ..hints import HINTS, KEPT_TOKEN_HINTS, tell
-from ..secrecy import secret
 from . import functions
 from .answers import Setup, checked
 from .properties import UNKNOWN, plain, struct

@@ -10,12 +10,12 @@ import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2, status_pb2
+from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from .. import lifecycle
 from .._core.models import check_token
 from ..hints import tell
 from ..lifecycle import Changes, Check, Kept
-from ..secrecy import secret
 from .answers import Properties, Setup, checked, differences
 from .properties import UNKNOWN, plain, struct
 

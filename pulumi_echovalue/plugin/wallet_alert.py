@@ -8,13 +8,13 @@ from typing import Any
 
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2
+from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from .. import alert_lifecycle
 from .._core.models import check_token
 from ..alert_lifecycle import KeptAlert
 from ..connection import Service
 from ..lifecycle import check_passed
-from ..secrecy import secret
 from .answers import Properties, Setup, checked, differences
 from .properties import UNKNOWN, plain, struct
 

@@ -11,10 +11,10 @@ import pytest
 from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.output import UNKNOWN
+from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from pulumi_echovalue import alert_lifecycle
 from pulumi_echovalue.alert_provider import AlertError, WalletAlertProvider
-from pulumi_echovalue.secrecy import secret
 from tests.emulator.client import Emulator
 
 GIVEN = "feedfacefeedfacefeedfacefeedface"

@@ -19,6 +19,7 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2, status_pb2
+from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 import pulumi_resource_echovalue
 from pulumi_echovalue import lifecycle
@@ -27,7 +28,6 @@ from pulumi_echovalue.plugin import __main__ as command_line
 from pulumi_echovalue.plugin import provider as plugin
 from pulumi_echovalue.plugin import token
 from pulumi_echovalue.plugin.properties import UNKNOWN, plain, struct
-from pulumi_echovalue.secrecy import secret
 from tests.emulator.client import Emulator
 from tests.pulumi.asking import GIVEN, GIVEN_HASH, NONE, SOME, UNHEARD_OF, Engine, asking, failure
 from tests.workspace import ROOT

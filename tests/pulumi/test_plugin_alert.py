@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from pulumi_echovalue._core.client import EchoValueClient
 from pulumi_echovalue._core.models import Alert
 from pulumi_echovalue.plugin.properties import UNKNOWN, plain, struct
-from pulumi_echovalue.secrecy import secret
 from tests.emulator.client import Emulator
 from tests.pulumi.asking import GIVEN, GIVEN_HASH, NONE, UNHEARD_OF, Engine, asking, failure
 

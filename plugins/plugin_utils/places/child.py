@@ -5,18 +5,17 @@
 from __future__ import annotations
 
 import os
-import selectors
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from ...module_utils.core.signals import accept_signals
 
-_PIECE = 65536  # bytes read at once
-_ROOM = 512  # bytes that a pipe which is ready takes without waiting: PIPE_BUF of POSIX
+_PAUSE = 0.05  # seconds between two looks whether the program itself has ended
 
 
 class Ended(NamedTuple):
@@ -37,14 +36,13 @@ def run_child(
     directory: str | None = None,
     inherited: Sequence[int] = (),
 ) -> Ended:
-    """Run a program with `given` as its standard input, for `timeout` seconds and `most` bytes at most.
+    """Run a program with `given` as its standard input, for `timeout` seconds and about `most` bytes at most.
 
-    It gets the open descriptors `inherited`.
+    It gets the open descriptors `inherited`. What it leaves running, such as an agent, goes on.
 
     Raises OSError where it cannot be started; TimeoutError and OverflowError, and then kills it with
     all that it started.
     """
-    until = time.monotonic() + timeout
     with subprocess.Popen(  # noqa: S603 - what the task or its place names
         argv,
         stdin=subprocess.PIPE,
@@ -57,45 +55,33 @@ def run_child(
         preexec_fn=accept_signals,  # else a SIGTERM or an alarm of its own would not reach it
     ) as process:
         try:
-            output, errors = _exchange(process, given, until, most)
-            return Ended(process.wait(max(0.0, until - time.monotonic())), output, errors)
-        except BaseException as error:
+            threading.Thread(target=_write, args=(process.stdin, given), daemon=True).start()
+            process.stdin = None  # the thread closes it
+            output, errors = _read(process, time.monotonic() + timeout, most)
+        except BaseException:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise TimeoutError from None
             raise
+    return Ended(process.returncode, output, errors)
 
 
-def _exchange(process: subprocess.Popen[bytes], given: bytes, until: float, most: int) -> tuple[bytes, bytes]:
-    """Write what is given, and read until both outputs end."""
-    if not (process.stdin and process.stdout and process.stderr):
-        raise AssertionError("all three are pipes")
-    left = memoryview(given)
-    read = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdin, selectors.EVENT_WRITE)
-        for descriptor in read:
-            selector.register(descriptor, selectors.EVENT_READ)
-        while selector.get_map():
-            ready = selector.select(max(0.0, until - time.monotonic()))
-            if not ready:
-                raise TimeoutError
-            for key, _events in ready:
-                if key.fd in read:
-                    piece = os.read(key.fd, _PIECE)
-                    read[key.fd] += piece
-                    if not piece:
-                        selector.unregister(key.fd)
-                    elif len(read[key.fd]) > most:
-                        raise OverflowError
-                    continue
-                try:
-                    left = left[os.write(key.fd, left[:_ROOM]) :]
-                except BrokenPipeError:  # it need not read what it is given
-                    left = left[:0]
-                if not left:
-                    selector.unregister(process.stdin)
-                    process.stdin.close()
-    output, errors = read.values()
-    return bytes(output), bytes(errors)
+def _write(pipe: IO[bytes], given: bytes) -> None:
+    with suppress(BrokenPipeError), pipe:  # a program need not read its input
+        pipe.write(given)
+
+
+def _read(process: subprocess.Popen[bytes], until: float, most: int) -> tuple[bytes, bytes]:
+    """Return what a program prints until it ends: another process may hold its outputs open for longer."""
+    while True:
+        has_ended = process.poll() is not None
+        try:
+            output, errors = process.communicate(timeout=_PAUSE)
+            has_ended = True
+        except subprocess.TimeoutExpired as pause:
+            output, errors = pause.stdout or b"", pause.stderr or b""
+        if max(len(output), len(errors)) > most:
+            raise OverflowError
+        if has_ended:
+            return output, errors
+        if time.monotonic() > until:
+            raise TimeoutError

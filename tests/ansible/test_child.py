@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Programs that places start: what counts is that the program itself ended."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from plugins.plugin_utils.places.child import run_child
+
+MANY = b"x" * 1_000_000  # bytes, more than a pipe takes
+
+
+def run(script: str, given: bytes = b"", timeout: float = 20, most: int = 4096) -> tuple[int, bytes, bytes]:
+    return tuple(run_child(["sh", "-c", script], given, timeout=timeout, most=most))
+
+
+def test_input_and_outputs() -> None:
+    assert run("cat; echo error >&2; exit 3", b"token\n") == (3, b"token\n", b"error\n")
+    assert run("cat", MANY, most=len(MANY))[1] == MANY
+
+
+def test_a_program_need_not_read_its_input() -> None:
+    assert run("echo first; exit 0", MANY) == (0, b"first\n", b"")
+
+
+def test_a_program_that_prints_before_it_reads() -> None:
+    code, output, _errors = run("yes | head -c 500000; cat > /dev/null", MANY, most=500_000)
+    assert (code, len(output)) == (0, 500_000)
+
+
+def test_a_process_that_is_left_behind_holds_nobody_up_and_goes_on() -> None:
+    began = time.monotonic()
+    code, output, _errors = run("(sleep 1; echo late > /dev/null; sleep 30) & echo $!")
+    assert code == 0
+    assert time.monotonic() - began < 10
+    assert run(f"kill -0 {int(output)} && kill {int(output)}")[0] == 0
+
+
+def test_a_program_that_a_signal_ends() -> None:
+    assert run("kill -TERM $$; sleep 30")[0] == -15
+
+
+def test_a_time_limit_of_its_own_works() -> None:
+    assert run("timeout 0.2 sleep 30")[0] == 124
+
+
+def test_the_limits() -> None:
+    with pytest.raises(TimeoutError):
+        run("sleep 30", timeout=0.2)
+    with pytest.raises(OverflowError):
+        run("yes")
+    with pytest.raises(FileNotFoundError):
+        run_child(["/nothing/of/that/name"], timeout=1, most=1)
