@@ -19,6 +19,8 @@ nox.options.error_on_missing_interpreters = True
 
 NEWEST = "3.13"
 GIT_INIT = ("git", "init", "--quiet")  # ansible-test asks git for the files: else that of this checkout
+# The rooms of the collection that the wheel carries, as pyproject maps them.
+SHARED = ("module_utils/core", "module_utils/files", "module_utils/places", "plugin_utils/places")
 ALONE = "not stores and not kubernetes"  # reports from the field that need no server
 antsibull_nox.load_antsibull_nox_toml()  # docs-check, license-check, extra-checks, build-import-check
 for name, shared in nox.registry.get().items():
@@ -65,7 +67,8 @@ def types_of_the_package(session: nox.Session) -> None:
     tree = Path(session.create_tmp(), "wheel")
     shutil.rmtree(tree, ignore_errors=True)
     shutil.copytree("pulumi_echovalue", tree / "pulumi_echovalue")
-    shutil.copytree("plugins/module_utils/core", tree / "pulumi_echovalue" / "_core")
+    for room in SHARED:
+        shutil.copytree(Path("plugins", room), tree / "pulumi_echovalue" / "_shared" / room)
     shutil.copy2("pulumi_resource_echovalue.py", tree)
     checked = ("--package", "pulumi_echovalue", "--module", "pulumi_resource_echovalue")
     with session.chdir(tree):

@@ -7,7 +7,7 @@ from typing import Any
 
 from docutils import nodes
 
-from pulumi_echovalue._core.version import VERSION
+from pulumi_echovalue._shared.module_utils.core.version import VERSION
 
 project = "EchoValue for infrastructure as code"
 author = copyright = "EchoValue IaC contributors"  # noqa: A001 - Sphinx's name

@@ -7,8 +7,8 @@ token = echovalue.Token("app")
 wallet = echovalue.get_wallet(token, details=False)
 """
 
-from ._core.models import Wallet
-from ._core.version import VERSION
+from ._shared.module_utils.core.models import Wallet
+from ._shared.module_utils.core.version import VERSION
 from .functions import get_recharge_link, get_wallet
 from .token import Token
 from .wallet_alert import WalletAlert, Webhook

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ._core.alert import CHECKS, declare_alert
-from ._core.errors import InvalidInputError, PaymentRequiredError, UnauthorizedError
-from ._core.models import check_token, token_hash
+from ._shared.module_utils.core.alert import CHECKS, declare_alert
+from ._shared.module_utils.core.errors import InvalidInputError, PaymentRequiredError, UnauthorizedError
+from ._shared.module_utils.core.models import check_token, token_hash
 from .connection import Service
 from .lifecycle import Changes, Check, check_named, decide, missing_token_warning
 

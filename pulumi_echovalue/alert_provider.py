@@ -13,7 +13,7 @@ from pulumi.output import Unknown
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from . import alert_lifecycle
-from ._core.models import check_token
+from ._shared.module_utils.core.models import check_token
 from .alert_lifecycle import FIELDS, KeptAlert
 from .dynamic import Props, ServiceProvider, ShownError, checked, report_errors
 from .lifecycle import Changes

@@ -16,9 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from ._core.errors import InvalidInputError, StoredTokenUnknownError
-from ._core.models import token_hash
-from ._core.provision import provision
+from ._shared.module_utils.core.errors import InvalidInputError, StoredTokenUnknownError
+from ._shared.module_utils.core.models import token_hash
+from ._shared.module_utils.core.provision import provision
 from .connection import Service, client_of
 
 T = TypeVar("T")

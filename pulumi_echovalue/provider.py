@@ -17,7 +17,7 @@ from pulumi.output import Unknown
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from . import lifecycle
-from ._core.models import check_token
+from ._shared.module_utils.core.models import check_token
 from .dynamic import Props, ServiceProvider, ShownError, checked, report_errors
 from .lifecycle import Changes, Kept
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pulumi
 from pulumi.runtime import config
 
-from ._core.errors import InvalidInputError
+from ._shared.module_utils.core.errors import InvalidInputError
 from .connection import CONFIG_KEY, CONFIG_NAMESPACE, check_config_keys
 
 

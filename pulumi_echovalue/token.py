@@ -11,7 +11,7 @@ import pulumi.dynamic
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import get_monitor
 
-from ._core.errors import InvalidInputError
+from ._shared.module_utils.core.errors import InvalidInputError
 from .lifecycle import check_passed
 from .provider import TokenProvider
 from .stack_config import configured_base_url

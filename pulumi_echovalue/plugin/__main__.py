@@ -16,7 +16,7 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from .._core.version import VERSION
+from .._shared.module_utils.core.version import VERSION
 from .provider import PACKAGE, schema
 
 PROGRAM = f"pulumi-resource-{PACKAGE}"

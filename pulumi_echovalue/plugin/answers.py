@@ -10,8 +10,8 @@ from typing import Any
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2
 
-from .._core.errors import InvalidInputError
-from .._core.models import check_token, token_hash
+from .._shared.module_utils.core.errors import InvalidInputError
+from .._shared.module_utils.core.models import check_token, token_hash
 from ..alert_lifecycle import DeclaredHere
 from ..connection import Service
 from ..lifecycle import Changes, Check, check_inputs

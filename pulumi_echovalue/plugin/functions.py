@@ -8,9 +8,9 @@ from typing import Any
 
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
-from .._core.client import EchoValueClient
-from .._core.errors import EchoValueError, InvalidInputError
-from .._core.models import check_token, token_hash
+from .._shared.module_utils.core.client import EchoValueClient
+from .._shared.module_utils.core.errors import EchoValueError, InvalidInputError
+from .._shared.module_utils.core.models import check_token, token_hash
 from ..hints import KEPT_TOKEN_HINTS, tell
 from .answers import Properties, Setup
 from .properties import plain

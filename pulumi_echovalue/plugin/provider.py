@@ -27,10 +27,10 @@ from pulumi.runtime.proto.provider_pb2_grpc import (
 )
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
-from .._core.client import EchoValueClient
-from .._core.errors import InvalidInputError
-from .._core.models import check_token
-from .._core.version import VERSION
+from .._shared.module_utils.core.client import EchoValueClient
+from .._shared.module_utils.core.errors import InvalidInputError
+from .._shared.module_utils.core.models import check_token
+from .._shared.module_utils.core.version import VERSION
 from ..connection import Service, check_config_keys, find_service
 from ..hints import HINTS, KEPT_TOKEN_HINTS, tell
 from . import functions

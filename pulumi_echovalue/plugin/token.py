@@ -13,7 +13,7 @@ from pulumi.runtime.proto import provider_pb2, status_pb2
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from .. import lifecycle
-from .._core.models import check_token
+from .._shared.module_utils.core.models import check_token
 from ..hints import tell
 from ..lifecycle import Changes, Check, Kept
 from .answers import Properties, Setup, checked, differences

@@ -11,7 +11,7 @@ from pulumi.runtime.proto import provider_pb2
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from .. import alert_lifecycle
-from .._core.models import check_token
+from .._shared.module_utils.core.models import check_token
 from ..alert_lifecycle import KeptAlert
 from ..connection import Service
 from ..lifecycle import check_passed

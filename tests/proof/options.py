@@ -47,7 +47,7 @@ from pulumi.runtime.proto import provider_pb2
 import pulumi_echovalue as echovalue
 from plugins.module_utils.core.messages import Answer, Request
 from plugins.module_utils.core.models import token_hash
-from pulumi_echovalue._core.errors import InvalidInputError
+from pulumi_echovalue._shared.module_utils.core.errors import InvalidInputError
 from pulumi_echovalue.alert_provider import WalletAlertProvider
 from pulumi_echovalue.plugin.provider import Provider
 from pulumi_echovalue.provider import TokenProvider
@@ -278,7 +278,10 @@ def _world(folder: Path) -> Iterator[Service]:
         mock.patch.object(socket, "getaddrinfo", _only_this_machine(socket.getaddrinfo)),
         mock.patch("time.sleep"),
     ):
-        cores = (f"{_COLLECTION}.module_utils.core.transport", "pulumi_echovalue._core.transport")
+        cores = (
+            f"{_COLLECTION}.module_utils.core.transport",
+            "pulumi_echovalue._shared.module_utils.core.transport",
+        )
         patches = [
             mock.patch.object(
                 import_module(core).HttpTransport, "__call__", lambda _self, request: service.answer(request)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pulumi_echovalue._core.client import EchoValueClient
-from pulumi_echovalue._core.models import Alert
+from pulumi_echovalue._shared.module_utils.core.client import EchoValueClient
+from pulumi_echovalue._shared.module_utils.core.models import Alert
 from tests.emulator.client import Emulator
 from tests.pulumi.workspace import Workspace
 

@@ -9,7 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from pulumi_echovalue import lifecycle
-from pulumi_echovalue._core.errors import EchoValueError, InvalidInputError, StoredTokenUnknownError
+from pulumi_echovalue._shared.module_utils.core.errors import (
+    EchoValueError,
+    InvalidInputError,
+    StoredTokenUnknownError,
+)
 from pulumi_echovalue.connection import Service, find_service
 from pulumi_echovalue.lifecycle import Changes, Kept
 from tests.emulator.client import Emulator

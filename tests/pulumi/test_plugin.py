@@ -23,7 +23,7 @@ from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 import pulumi_resource_echovalue
 from pulumi_echovalue import lifecycle
-from pulumi_echovalue._core.version import VERSION
+from pulumi_echovalue._shared.module_utils.core.version import VERSION
 from pulumi_echovalue.plugin import __main__ as command_line
 from pulumi_echovalue.plugin import provider as plugin
 from pulumi_echovalue.plugin import token

@@ -10,8 +10,8 @@ import pytest
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
-from pulumi_echovalue._core.client import EchoValueClient
-from pulumi_echovalue._core.models import Alert
+from pulumi_echovalue._shared.module_utils.core.client import EchoValueClient
+from pulumi_echovalue._shared.module_utils.core.models import Alert
 from pulumi_echovalue.plugin.properties import UNKNOWN, plain, struct
 from tests.emulator.client import Emulator
 from tests.pulumi.asking import GIVEN, GIVEN_HASH, NONE, UNHEARD_OF, Engine, asking, failure

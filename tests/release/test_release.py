@@ -80,9 +80,11 @@ def test_the_wheel_holds_the_package_with_the_core(built: Path) -> None:
         for name in names(archive)
         if name.startswith("pulumi_echovalue/")
     }
-    package, core = ROOT / "pulumi_echovalue", ROOT / "plugins/module_utils/core"
+    package, plugins = ROOT / "pulumi_echovalue", ROOT / "plugins"
     wanted = {str(path.relative_to(package)) for path in package.rglob("*") if path.is_file()}
-    wanted |= {f"_core/{path.relative_to(core)}" for path in core.rglob("*") if path.is_file()}
+    for room in ("module_utils/core", "module_utils/files", "module_utils/places", "plugin_utils/places"):
+        shared = (path for path in (plugins / room).rglob("*") if path.is_file())
+        wanted |= {f"_shared/{path.relative_to(plugins)}" for path in shared}
     assert held == {name for name in wanted if "__pycache__" not in name}
 
 
