@@ -99,4 +99,4 @@ def test_the_new_place(ansible: Controller, emulator: Emulator, tmp_path: Path) 
     assert {entry["status"] for entry in run["many"]["tokens"]} == {"minted"}
     assert run["unreachable"]["reason"] == "store"
     assert emulator.stats()["mints"] == 4
-    assert ansible.waiting == []
+    assert ansible.pending == []

@@ -233,12 +233,12 @@ class TestHashiVault:
         at_the_mint.clear()
         places[0].allow("read", "create", "update", path="app")
         assert first["broken"]["reason"] == "store"
-        assert len(ansible.waiting) == 1
+        assert len(ansible.pending) == 1
         run = ansible.play(token("b", hashi_vault=named[1]), token("a", hashi_vault=named[0]))
         assert [run[name]["status"] for name in "ba"] == ["minted", "minted"]
         assert run["a"]["token"] != run["b"]["token"]
         assert emulator.stats()["mints"] == 2
-        assert ansible.waiting == []
+        assert ansible.pending == []
 
     def test_bad_input(
         self, ansible: Controller, emulator: Emulator, place: HashiVault, servers: Any
@@ -425,11 +425,11 @@ class TestSecretsManager:
         run = ansible.play(token("result", ignore_errors=True, tokens=items))
         place.accept()
         assert [entry["reason"] for entry in run["result"]["tokens"]] == ["store"] * 3
-        assert len(ansible.waiting) == 3
+        assert len(ansible.pending) == 3
         run = ansible.play(token("result", tokens=items))
         assert len({entry["hash"] for entry in run["result"]["tokens"]}) == 3
         assert emulator.stats()["mints"] == 3
-        assert ansible.waiting == []
+        assert ansible.pending == []
 
     def test_bad_input(self, ansible: Controller, emulator: Emulator, make_place: MakePlace) -> None:
         good, binary, text, listed, deleted = (make_place("aws_secretsmanager") for _ in range(5))
@@ -662,7 +662,7 @@ class TestCommand:
         run = ansible.play(*failing({"command": {"argv": ["sh", "-c", "true", "sh"]}}))
         assert run["case0"]["reason"] == "store"
         assert "get prints nothing" in run["case0"]["msg"]
-        assert len(ansible.waiting) == 1
+        assert len(ansible.pending) == 1
 
     def test_a_relative_path_starts_at_the_playbook(self, ansible: Controller, make_place: MakePlace) -> None:
         place = make_place("command")
@@ -785,11 +785,11 @@ class TestKubernetes:
         ansible.play(token("broken", ignore_errors=True, kubernetes=named[0]))
         at_the_mint.clear()
         first.accept()
-        assert len(ansible.waiting) == 1
+        assert len(ansible.pending) == 1
         run = ansible.play(token("other", kubernetes=named[1]), token("first", kubernetes=named[0]))
         assert run["other"]["token"] != run["first"]["token"]
         assert emulator.stats()["mints"] == 2
-        assert ansible.waiting == []
+        assert ansible.pending == []
 
     def test_bad_input(self, ansible: Controller, emulator: Emulator, make_place: MakePlace) -> None:
         place, immutable = make_place("kubernetes"), make_place("kubernetes")

@@ -74,7 +74,7 @@ def test_minted_once_kept_rotated_removed_beside_what_others_keep(
     assert first not in run.shown
     assert new not in run.shown
     assert run["check_rotated"]["diff"]["before"] == f"sha256 {run['first']['hash']}\n"
-    assert ansible.waiting == []
+    assert ansible.pending == []
 
     former = run["rotated"]["backup_file"]
     assert [str(path) for path in ansible.spool] == ([former] if place.keeps_former else [])
@@ -161,7 +161,7 @@ def test_a_write_that_fails_after_the_mint_is_made_good_by_the_next_run(
     ansible: Controller, emulator: Emulator, at_the_mint: AtTheMint, place: Place
 ) -> None:
     screen = broken_after_the_mint(ansible, at_the_mint, place)
-    (handover,) = ansible.waiting
+    (handover,) = ansible.pending
     minted = handover.read_text().rstrip("\n")
     assert stat.S_IMODE(handover.stat().st_mode) == 0o600
     assert stat.S_IMODE(handover.parent.stat().st_mode) == 0o700
@@ -182,7 +182,7 @@ def test_the_advice_for_a_pending_token_works_when_it_is_followed(
 ) -> None:
     """Word for word: by the same task once it may write, or by one for another place."""
     screen = broken_after_the_mint(ansible, at_the_mint, place)
-    (pending,) = ansible.waiting
+    (pending,) = ansible.pending
     minted = pending.read_text().rstrip("\n")
     place.refuse()
     run = ansible.play(token("refused", ignore_errors=True, **place.options))
@@ -196,11 +196,11 @@ def test_the_advice_for_a_pending_token_works_when_it_is_followed(
     run = ansible.play(token("adopted", token=json.loads(found[1]), **elsewhere), token("again", **elsewhere))
     assert told(run, "adopted", "again") == [(True, "adopted"), (False, "kept")]
     assert run["again"]["token"] == kept(place, "-elsewhere") == minted
-    assert ansible.waiting == [pending]
+    assert ansible.pending == [pending]
     run = ansible.play(token("corrected", **place.options))
     assert told(run, "corrected") == [(True, "minted")]
     assert run["corrected"]["token"] == minted
-    assert (emulator.stats()["mints"], ansible.waiting) == (1, [])
+    assert (emulator.stats()["mints"], ansible.pending) == (1, [])
 
 
 @stores("hashi_vault", "command")
@@ -210,14 +210,14 @@ def test_an_interrupted_rotation_overwrites_nothing(
     emulator.register(GIVEN)
     place.put({place.key or "token": GIVEN})
     broken_after_the_mint(ansible, at_the_mint, place, regenerate="always")
-    assert len(ansible.waiting) == 1
+    assert len(ansible.pending) == 1
     other = "other-token-0123456789abcdef"
     emulator.register(other)
     place.put({place.key or "token": other})
     run = ansible.play(token("result", **place.options))
     assert told(run, "result") == [(False, "kept")]
     assert kept(place) == run["result"]["token"] == other
-    assert ansible.waiting == []
+    assert ansible.pending == []
 
 
 @stores("hashi_vault")
@@ -229,7 +229,7 @@ def test_a_given_token_is_adopted_though_another_waits(
     run = ansible.play(token("result", token=GIVEN, **place.options))
     assert told(run, "result") == [(True, "adopted")]
     assert kept(place) == GIVEN
-    assert ansible.waiting == []
+    assert ansible.pending == []
 
 
 def broken_after_the_mint(ansible: Controller, at_the_mint: AtTheMint, place: Place, **options: Any) -> str:
@@ -322,7 +322,7 @@ def test_two_places_never_share_what_waits(
     ]
     run = ansible.play(token("result", ignore_errors=True, tokens=[{"command": item} for item in items]))
     assert [entry["reason"] for entry in run["result"]["tokens"]] == ["store"] * 4
-    assert len(ansible.waiting) == 4
+    assert len(ansible.pending) == 4
 
 
 def playbook(ansible: Controller, place: Place, **options: Any) -> Path:
