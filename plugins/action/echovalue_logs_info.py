@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..plugin_utils.censor import CensoringAction
 
 
 class ActionModule(CensoringAction):
-    def secrets(self, result: dict[str, Any]) -> list[str]:
-        return []
+    pass

@@ -9,9 +9,6 @@ from ..plugin_utils.censor import CensoringAction
 
 
 class ActionModule(CensoringAction):
-    def secrets(self, result: dict[str, Any]) -> list[str]:
-        return []
-
     def run_module(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         no_log, self._task.no_log = self._task.no_log, True  # nothing for the target's system log
         try:

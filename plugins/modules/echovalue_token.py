@@ -431,7 +431,7 @@ backup_file:
     the secret has it.
   returned: success
   type: str
-  sample: /etc/myapp/echovalue.token.4711.2026-11-24@10:00:00~
+  sample: /etc/myapp/echovalue.token.4711.2026-11-24@10:00:00.1a2b3c4d~
 """
 
 import copy

@@ -2,6 +2,7 @@
 # Private: for this collection and its Pulumi package only.
 """The HTTP core that the Ansible collection and the Pulumi package share.
 
-It knows neither Ansible nor Pulumi. Read it in this order: `errors`, `models`, `client` (what the
-service does), `transport` (one HTTP exchange), `provision` (keep, adopt, mint, replace or refuse).
+It knows neither Ansible nor Pulumi. Read it in this order: `errors`, `models`, `service_url`, `messages`,
+`client` (what the service does), `transport` (one HTTP exchange), `alert`, `signals`, and `provision` (keep,
+adopt, mint, replace or refuse).
 """

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from typing import Callable, Protocol
+from typing import Callable, Literal, Protocol
 
 from .client import EchoValueClient
 from .errors import ConflictError, InvalidInputError, StoredTokenUnknownError, StoreError, UnauthorizedError
@@ -67,16 +67,19 @@ class Store(Protocol):
         """Keep no token any longer."""
 
 
+Status = Literal["minted", "kept", "adopted", "replaced", "removed", "absent"]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What was done, or in a dry run would be.
 
-    `status` is minted, kept, adopted, replaced, removed or absent; `token` is None where there is
-    none, or where a dry run would mint it; `previous` is what was kept before; `balance` counts
-    credits where a probe told it; `changed` says that what is kept changed, or a token was minted.
+    `token` is None where there is none, or where a dry run would mint it; `previous` is what was stored
+    before; `balance` counts credits where a probe reported them; `changed` says that what is stored changed,
+    or a token was minted.
     """
 
-    status: str
+    status: Status
     token: str | None = field(default=None, repr=False)
     previous: str | None = field(default=None, repr=False)
     balance: int | None = None
@@ -250,7 +253,7 @@ class _Run:
             self._store.drop_pending()
 
     def _mint(self, stored: str | None) -> Outcome:
-        status = "minted" if stored is None else "replaced"
+        status: Status = "minted" if stored is None else "replaced"
         self._store.check_writable()
         if self._dry_run:
             return Outcome(status, None, stored, changed=True)
