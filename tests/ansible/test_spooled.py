@@ -24,13 +24,13 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.messages import Answer, Request
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import provision, remove
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.command import Command
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.sops import _temporary_file
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.spooled import (
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.driver import (
     Driver,
-    SpooledStore,
     overtaken,
     unwritable,
 )
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.sops import _temporary_file
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.spooled import SpooledStore
 
 OLD = "0123456789abcdef0123456789abcdef"
 OTHER = "another0another0another0another0"
