@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What cannot be made from the registry of places agrees with it: documentation, role, and who opens a place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from plugins.module_utils.places.definition import PlaceDefinition
+from plugins.module_utils.places.registry import PLACES
+from plugins.modules import echovalue_token
+from plugins.plugin_utils.connections.registry import OPENERS
+from tests.workspace import ROOT
+
+OPTIONS = yaml.safe_load(echovalue_token.DOCUMENTATION)["options"]
+ROLE = ROOT / "roles/echovalue_token"
+VARIABLES = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"][
+    "options"
+]
+PAGE = (ROOT / "docs/stores.md").read_text()
+# What the role's users call a store, where that is not the option's name.
+STORES = {"path": "file", "vault_file": "ansible_vault"}
+
+
+def suboptions(place: PlaceDefinition) -> dict[str, Any]:
+    return dict(place.spec.get("options", {}))
+
+
+def text_of(folder: Path) -> str:
+    return "\n".join(path.read_text() for path in sorted(folder.rglob("*.yml")))
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_place_is_documented(name: str) -> None:
+    place = PLACES[name]
+    for documented in (OPTIONS, OPTIONS["tokens"]["suboptions"]):
+        assert documented[name]["type"] == place.spec["type"]
+        assert set(documented[name].get("suboptions", {})) == set(suboptions(place))
+        assert [option for option in place.beside if option not in documented] == []
+    for option, spec in suboptions(place).items():
+        documented = OPTIONS[name]["suboptions"][option]
+        assert documented["type"] == spec["type"], option
+        default = place.defaults.get(option)
+        if default not in (None, {}):
+            words = f"{default:g}" if isinstance(default, float) else str(default)
+            assert words in str(documented["description"]), option
+    assert f"\n## {name}\n" in PAGE
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_place_has_its_variables_in_the_role(name: str) -> None:
+    place = PLACES[name]
+    assert STORES.get(name, name) in VARIABLES["echovalue_token_store"]["choices"]
+    own = [f"{name}_{option}" for option in suboptions(place)] or [name]
+    passed = text_of(ROLE / "tasks") + text_of(ROLE / "vars")
+    for option in (*own, *place.beside):
+        assert f"echovalue_token_{option}" in VARIABLES
+        assert f"echovalue_token_{option}" in passed
+
+
+def test_each_place_of_the_controller_can_be_opened() -> None:
+    on_controller = {name for name, place in PLACES.items() if place.on_controller}
+    assert {*OPENERS, "vault_file"} == on_controller
