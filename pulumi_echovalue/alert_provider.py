@@ -12,11 +12,11 @@ from pulumi.dynamic import CheckResult, ConfigureRequest, CreateResult, DiffResu
 from pulumi.output import Unknown
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
-from . import alert_lifecycle
+from ._decisions import alert as alert_lifecycle
+from ._decisions.alert import FIELDS, KeptAlert
+from ._decisions.token import Changes
+from ._dynamic.provider import Props, ServiceProvider, ShownError, checked, report_errors
 from ._shared.module_utils.core.models import check_token
-from .alert_lifecycle import FIELDS, KeptAlert
-from .dynamic import Props, ServiceProvider, ShownError, checked, report_errors
-from .lifecycle import Changes
 
 
 class AlertError(ShownError):

@@ -9,11 +9,11 @@ from typing import Literal, TypeVar, cast, overload
 
 import pulumi
 
+from ._decisions.hints import KEPT_TOKEN_HINTS
+from ._decisions.service import client_of, find_service
 from ._shared.module_utils.core.client import EchoValueClient, check_amount
 from ._shared.module_utils.core.errors import EchoValueError, InvalidInputError
 from ._shared.module_utils.core.models import Wallet, check_token, token_hash
-from .connection import client_of, find_service
-from .hints import KEPT_TOKEN_HINTS
 from .stack_config import configured_base_url
 from .token import Token, token_and_service
 

@@ -16,10 +16,10 @@ from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Up
 from pulumi.output import Unknown
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
-from . import lifecycle
+from ._decisions import token as lifecycle
+from ._decisions.token import Changes, Kept
+from ._dynamic.provider import Props, ServiceProvider, ShownError, checked, report_errors
 from ._shared.module_utils.core.models import check_token
-from .dynamic import Props, ServiceProvider, ShownError, checked, report_errors
-from .lifecycle import Changes, Kept
 
 
 class TokenError(ShownError):

@@ -6,8 +6,8 @@ from __future__ import annotations
 import pulumi
 from pulumi.runtime import config
 
+from ._decisions.service import CONFIG_KEY, CONFIG_NAMESPACE, check_config_keys
 from ._shared.module_utils.core.errors import InvalidInputError
-from .connection import CONFIG_KEY, CONFIG_NAMESPACE, check_config_keys
 
 
 def configured_base_url() -> str | None:

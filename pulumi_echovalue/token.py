@@ -11,8 +11,8 @@ import pulumi.dynamic
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import get_monitor
 
+from ._decisions.token import check_passed
 from ._shared.module_utils.core.errors import InvalidInputError
-from .lifecycle import check_passed
 from .provider import TokenProvider
 from .stack_config import configured_base_url
 

@@ -10,11 +10,11 @@ from typing import Any
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2
 
+from .._decisions.alert import DeclaredHere
+from .._decisions.service import Service
+from .._decisions.token import Changes, Check, check_inputs
 from .._shared.module_utils.core.errors import InvalidInputError
 from .._shared.module_utils.core.models import check_token, token_hash
-from ..alert_lifecycle import DeclaredHere
-from ..connection import Service
-from ..lifecycle import Changes, Check, check_inputs
 from .properties import put
 
 Properties = dict[str, Any]

@@ -8,10 +8,10 @@ from typing import Any
 
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
+from .._decisions.hints import KEPT_TOKEN_HINTS, tell
 from .._shared.module_utils.core.client import EchoValueClient
 from .._shared.module_utils.core.errors import EchoValueError, InvalidInputError
 from .._shared.module_utils.core.models import check_token, token_hash
-from ..hints import KEPT_TOKEN_HINTS, tell
 from .answers import Properties, Setup
 from .properties import plain
 

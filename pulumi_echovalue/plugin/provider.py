@@ -27,12 +27,12 @@ from pulumi.runtime.proto.provider_pb2_grpc import (
 )
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
+from .._decisions.hints import HINTS, KEPT_TOKEN_HINTS, tell
+from .._decisions.service import Service, check_config_keys, find_service
 from .._shared.module_utils.core.client import EchoValueClient
 from .._shared.module_utils.core.errors import InvalidInputError
 from .._shared.module_utils.core.models import check_token
 from .._shared.module_utils.core.version import VERSION
-from ..connection import Service, check_config_keys, find_service
-from ..hints import HINTS, KEPT_TOKEN_HINTS, tell
 from . import functions
 from .answers import Setup, checked
 from .properties import UNKNOWN, plain, struct

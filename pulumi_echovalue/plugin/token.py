@@ -12,10 +12,10 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2, status_pb2
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
-from .. import lifecycle
+from .._decisions import token as lifecycle
+from .._decisions.hints import tell
+from .._decisions.token import Changes, Check, Kept
 from .._shared.module_utils.core.models import check_token
-from ..hints import tell
-from ..lifecycle import Changes, Check, Kept
 from .answers import Properties, Setup, checked, differences
 from .properties import UNKNOWN, plain, struct
 

@@ -10,11 +10,11 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
-from .. import alert_lifecycle
+from .._decisions import alert as alert_lifecycle
+from .._decisions.alert import KeptAlert
+from .._decisions.service import Service
+from .._decisions.token import check_passed
 from .._shared.module_utils.core.models import check_token
-from ..alert_lifecycle import KeptAlert
-from ..connection import Service
-from ..lifecycle import check_passed
 from .answers import Properties, Setup, checked, differences
 from .properties import UNKNOWN, plain, struct
 

@@ -13,7 +13,7 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.output import UNKNOWN
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
-from pulumi_echovalue import alert_lifecycle
+from pulumi_echovalue._decisions import alert as alert_lifecycle
 from pulumi_echovalue.alert_provider import AlertError, WalletAlertProvider
 from tests.emulator.client import Emulator
 

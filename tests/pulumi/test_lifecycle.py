@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from pulumi_echovalue import lifecycle
+from pulumi_echovalue._decisions import token as lifecycle
+from pulumi_echovalue._decisions.service import Service, find_service
+from pulumi_echovalue._decisions.token import Changes, Kept
 from pulumi_echovalue._shared.module_utils.core.errors import (
     EchoValueError,
     InvalidInputError,
     StoredTokenUnknownError,
 )
-from pulumi_echovalue.connection import Service, find_service
-from pulumi_echovalue.lifecycle import Changes, Kept
 from tests.emulator.client import Emulator
 
 GIVEN = "feedfacefeedfacefeedfacefeedface"

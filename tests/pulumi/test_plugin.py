@@ -22,7 +22,7 @@ from pulumi.runtime.proto import provider_pb2, status_pb2
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 import pulumi_resource_echovalue
-from pulumi_echovalue import lifecycle
+from pulumi_echovalue._decisions import token as lifecycle
 from pulumi_echovalue._shared.module_utils.core.version import VERSION
 from pulumi_echovalue.plugin import __main__ as command_line
 from pulumi_echovalue.plugin import provider as plugin

@@ -13,8 +13,8 @@ import pytest
 from pulumi.runtime import test as run_to_its_end
 
 import pulumi_echovalue as echovalue
+from pulumi_echovalue._decisions.service import client_of
 from pulumi_echovalue._shared.module_utils.core.errors import InvalidInputError
-from pulumi_echovalue.connection import client_of
 from tests.emulator.client import Emulator
 
 GIVEN = "feedfacefeedfacefeedfacefeedface"

@@ -14,7 +14,7 @@ from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.output import UNKNOWN
 
-from pulumi_echovalue import lifecycle
+from pulumi_echovalue._decisions import token as lifecycle
 from pulumi_echovalue.provider import TokenError, TokenProvider
 from tests.emulator.client import Emulator
 

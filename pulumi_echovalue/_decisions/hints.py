@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ._shared.module_utils.core.errors import (
+from .._shared.module_utils.core.errors import (
     EchoValueError,
     NetworkError,
     PaymentRequiredError,

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from pulumi.dynamic import CheckFailure, ConfigureRequest, ResourceProvider
 from pulumi.output import Unknown
 
-from .connection import CONFIG_KEY, CONFIG_NAMESPACE, Service, find_service
-from .hints import tell
-from .lifecycle import Check, check_inputs
+from .._decisions.hints import tell
+from .._decisions.service import CONFIG_KEY, CONFIG_NAMESPACE, Service, find_service
+from .._decisions.token import Check, check_inputs
 
 Props = dict[str, Any]
 

@@ -9,9 +9,9 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ._shared.module_utils.core.client import DEFAULT_RETRIES, DEFAULT_TIMEOUT, EchoValueClient
-from ._shared.module_utils.core.errors import InvalidInputError
-from ._shared.module_utils.core.service_url import DEFAULT_BASE_URL, ServiceUrl
+from .._shared.module_utils.core.client import DEFAULT_RETRIES, DEFAULT_TIMEOUT, EchoValueClient
+from .._shared.module_utils.core.errors import InvalidInputError
+from .._shared.module_utils.core.service_url import DEFAULT_BASE_URL, ServiceUrl
 
 CONFIG_NAMESPACE = "echovalue"
 CONFIG_KEY = "baseUrl"

@@ -16,10 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from ._shared.module_utils.core.errors import InvalidInputError, StoredTokenUnknownError
-from ._shared.module_utils.core.models import token_hash
-from ._shared.module_utils.core.provision import provision
-from .connection import Service, client_of
+from .._shared.module_utils.core.errors import InvalidInputError, StoredTokenUnknownError
+from .._shared.module_utils.core.models import token_hash
+from .._shared.module_utils.core.provision import provision
+from .service import Service, client_of
 
 T = TypeVar("T")
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ._shared.module_utils.core.alert import CHECKS, declare_alert
-from ._shared.module_utils.core.errors import InvalidInputError, PaymentRequiredError, UnauthorizedError
-from ._shared.module_utils.core.models import check_token, token_hash
-from .connection import Service
-from .lifecycle import Changes, Check, check_named, decide, missing_token_warning
+from .._shared.module_utils.core.alert import CHECKS, declare_alert
+from .._shared.module_utils.core.errors import InvalidInputError, PaymentRequiredError, UnauthorizedError
+from .._shared.module_utils.core.models import check_token, token_hash
+from .service import Service
+from .token import Changes, Check, check_named, decide, missing_token_warning
 
 Warn = Callable[[str], None]
 DeclaredHere = set[tuple[str, str]]  # service and hash of the tokens whose alert this process has set
@@ -82,7 +82,7 @@ def check_declared(values: Mapping[str, Any]) -> None:
 def compare(former: KeptAlert, meant: Service, token: object, settings: Mapping[str, Any]) -> Changes:
     """Tell what the inputs ask for: another token is another alert, all else is set anew.
 
-    Raises InvalidInputError as `lifecycle.decide` does.
+    Raises InvalidInputError as `decide` does.
     """
     return decide(
         meant,
