@@ -108,7 +108,7 @@ def test_retry_after_is_honoured_and_capped(value: str, least: float, most: floa
 def test_one_that_is_told_to_wait_makes_all_wait() -> None:
     client, _script, pauses = scripted(text("", 429, retry_after="9"), text(LINK), text(LINK))
     now = [0.0]
-    client._clock = lambda: now[0]
+    client._retrying._clock = lambda: now[0]
     client.probe(TOKEN)
     client.probe(OTHER)
     assert pauses == [9.0, 9.0], "the second asked while the first was still to wait"
@@ -120,7 +120,7 @@ def test_one_that_is_told_to_wait_makes_all_wait() -> None:
 
 def test_the_last_try_that_is_told_to_wait_makes_all_wait_too() -> None:
     client, _script, pauses = scripted(text("", 429, retry_after="9"), text(LINK), retries=0)
-    client._clock = lambda: 0.0
+    client._retrying._clock = lambda: 0.0
     with pytest.raises(errors.RateLimitedError):
         client.probe(TOKEN)
     client.probe(OTHER)

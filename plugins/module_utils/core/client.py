@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import email.utils
 import json
-import random
 import re
 import threading
 import time
@@ -19,9 +17,7 @@ from .errors import (
     InvalidInputError,
     NetworkError,
     PaymentRequiredError,
-    RateLimitedError,
     ServiceError,
-    ServiceUnavailableError,
     UnauthorizedError,
     UnexpectedAnswerError,
 )
@@ -37,6 +33,7 @@ from .models import (
     set_fields,
     token_hash,
 )
+from .retry import Retrying, had_no_effect, status_line
 from .service_url import DEFAULT_BASE_URL, ServiceUrl, is_host
 
 DEFAULT_TIMEOUT = 10.0  # seconds
@@ -47,10 +44,6 @@ AMOUNTS = (1, 3)  # million operations that a recharge link can be for
 MAX_LOGS = 100  # entries of the log that one request can ask for
 
 _WEB_PAGE = re.compile(rb"\s*<(!doctype|\?xml|html|head|body|meta|script)\b", re.IGNORECASE)
-
-_FIRST_DELAY = 0.5  # seconds before the first further try; doubled each time
-_DOUBLINGS = 9  # are enough for the longest
-_LONGEST_DELAY = 30.0  # seconds; caps the doubling and what Retry-After asks for
 
 
 def check_amount(amount: object) -> None:
@@ -95,7 +88,6 @@ class EchoValueClient:
         if connections < 1:
             raise InvalidInputError("There must be 1 or more connections at a time.")
         self._timeout = timeout
-        self._retries = retries
         self._transport_options: dict[str, Any] = {
             "verify": verify,
             "proxies": proxies,
@@ -104,9 +96,7 @@ class EchoValueClient:
         self._transport = transport
         self._transport_lock = threading.Lock()
         self._close: Callable[[], None] = lambda: None
-        self._sleep = sleep
-        self._clock = clock
-        self._resume_at = 0.0  # until then a 429 asked all threads to be quiet
+        self._retrying = Retrying(retries, sleep, clock)
 
     @property
     def base_url(self) -> str:
@@ -128,7 +118,7 @@ class EchoValueClient:
             if token is None:
                 raise _unexpected(answer, "what it sent as a new token is not a token")
         except (NetworkError, ServiceError) as error:
-            if _had_no_effect(error):
+            if had_no_effect(error):
                 raise
             raise AmbiguousMintError(error.args[0]) from None
         return token
@@ -143,7 +133,7 @@ class EchoValueClient:
         if not details:
             probe = self.probe(token)
             if not probe.valid:
-                raise UnauthorizedError(_status_line(401), status=401)
+                raise UnauthorizedError(status_line(401), status=401)
             return Wallet(probe.balance, None, token_hash(token), 0)
         try:
             answer = self._request("GET", "/token", headers=_authorized(token))
@@ -213,7 +203,7 @@ class EchoValueClient:
             answer = self._request("PUT", "/token/settings", headers=_authorized(token), json=settings)
             _text(answer)
         except (NetworkError, ServiceError) as error:
-            if not _had_no_effect(error):
+            if not had_no_effect(error):
                 error.advice = "Nobody can say whether the alert was set. Run again: it is read first."
             elif isinstance(error, ServiceError) and error.status == 400:
                 error.advice = (
@@ -256,29 +246,7 @@ class EchoValueClient:
             form,
             json,
         )
-        transport = self._connect()
-        tries = 0
-        while True:
-            error: NetworkError | ServiceError
-            quiet = self._resume_at - self._clock()
-            if quiet > 0:
-                self._sleep(quiet)
-            try:
-                answer = transport(request)
-            except (NetworkError, ServiceError) as caught:
-                error = caught
-            else:
-                if answer.status == 200:
-                    return answer
-                error = _error_of(answer)
-            delay = _delay(tries, error)
-            if isinstance(error, RateLimitedError):  # all others are to be quiet too
-                self._resume_at = max(self._resume_at, self._clock() + delay)
-            if tries >= self._retries or not _may_repeat(method, error):
-                raise error
-            if not isinstance(error, RateLimitedError):
-                self._sleep(delay)
-            tries += 1
+        return self._retrying.send(self._connect(), request)
 
     def _connect(self) -> Transport:
         with self._transport_lock:
@@ -304,57 +272,6 @@ def is_https_url(text: str) -> bool:
 
 def _authorized(token: str) -> dict[str, str]:
     return {"x-token": check_token(token)}
-
-
-def _may_repeat(method: str, error: NetworkError | ServiceError) -> bool:
-    """Tell whether a further try may help, and does no harm: a POST mints, all else is idempotent."""
-    if isinstance(error, NetworkError):
-        helps = not error.permanent
-    else:
-        helps = isinstance(error, (RateLimitedError, ServiceUnavailableError))
-    return helps and (method != "POST" or _had_no_effect(error))
-
-
-def _had_no_effect(error: NetworkError | ServiceError) -> bool:
-    """Tell whether a request that ended so surely did nothing: not sent, refused, or sent elsewhere."""
-    if isinstance(error, NetworkError):
-        return not error.sent
-    # 408 and 499 are of proxies that gave up, while the service may have gone on.
-    return error.status == 503 or (300 <= error.status < 500 and error.status not in (408, 499))
-
-
-def _delay(tries: int, error: NetworkError | ServiceError) -> float:
-    """Exponential backoff with jitter, so that many callers spread; at least Retry-After; capped."""
-    backoff = _FIRST_DELAY * 2.0 ** min(tries, _DOUBLINGS) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret in it
-    asked = getattr(error, "retry_after", None) or 0.0
-    return min(max(backoff, asked), _LONGEST_DELAY)
-
-
-def _status_line(status: int) -> str:
-    return f"The service answered HTTP {status}."
-
-
-def _error_of(answer: Answer) -> ServiceError:
-    what = _status_line(answer.status)
-    if 300 <= answer.status < 400:
-        what = f"The service answered HTTP {answer.status}, a redirect, which was not followed."
-    kind: type[ServiceError] = {
-        401: UnauthorizedError,
-        402: PaymentRequiredError,
-        429: RateLimitedError,
-    }.get(answer.status, ServiceUnavailableError if answer.status >= 500 else UnexpectedAnswerError)
-    return kind(what, status=answer.status, retry_after=_retry_after(answer))
-
-
-def _retry_after(answer: Answer) -> float | None:
-    """Return the seconds that Retry-After asks for, given in seconds or as an HTTP date."""
-    value = answer.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
 
 
 def _credits(answer: Answer, header: str) -> int | None:
