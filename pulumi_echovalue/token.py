@@ -100,11 +100,7 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
                 opts, pulumi.ResourceOptions(additional_secret_outputs=["token", "existing_token"])
             ),
         )
-        if not isinstance(get_monitor(), MockMonitor):
-            kept = self.token
-            pulumi.Output.all(resource_name, kept.is_secret(), kept).apply(_warn_if_clear)
-        # A secret in the program too, also where no engine says so, as in unit tests with mocks.
-        self.token = pulumi.Output.secret(self.token)
+        self.token = _as_secret(resource_name, self.token)
 
 
 def passed(name: str, argument: pulumi.Input[str]) -> pulumi.Output[str]:
@@ -134,6 +130,13 @@ def token_and_service(
         )
     # A stack of version 0.1.0 remembers none. In a preview, an argument that is not given is not known.
     return token.token, token.service.apply(lambda url: url or token.base_url)
+
+
+def _as_secret(resource_name: str, token: pulumi.Output[str]) -> pulumi.Output[str]:
+    """Return a token that is a secret in the program, too; warn where the engine does not know it as one."""
+    if not isinstance(get_monitor(), MockMonitor):  # mocks, of unit tests, know no secrets
+        pulumi.Output.all(resource_name, token.is_secret(), token).apply(_warn_if_clear)
+    return pulumi.Output.secret(token)
 
 
 def _warn_if_clear(seen: list[Any]) -> None:

@@ -16,7 +16,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Callable
 
 from ..core.errors import NOTHING_MINTED, ConflictError, StoreError
@@ -25,6 +25,41 @@ from .pending import PendingFile, PendingNames, StagedFile, fill_or_rescue
 
 _ACL = "system.posix_acl_access"
 _MOUNTED = "/proc/self/mountinfo"
+
+
+class _Backup:
+    """Copies the former content of the file at `path` beside it; `file` is where. Raises OSError."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.file: str | None = None
+
+    def make(self, content: bytes) -> None:
+        """Copy the content, 0600, under a name much as Ansible's backups have."""
+        moment = time.strftime("%Y-%m-%d@%H:%M:%S")
+        file = f"{self._path}.{os.getpid()}.{moment}.{secrets.token_hex(4)}~"
+        backup = StagedFile.create(file)
+        try:
+            with suppress(PermissionError):  # only root may give a file away
+                found = os.stat(self._path)
+                os.chown(file, found.st_uid, found.st_gid)
+            backup.fill(content)
+        finally:
+            backup.close()
+        self.file = file
+
+    @contextmanager
+    def made(self, content: bytes) -> Iterator[None]:
+        """Make it for the context's work; delete it where that fails, else each run would add one."""
+        self.make(content)
+        try:
+            yield
+        except OSError:
+            if self.file is not None:
+                with suppress(OSError):
+                    os.unlink(self.file)
+                self.file = None
+            raise
 
 
 class AtomicFile:
@@ -50,17 +85,21 @@ class AtomicFile:
         directory: DirectoryLock | None = None,
     ) -> None:
         self.path = os.path.realpath(path)
-        self.backup_file: str | None = None
+        self._backup = _Backup(self.path) if backup else None
         where, name = os.path.split(self.path)
         self._directory = directory or DirectoryLock(where)
         self._names = PendingNames(where, f".{name}", suffix)
         self._max_size = max_size
         self._set_attributes = set_attributes
-        self._backup = backup
         self._dry_run = dry_run
         self._found: bytes | None = None  # what the last `read` found
         self._staged: StagedFile | None = None
         self._made: list[str] = []  # names of what was staged since the directory was listed
+
+    @property
+    def backup_file(self) -> str | None:
+        """Where the former file is, if a backup was made."""
+        return None if self._backup is None else self._backup.file
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -164,9 +203,7 @@ class AtomicFile:
                     f"The token waits in {source}, and what stands at the path is untouched. Run again, "
                     "which goes on from there.",
                 )
-            if keep_former:
-                self._make_backup()
-            with self._backup_needed():
+            with self._backed_up() if keep_former else nullcontext():
                 os.replace(source, self.path)
         except OSError as error:
             raise self._not_put(source, reason_of(error)) from None
@@ -178,9 +215,9 @@ class AtomicFile:
 
     def keep_former(self) -> None:
         """Keep a backup of what was read, unless there is one already."""
-        if self.backup_file is None:
+        if self._backup is not None and self._found is not None and self._backup.file is None:
             try:
-                self._make_backup()
+                self._backup.make(self._found)
             except OSError as error:
                 raise self._error(f"could not be backed up ({reason_of(error)})") from None
 
@@ -188,8 +225,7 @@ class AtomicFile:
         """Take the file away, keeping a backup."""
         self.check_writable()
         try:
-            self._make_backup()
-            with self._backup_needed():
+            with self._backed_up():
                 os.unlink(self.path)
         except OSError as error:
             raise StoreError(
@@ -231,33 +267,11 @@ class AtomicFile:
         finally:
             close(descriptor)
 
-    def _make_backup(self) -> None:
-        """Keep the content that was read beside the file, 0600, named much as Ansible names backups."""
-        if not self._backup or self._found is None:
-            return
-        moment = time.strftime("%Y-%m-%d@%H:%M:%S")
-        path = f"{self.path}.{os.getpid()}.{moment}.{secrets.token_hex(4)}~"
-        backup = StagedFile.create(path)
-        try:
-            with suppress(PermissionError):  # only root may give a file away
-                found = os.stat(self.path)
-                os.chown(path, found.st_uid, found.st_gid)
-            backup.fill(self._found)
-        finally:
-            backup.close()
-        self.backup_file = path
-
-    @contextmanager
-    def _backup_needed(self) -> Iterator[None]:
-        """Delete the backup where what it was made for fails: else each further run would add one."""
-        try:
-            yield
-        except OSError:
-            if self.backup_file is not None:
-                with suppress(OSError):
-                    os.unlink(self.backup_file)
-                self.backup_file = None
-            raise
+    def _backed_up(self) -> AbstractContextManager[None]:
+        """Make a backup for what is done in the context."""
+        if self._backup is None or self._found is None:
+            return nullcontext()
+        return self._backup.made(self._found)
 
     def _sync(self, done: str) -> None:
         try:
