@@ -16,7 +16,7 @@ from ansible.parsing.vault import VaultLib
 
 from ..module_utils.core.errors import EchoValueError
 from ..module_utils.files.directory_lock import DirectoryLock
-from .connections.failures import missing_collection
+from .failures import missing_collection
 
 
 @dataclass(frozen=True)
