@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -135,18 +135,15 @@ def test_a_signal_comes_afterwards(number: int) -> None:
 @pytest.mark.parametrize("number", [*ENDING, signal.SIGPROF, signal.SIGRTMIN])
 def test_a_process_that_a_signal_ends_has_written(tmp_path: Path, number: int) -> None:
     written = tmp_path / "written"
-    code = (
-        "import os, pathlib, signal\n"
-        "from plugins.module_utils.core.signals import run_uninterrupted\n"
-        f"signal.signal({int(number)}, signal.SIG_DFL)\n"
-        "def work():\n"
-        f"    os.kill(os.getpid(), {int(number)})\n"
-        f"    pathlib.Path({str(written)!r}).write_text('written')\n"
-        "run_uninterrupted(work)\n"
-        "print('not ended')\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
-    assert (done.returncode, done.stdout) == (-number, ""), done.stderr
+
+    def run() -> None:
+        signal.signal(number, signal.SIG_DFL)
+        run_uninterrupted(lambda: (os.kill(os.getpid(), number), written.write_text("written")))
+
+    process = multiprocessing.get_context("fork").Process(target=run)
+    process.start()
+    process.join(30)
+    assert process.exitcode == -number
     assert written.read_text() == "written"
 
 
