@@ -28,8 +28,10 @@ def _emulator() -> Iterator[Emulator]:
 
 @pytest.fixture
 def emulator(_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """The emulator, as after its start; the default service of this process."""
+    """The emulator, as after its start, with no token; the default service of this process."""
     _emulator.reset()
+    for token in _emulator.tokens():
+        _emulator.forget(token["hash"])
     monkeypatch.setenv("ECHOVALUE_BASE_URL", _emulator.url)
     return _emulator
 
