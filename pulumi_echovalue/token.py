@@ -14,7 +14,7 @@ from pulumi.runtime.settings import get_monitor
 from ._decisions.token import check_passed
 from ._shared.module_utils.core.errors import InvalidInputError
 from .provider import TokenProvider
-from .stack_config import configured_base_url
+from .stack_config import check_config
 
 
 class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
@@ -80,7 +80,7 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
                 f"Token {resource_name!r}: EchoValue keeps no list of tokens, so one cannot be imported or "
                 "looked up by its id. Nothing was done. Give the token itself as existing_token."
             )
-        configured_base_url()
+        check_config()
         if existing_token is not None:
             existing_token = pulumi.Output.secret(passed("existing_token", existing_token))
         base_url = None if base_url is None else passed("base_url", base_url)

@@ -10,7 +10,7 @@ import pulumi
 import pulumi.dynamic
 
 from .alert_provider import WalletAlertProvider
-from .stack_config import configured_base_url
+from .stack_config import check_config
 from .token import Token, token_and_service
 
 
@@ -96,7 +96,7 @@ class WalletAlert(pulumi.dynamic.Resource, module="echovalue", name="WalletAlert
                 f"WalletAlert {resource_name!r} cannot be imported or looked up by its id. Nothing was done. "
                 "Declare it: it is read first, and only a difference is written."
             )
-        configured_base_url()
+        check_config()
         text, service = token_and_service(token, base_url)
         super().__init__(
             WalletAlertProvider(),
