@@ -56,6 +56,7 @@ class Emulator:
         ]
         self._process: subprocess.Popen[str] | None = None
         self.port = port
+        self.forgotten: set[str] = set()  # hashes
 
     def __enter__(self) -> Emulator:
         self.start()
@@ -185,6 +186,7 @@ class Emulator:
     def forget(self, token_hash: str) -> None:
         """Make a token unknown."""
         self._control("DELETE", f"/tokens/{token_hash}")
+        self.forgotten.add(token_hash)
 
     def register(self, token: str, wallet: int = 100) -> str:
         """Make `token` known; return its hash."""

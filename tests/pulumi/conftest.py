@@ -32,6 +32,7 @@ def emulator(_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     _emulator.reset()
     for token in _emulator.tokens():
         _emulator.forget(token["hash"])
+    _emulator.forgotten.clear()
     monkeypatch.setenv("ECHOVALUE_BASE_URL", _emulator.url)
     return _emulator
 
@@ -93,6 +94,6 @@ def workspace(
     workspace = Workspace(tmp_path, emulator.url, _template)
     monkeypatch.setenv("PATH", workspace.environment["PATH"])  # for the Automation API
     yield workspace
-    hashes = {token["hash"] for token in emulator.tokens()}
+    hashes = {token["hash"] for token in emulator.tokens()} | emulator.forgotten
     assert hashes or not workspace.runs
     assert not raw_tokens(workspace.seen(), hashes)
