@@ -25,18 +25,19 @@ def _play(scenario: Scenario, emulator: Emulator, short: bool) -> Report:
     place = scenario.place
     points = lost = recovered = window = 0
     with place.work(base_url=emulator.url, **scenario.options) as work:
-        for pool in scenario.pools:
+        for thread in scenario.threads:
             place.set(scenario.old)
-            recorded = subject.run(work, trace=True, pool=pool)
+            recorded = subject.run(work, trace=True, thread=thread)
             report.expect(recorded.code == 0, f"{scenario.words}: fails undisturbed: {recorded.output}")
             calls = subject.from_first_touch(recorded.calls, place.touched)
-            window = max([window, *subject.windows(calls)])
+            if thread == subject.MINT:
+                window = max(subject.windows(calls))
             for call in calls[:: _SAMPLE if short else 1]:
                 for token in minted(emulator):
                     emulator.forget(token)
                 place.set(scenario.old)
                 kill = f"{call.name}:signal=SIGKILL:when={call.number}"
-                killed = subject.run(work, kill, trace=True, pool=pool)
+                killed = subject.run(work, kill, trace=True, thread=thread)
                 where = f"{scenario.words}, killed at {call.words}"
                 report.expect(not killed.stuck, f"{where}: it hangs")
                 points += 1

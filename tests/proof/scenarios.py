@@ -39,9 +39,11 @@ class Scenario:
         return f"{self.place.kind} {self.name}"
 
     @property
-    def pools(self) -> tuple[bool, ...]:
-        """Which threads are looked at: the main one, and with many tokens also the one that works on them."""
-        return (False, True) if "concurrency" in self.options else (False,)
+    def threads(self) -> list[str]:
+        """The threads that are looked at, each in runs of its own."""
+        mints = "token" not in self.options and "state" not in self.options
+        used = {subject.MAIN: True, subject.POOL: "concurrency" in self.options, subject.MINT: mints}
+        return [thread for thread, is_used in used.items() if is_used]
 
 
 def scenarios(base: Path) -> list[Scenario]:

@@ -36,7 +36,7 @@ from tests.workspace import collections_path
 init_plugin_loader([collections_path()])
 
 from ansible.module_utils._internal._json._profiles import _module_legacy_m2c  # noqa: E402, F401
-from ansible_collections.echovalue.cloud.plugins.module_utils.core import transport  # noqa: E402, F401
+from ansible_collections.echovalue.cloud.plugins.module_utils.core import signals, transport  # noqa: E402, F401
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import EchoValueError  # noqa: E402
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.models import token_hash  # noqa: E402, F401
 from ansible_collections.echovalue.cloud.plugins.module_utils.task import many_tokens  # noqa: E402
@@ -49,9 +49,15 @@ from ansible_collections.echovalue.cloud.plugins.plugin_utils.run_context import
 VAULT = VaultLib([("default", VaultSecret(b"the password of the experiments"))])
 
 _CALL = re.compile(r"(\w+)\((.*)")
+_MINT = "token=new"  # in the body of a request
 _WRITTEN = re.compile(r"\b[0-9a-f]{32}\\n|ANSIBLE_VAULT")  # a token, whole or encrypted, goes into a file
 _OUTPUT = ("1<", "2<")  # what is printed is Ansible's to deliver
 _PATIENCE = 120  # seconds for one run, on a busy machine
+# What a thread calls that starts another one and waits for it.
+_WAITING = ("clone3", "clone", "futex", "rt_sigprocmask", "mmap", "mprotect", "munmap", "madvise")
+
+# The threads of a run: the main one, the one that works on many tokens, and the (first) one that mints and writes.
+MAIN, POOL, MINT = "main", "pool", "mint"
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Call:
     name: str
     number: int
     arguments: str
-    may_lose: bool  # a mint is on its way, and the token not in a file yet
+    may_lose: bool  # a mint may be on its way, here or in a thread that is waited for, and in no file yet
 
     @property
     def words(self) -> str:
@@ -112,36 +118,33 @@ class Started:
 
 
 def start(
-    work: Callable[[], None], inject: str | None = None, *, trace: bool = False, pool: bool = False
+    work: Callable[[], None], inject: str | None = None, *, trace: bool = False, thread: str = MAIN
 ) -> Started:
-    """Call `work` in a child; strace injects what `inject` says, or records with `trace`.
-
-    With `pool` strace is at the one thread that works on many tokens, else at the main thread.
-    """
+    """Call `work` in a child; in one of its threads strace injects what `inject` says, or records with `trace`."""
     scratch = tempfile.TemporaryDirectory(prefix="echovalue-proof-")
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        _be_the_child(work, Path(scratch.name, "output"), writer, attach=bool(inject or trace), pool=pool)
+        _be_the_child(work, Path(scratch.name, "output"), writer, thread if inject or trace else None)
     os.close(writer)
     with open(reader) as pipe:
-        thread = pipe.readline().strip()
+        number = pipe.readline().strip()
     tracer = None
-    if thread:  # it waits to be attached to
+    if number:  # it waits to be attached to
         os.waitpid(child, os.WUNTRACED)
-        tracer = _attach(thread, Path(scratch.name, "trace"), inject)
+        tracer = _attach(number, Path(scratch.name, "trace"), inject)
         os.kill(child, signal.SIGCONT)
     return Started(child, scratch, tracer, trace)
 
 
 def run(
-    work: Callable[[], None], inject: str | None = None, *, trace: bool = False, pool: bool = False
+    work: Callable[[], None], inject: str | None = None, *, trace: bool = False, thread: str = MAIN
 ) -> Ended:
     """Start a run, and wait for its end."""
-    return start(work, inject, trace=trace, pool=pool).end()
+    return start(work, inject, trace=trace, thread=thread).end()
 
 
-def _be_the_child(work: Callable[[], None], output: Path, writer: int, *, attach: bool, pool: bool) -> None:
+def _be_the_child(work: Callable[[], None], output: Path, writer: int, thread: str | None) -> None:
     code = 1
     try:
         stream = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -153,11 +156,13 @@ def _be_the_child(work: Callable[[], None], output: Path, writer: int, *, attach
             os.write(writer, f"{threading.get_native_id()}\n".encode())
             signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
-        if attach and pool:
+        if thread == POOL:
             many_tokens.ThreadPoolExecutor = partial(  # type: ignore[misc, assignment]
                 many_tokens.ThreadPoolExecutor, initializer=wait_for_strace
             )
-        elif attach:
+        elif thread == MINT:
+            signals.Thread = _first_waits(wait_for_strace)  # type: ignore[misc]
+        elif thread == MAIN:
             wait_for_strace()
         else:
             os.close(writer)
@@ -170,6 +175,19 @@ def _be_the_child(work: Callable[[], None], output: Path, writer: int, *, attach
     finally:
         sys.stdout.flush()
         os._exit(code)
+
+
+def _first_waits(wait: Callable[[], None]) -> type[threading.Thread]:
+    """Return a class of threads, of which the first calls `wait` where it starts."""
+    waiting = [wait]
+
+    class Thread(threading.Thread):
+        def run(self) -> None:
+            if waiting:
+                waiting.pop()()
+            super().run()
+
+    return Thread
 
 
 def _attach(thread: str, record: Path, inject: str | None) -> subprocess.Popen[bytes]:
@@ -197,21 +215,24 @@ def _wait(child: int) -> tuple[int, bool]:
 
 def _calls(record: Path) -> Iterator[Call]:
     seen: Counter[str] = Counter()
-    minting = False
+    minting = waiting = False
     for line in record.read_text(errors="replace").splitlines():
         match = _CALL.match(line)
         if match:
             seen[match[1]] += 1
-            yield Call(match[1], seen[match[1]], match[2], minting)
-            minting = (minting or "token=new" in match[2]) and not (
+            waiting = match[1].startswith("clone") or (waiting and match[1] in _WAITING)
+            yield Call(match[1], seen[match[1]], match[2], minting or waiting)
+            minting = (minting or _MINT in match[2]) and not (
                 "write" in match[1] and _WRITTEN.search(match[2])
             )
 
 
 def from_first_touch(calls: list[Call], place: Path) -> list[Call]:
-    """Return the calls of a recorded run from the first one that names the place on."""
+    """Return the calls of a recorded run from the first one that names the place on, or that mints."""
     named = re.compile(rf'(?<!\\)"{re.escape(str(place))}')  # as a path, not in the arguments that are read
-    first = next(index for index, call in enumerate(calls) if named.search(call.arguments))
+    first = next(
+        index for index, call in enumerate(calls) if named.search(call.arguments) or _MINT in call.arguments
+    )
     return [call for call in calls[first:] if not call.arguments.startswith(_OUTPUT)]
 
 

@@ -71,16 +71,16 @@ def _play(scenario: Scenario, emulator: Emulator, short: bool) -> Report:
     counted: Counter[str] = Counter()
     place = scenario.place
     with place.work(base_url=emulator.url, **scenario.options) as work:
-        for pool in scenario.pools:
+        for thread in scenario.threads:
             place.set(scenario.old)
-            recorded = subject.run(work, trace=True, pool=pool)
+            recorded = subject.run(work, trace=True, thread=thread)
             calls = subject.from_first_touch(recorded.calls, place.touched)
             cases = [(call, error) for call in calls for error in _errors_of(call)]
             for call, error in cases[:: _SAMPLE if short else 1]:
                 for token in minted(emulator):
                     emulator.forget(token)
                 place.set(scenario.old)
-                ended = subject.run(work, f"{call.name}:error={error}:when={call.number}", pool=pool)
+                ended = subject.run(work, f"{call.name}:error={error}:when={call.number}", thread=thread)
                 counted["points"] += 1
                 where = f"{scenario.words}, {error} at {call.words} {call.arguments[:60]}"
                 _check(scenario, where, ended, minted(emulator), counted, report)

@@ -9,9 +9,9 @@ an exception that another thread raises here. It takes effect right afterwards.
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from threading import Thread
 from typing import Callable, TypeVar
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ def run_uninterrupted(work: Callable[[], T]) -> T:
         except BaseException as error:  # noqa: BLE001 - raised below
             errors.append(error)
 
-    thread = threading.Thread(target=run)
+    thread = Thread(target=run)
     with signals_deferred():
         try:
             thread.start()
