@@ -49,7 +49,6 @@ class ActionModule(CensoringAction):
                         self._find_lookup,
                         self._loader.path_dwim,
                         self._loader._vault,
-                        params["spool"],
                         self._task.check_mode,
                         params["backup"],
                     ),

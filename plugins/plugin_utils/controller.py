@@ -18,6 +18,7 @@ from ..module_utils.task.token_requests import TokenRequest, token_requests
 from .ansible_vault.file import VaultFile
 from .ansible_vault.secrets import Vault
 from .connections.registry import OPENERS
+from .places.spool import Spool
 from .places.spooled import SpooledStore
 from .run_context import RunContext
 
@@ -33,16 +34,14 @@ def provision_on_controller(
     Raises the errors of core/errors.py.
     """
     check_texts(params)
-    spool = os.path.expanduser(params["spool"])
-    if not spool.startswith(("~", os.sep)):
-        raise InvalidInputError("spool must be an absolute path: it is private, and belongs to no checkout.")
+    spool = Spool(params["spool"])
     requests = token_requests(params)
     many = params["tokens"] is not None
     client = make_client(params)
     doing: dict[str, Any] = {"check_mode": run.check_mode, "warn": warn}
     with ExitStack() as until_done:
         until_done.callback(client.close)
-        places = _Places(run, client.base_url)
+        places = _Places(run, spool, client.base_url)
         if not many:
             place = places.open(requests[0])
             places.lock_files(until_done)
@@ -55,8 +54,9 @@ def provision_on_controller(
 class _Places:
     """Opens the places of one task, each once."""
 
-    def __init__(self, run: RunContext, service: str) -> None:
+    def __init__(self, run: RunContext, spool: Spool, service: str) -> None:
         self._run = run
+        self._spool = spool
         self._service = service
         self._seen: set[tuple[str, ...]] = set()
         self._vault_files: dict[str, VaultFile] = {}
@@ -87,7 +87,7 @@ class _Places:
         self._seen.add(identity)
         store = SpooledStore(
             driver,
-            self._run.spool,
+            self._spool,
             self._service,
             backup=self._run.backup,
             dry_run=self._run.check_mode,

@@ -27,7 +27,6 @@ class RunContext:
     find_lookup: Callable[[str], Any]  # by name; None where its collection is not installed
     find_path: Callable[[str], str]  # a relative path starts at the playbook
     vault: VaultLib
-    spool: str
     check_mode: bool
     backup: bool
     _shared: dict[str, Any] = field(default_factory=dict, repr=False)

@@ -30,6 +30,7 @@ from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.driver impo
     unwritable,
 )
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.sops import _temporary_file
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.spool import Spool
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.spooled import SpooledStore
 
 OLD = "0123456789abcdef0123456789abcdef"
@@ -73,7 +74,7 @@ def answer(request: Request) -> Answer:
 
 
 def made(driver: Memory, spool: Path, *, backup: bool = True) -> SpooledStore:
-    return SpooledStore(driver, str(spool), "https://api.echovalue.dev", backup=backup, dry_run=False)
+    return SpooledStore(driver, Spool(str(spool)), "https://api.echovalue.dev", backup=backup, dry_run=False)
 
 
 def rotate(driver: Memory, spool: Path) -> SpooledStore:
@@ -274,7 +275,7 @@ def test_nothing_is_read_between_the_mint_and_the_spool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = tmp_path / "spool"
-    store = SpooledStore(Memory(), str(spool), "https://api.echovalue.dev", backup=True, dry_run=False)
+    store = SpooledStore(Memory(), Spool(str(spool)), "https://api.echovalue.dev", backup=True, dry_run=False)
     kept: list[str] = []
 
     def mint(request: Request) -> Answer:

@@ -278,7 +278,7 @@ def controller(rescue: Path, **options: Any) -> Iterator[Callable[[], None]]:
 
     def work() -> None:
         tempfile.tempdir = str(rescue)
-        run = RunContext({}, find_lookup, str, VAULT, params["spool"], False, params["backup"])
+        run = RunContext({}, find_lookup, str, VAULT, False, params["backup"])
         try:
             result = controllers.provision_on_controller(params, run, lambda _warning: None)
         except EchoValueError as error:

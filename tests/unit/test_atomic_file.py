@@ -14,7 +14,7 @@ from plugins.module_utils.files import atomic_file as locked_file
 from plugins.module_utils.files import directory_lock as locked_directory
 from plugins.module_utils.files import pending as staged_file
 from plugins.module_utils.files.atomic_file import AtomicFile
-from plugins.module_utils.files.pending import PendingNames, StagedFile
+from plugins.module_utils.files.pending import PendingFiles, StagedFile
 
 FORMER, NEW = b"former: 1\n", b"new: 1\n"
 
@@ -61,13 +61,8 @@ def test_a_content_that_cannot_be_written_leaves_all_as_it_was(
     file = AtomicFile(str(path), 100)
     with file.lock():
         file.read()
-        with pytest.raises(StoreError, match=r"/file cannot be replaced \(No space left on device\)\."):
-            file.replace(NEW, keep_former=True)
-        with pytest.raises(AssertionError, match=r"^stage comes before fill$"):
-            AtomicFile(str(path), 100).fill(NEW)
-        file.stage(10)
         with pytest.raises(StoreError, match=r"/file could not be written \(No space left on device\)\."):
-            file.fill(NEW, rescue=False)
+            file.replace(NEW, keep_former=True)
     assert (path.read_bytes(), beside(path)) == (FORMER, [])
 
 
@@ -90,8 +85,9 @@ def test_what_cannot_be_put_in_place_is_told(path: Path, monkeypatch: pytest.Mon
     file = AtomicFile(str(path), 100)
     with file.lock():
         file.read()
-        waits = file.stage(10).path
-        file.fill(NEW)
+        staged = file.stage(10)
+        staged.fill(NEW)
+        waits = staged.path
         where = f"It is kept in {waits}, and the next run goes on from there; what stood at the path is untouched."
         with monkeypatch.context() as patch:
             patch.setattr(os, "fstat", lambda _descriptor: os.stat("/"))
@@ -168,7 +164,7 @@ def test_a_leftover_is_whole_up_to_the_most(tmp_path: Path, size: int, whole: bo
     path = tmp_path / ".file.new"
     path.write_bytes(b"x" * (min(size, 101) - 1) + b"\n")
     os.truncate(path, size)
-    (pending,) = PendingNames(str(tmp_path), ".file", ".new").pending_files([".file.new"], 100)
+    (pending,) = PendingFiles(str(tmp_path), ".file", ".new", 100, lambda: [".file.new"]).found()
     assert (pending.content is not None) == whole
 
 
@@ -180,10 +176,9 @@ def test_no_descriptor_is_closed_twice(path: Path, monkeypatch: pytest.MonkeyPat
     file = AtomicFile(str(path), 100)
     with file.lock():
         file.read()
-        assert [pending.content for pending in file.pending_files()] == [NEW]
+        assert [pending.content for pending in file.staged_files.found()] == [NEW]
         file.stage(10).close()
-        file.stage(10)
-        file.fill(NEW)
+        file.replace(NEW, keep_former=False)
 
 
 def test_an_error_that_says_no_reason() -> None:

@@ -15,8 +15,9 @@ from plugins.module_utils.core.alert import declare_alert
 from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.models import Alert, token_hash
 from plugins.module_utils.core.provision import Outcome, provision, remove
+from plugins.module_utils.core.store import PendingToken
 from tests.unit.support import LINK, TOKEN, scripted, text
-from tests.unit.test_provision import Memory, PendingToken
+from tests.unit.test_provision import Memory
 
 URL = "https://api.echovalue.dev"
 _WALLET = json.dumps({"wallet": 1, "hash": token_hash(TOKEN), "created": 7})

@@ -17,7 +17,7 @@ from plugins.module_utils.core.models import fingerprint
 from plugins.module_utils.core.provision import provision
 from plugins.module_utils.files.atomic_file import AtomicFile
 from plugins.module_utils.files.directory_lock import DirectoryLock
-from plugins.module_utils.files.pending import PendingNames, StagedFile, fill_or_rescue
+from plugins.module_utils.files.pending import PendingFiles, StagedFile, _fill_or_rescue
 from plugins.module_utils.files.token_file import TokenFile
 from tests.unit.support import OTHER, TOKEN, scripted, text
 
@@ -36,7 +36,7 @@ def test_a_staged_file_is_private_from_its_first_instant(
 
 def test_a_staged_file_is_private_and_follows_no_link(tmp_path: Path) -> None:
     staged = StagedFile.create(str(tmp_path / "new"))
-    assert (staged.content(), staged.filled) == (b"", False)
+    assert (staged.read(), staged.content) == (b"", None)
     assert fcntl.fcntl(staged.descriptor, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
     staged.close()
@@ -45,7 +45,7 @@ def test_a_staged_file_is_private_and_follows_no_link(tmp_path: Path) -> None:
     staged.close()
     assert (tmp_path / "new").exists()
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
-    for flags in (os.O_CREAT, 0):
+    for flags in (os.O_RDWR | os.O_CREAT, os.O_RDWR, os.O_RDONLY):
         with pytest.raises(OSError, match=r"symbolic|exists"):
             StagedFile(str(tmp_path / "link"), flags)
     assert not (tmp_path / "elsewhere").exists()
@@ -65,21 +65,25 @@ def test_a_write_in_pieces_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "pwrite", lambda descriptor, content, at: real(descriptor, content[:5], at))
     staged = StagedFile.create(str(tmp_path / "new"), 64)
     staged.fill(b"a content of some more bytes")
-    assert staged.content() == b"a content of some more bytes"
+    assert staged.read() == staged.content == b"a content of some more bytes"
     staged.close()
 
 
 def test_names_tell_the_place_and_what_is_replaced(tmp_path: Path) -> None:
-    staged_names = PendingNames(str(tmp_path), ".token", ".new")
-    left = [staged_names.stage(4, replaces) for replaces in ("", "0" * 16, "0" * 16)]
+    others = [".token.new.bak", "token.new", ".token.xyz.new", ".other.new", ".token.0123456789abcdef.new"]
+    files = PendingFiles(str(tmp_path), ".token", ".new", 100, lambda: others)
+    left = []
+    for replaces in ("", "0" * 16, "0" * 16):
+        staged = files.stage(4, replaces)
+        staged.fill(b"a\n")
+        left.append(staged)
     found = sorted(path.name for path in tmp_path.iterdir())
     first = f".token.replaces-{'0' * 16}"
     assert {".token.new", f"{first}.new"} < set(found)
     assert any(re.fullmatch(rf"{re.escape(first)}\.again-[0-9a-f]{{8}}\.new", name) for name in found)
-    others = [".token.new.bak", "token.new", ".token.xyz.new", ".other.new", ".token.0123456789abcdef.new"]
-    pending_files = list(staged_names.pending_files([*others, *found], 100))
+    pending_files = list(files.found())
     assert sorted(pending.replaces for pending in pending_files) == ["", "0" * 16, "0" * 16]
-    assert {pending.content for pending in pending_files} == {None}
+    assert {pending.content for pending in pending_files} == {b"a\n"}
     for staged in left:
         staged.close()
 
@@ -108,7 +112,7 @@ def test_a_rescue_says_where_and_what_to_do(tmp_path: Path, monkeypatch: pytest.
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
     with pytest.raises(StoreError, match="It is kept in") as caught:
-        fill_or_rescue(staged, b"content")
+        _fill_or_rescue(staged, b"content")
     assert synced == [len(b"content")]
     (kept,) = tmp_path.glob("echovalue-token-*")
     assert str(tmp_path / "new") in caught.value.args[0]

@@ -11,7 +11,8 @@ import pytest
 from plugins.module_utils.core import errors
 from plugins.module_utils.core.messages import Answer
 from plugins.module_utils.core.models import fingerprint
-from plugins.module_utils.core.provision import Outcome, PendingToken, provision, remove
+from plugins.module_utils.core.provision import Outcome, provision, remove
+from plugins.module_utils.core.store import PendingToken, Slot
 from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
 
 THIRD = "third-token-of-the-tests-0123456"
@@ -25,11 +26,16 @@ class Memory:
     """A store in memory; `events` tells what was called, in order."""
 
     def __init__(
-        self, token: str | None = None, writable: bool = True, left: PendingToken | None = None
+        self,
+        token: str | None = None,
+        writable: bool = True,
+        left: PendingToken | None = None,
+        dry_run: bool = False,
     ) -> None:
         self.token = token
         self.writable = writable
         self.left = left
+        self.dry_run = dry_run
         self.overtaken_by: list[str | None] = []  # what others put there, one for each write that fails
         self.events: list[str] = []
 
@@ -43,10 +49,12 @@ class Memory:
         self.events.append("read")
         return self.token
 
-    def check_writable(self) -> None:
-        self.events.append("check_writable")
+    @contextmanager
+    def prepare(self) -> Iterator[Slot | None]:
+        self.events.append("prepare")
         if not self.writable:
             raise errors.StoreError("It is read-only.", "Make it writable.")
+        yield None if self.dry_run else self
 
     def pending(self) -> PendingToken | None:
         return self.left
@@ -55,8 +63,8 @@ class Memory:
         self.events.append("drop_pending")
         self.left = None
 
-    def write(self, token: str) -> None:
-        self.events.append("write")
+    def commit(self, token: str) -> None:
+        self.events.append("commit")
         if self.overtaken_by:
             self.left = PendingToken(token, fingerprint(self.token))
             self.token = self.overtaken_by.pop(0)
@@ -102,14 +110,14 @@ def test_what_is_decided(
 ) -> None:
     mints = MINTED in answers
     client, script, _pauses = scripted(*[a for a in answers if not (dry_run and a is MINTED)])
-    store = Memory(stored)
+    store = Memory(stored, dry_run=dry_run)
     got = provision(client, store, dry_run=dry_run, **options)  # type: ignore[arg-type]
     if dry_run and mints:
         outcome = Outcome(outcome.status, None, outcome.previous, outcome.balance, True)
     assert got == outcome
     assert script.answers == []
     assert store.token == (stored if dry_run else outcome.token)
-    assert ("write" in store.events) == (outcome.changed and not dry_run)
+    assert ("commit" in store.events) == (outcome.changed and not dry_run)
     assert TOKEN not in repr(got)
     assert OTHER not in repr(got)
 
@@ -143,7 +151,7 @@ def test_what_is_refused_changes_nothing(
         assert "(HTTP 401)" in str(caught.value)
     assert script.answers == []
     assert store.token == stored
-    assert "write" not in store.events
+    assert "commit" not in store.events
 
 
 def test_the_order_of_a_mint() -> None:
@@ -157,7 +165,7 @@ def test_the_order_of_a_mint() -> None:
 
     client._transport = transport
     provision(client, store, regenerate="if_invalid")
-    assert store.events == ["lock", "read", "probe", "check_writable", "mint", "write", "unlock"]
+    assert store.events == ["lock", "read", "probe", "prepare", "mint", "commit", "unlock"]
 
 
 @pytest.mark.parametrize("stored", [None, TOKEN])
@@ -257,16 +265,28 @@ def test_a_token_that_waits(
     assert provision(client, store, **options) == outcome  # type: ignore[arg-type]
     assert (store.token, store.left, script.answers) == (after, None, [])
     if outcome.token == left.token:
-        dry = Memory(stored, left=left)
+        dry = Memory(stored, left=left, dry_run=True)
         client, script, _pauses = scripted(*answers)
         assert provision(client, dry, dry_run=True, **options) == outcome  # type: ignore[arg-type]
         assert (dry.token, dry.left) == (stored, left)
 
 
-def test_a_stored_token_is_kept_where_the_one_that_waits_cannot_be_written() -> None:
+def test_a_stored_token_is_kept_where_the_pending_one_cannot_be_written() -> None:
     client, _script, _pauses = scripted(VALID, VALID)
     store = Memory(TOKEN, writable=False, left=PendingToken(OTHER, fingerprint(TOKEN)))
     assert provision(client, store) == Outcome("kept", TOKEN, TOKEN, 50)
+
+
+@pytest.mark.parametrize(("answers", "regenerate"), [([VALID, UNKNOWN], "if_invalid"), ([VALID], "always")])
+def test_none_is_minted_beside_a_pending_token_that_could_not_be_written(
+    answers: list[Answer], regenerate: str
+) -> None:
+    """Not even where the place takes a write a moment later: the slot is that of the pending token."""
+    client, script, _pauses = scripted(*answers)
+    store = Memory(TOKEN, writable=False, left=PendingToken(OTHER, fingerprint(TOKEN)))
+    with pytest.raises(errors.StoreError, match="read-only"):
+        provision(client, store, regenerate=regenerate)
+    assert (store.token, store.events.count("prepare"), script.answers) == (TOKEN, 1, [])
 
 
 @pytest.mark.parametrize("regenerate", ["never", "always"])
@@ -295,7 +315,7 @@ def test_after_three_lost_races_the_run_says_so() -> None:
     store.overtaken_by = [None, None, None]
     with pytest.raises(errors.ConflictError):
         provision(client, store)
-    assert store.events.count("write") == 3
+    assert store.events.count("commit") == 3
     assert store.left == PendingToken(OTHER, "")
     assert script.answers == []
 
@@ -333,7 +353,7 @@ def test_removing_takes_what_waits_too() -> None:
 def test_only_another_token_that_waits_goes_before_one_is_adopted(
     waits: str, dry_run: bool, drops: bool
 ) -> None:
-    store = Memory(left=PendingToken(waits, ""))
+    store = Memory(left=PendingToken(waits, ""), dry_run=dry_run)
     client, _script, _pauses = scripted(VALID)
     assert provision(client, store, token=OTHER, dry_run=dry_run).status == "adopted"
     assert ("drop_pending" in store.events) == drops
@@ -342,7 +362,7 @@ def test_only_another_token_that_waits_goes_before_one_is_adopted(
 @pytest.mark.parametrize(("waits", "dry_run"), [(TOKEN, False), (THIRD, False), (THIRD, True)])
 def test_a_token_that_is_adopted_again_leaves_nothing_waiting(waits: str, dry_run: bool) -> None:
     """Of a run that died between its write and the end of what waits."""
-    store = Memory(TOKEN, left=PendingToken(waits, fingerprint(OTHER)))
+    store = Memory(TOKEN, left=PendingToken(waits, fingerprint(OTHER)), dry_run=dry_run)
     client, _script, _pauses = scripted(VALID)
     assert provision(client, store, token=TOKEN, dry_run=dry_run).status == "kept"
     assert (store.token, store.left is None) == (TOKEN, not dry_run)
@@ -371,7 +391,7 @@ def test_a_token_that_is_given_and_kept_gives_way_to_none_that_waits() -> None:
 
 
 def test_a_dry_run_drops_nothing_that_waits() -> None:
-    store = Memory(left=PendingToken(TOKEN, ""))
+    store = Memory(left=PendingToken(TOKEN, ""), dry_run=True)
     client, _script, _pauses = scripted(UNKNOWN)
     assert provision(client, store, dry_run=True) == Outcome("minted", changed=True)
     assert store.left == PendingToken(TOKEN, "")

@@ -2,70 +2,25 @@
 # Private: for this collection and its Pulumi package only.
 """The decision: keep, adopt, mint, replace or refuse a token, over a client and a place to keep it.
 
-EchoValue gives a token once and keeps no list. So the place where it is kept alone tells whether
-one is there: find it, prove it with the free probe, mint only where there is none, and put a new
+EchoValue returns a token once and keeps no list. So only the place where it is stored tells whether
+there is one: find it, prove it with the free probe, mint only where there is none, and store a new
 one in its place before anything else can happen.
 """
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from typing import Callable, Literal, Protocol
+from typing import Callable, Literal
 
 from .client import EchoValueClient
 from .errors import ConflictError, InvalidInputError, StoredTokenUnknownError, StoreError, UnauthorizedError
 from .models import check_token, fingerprint, token_hash
 from .signals import run_uninterrupted
+from .store import Slot, Store
 
 REGENERATE = ("never", "if_invalid", "always")
-_ATTEMPTS = 3  # to write where somebody else writes too
-
-
-@dataclass(frozen=True)
-class PendingToken:
-    """A token that an interrupted run minted and could not put in its place.
-
-    `replaces` is the fingerprint of the token that it was minted to replace.
-    """
-
-    token: str = field(repr=False)
-    replaces: str
-
-
-class Store(Protocol):
-    """A place that keeps one token. All but `lock` are called with the lock held.
-
-    Failures are StoreError; ConflictError where somebody else changed the place after `read`.
-    """
-
-    def lock(self) -> AbstractContextManager[object]:
-        """Keep others out, as far as the place has a lock, until the context ends."""
-
-    def read(self) -> str | None:
-        """Return the token kept, or None; raise where something that is no token stands there."""
-
-    def pending(self) -> PendingToken | None:
-        """Return the token of an interrupted run that waits for this place."""
-
-    def check_writable(self) -> None:
-        """Make sure, as far as can be, that `write` will succeed; raise while nothing is lost.
-
-        A dry run calls it too, so a store made for one changes nothing here.
-        """
-
-    def write(self, token: str) -> None:
-        """Keep `token` in place of what `read` found; when it returns, the token is durable.
-
-        A token that cannot be put in place waits for the next run, and the error says where.
-        """
-
-    def drop_pending(self) -> None:
-        """Delete the token that waits: it was never handed on, and holds free credits alone."""
-
-    def remove(self) -> None:
-        """Keep no token any longer."""
-
+_ATTEMPTS = 3  # to write where another writer is at work
 
 Status = Literal["minted", "kept", "adopted", "replaced", "removed", "absent"]
 
@@ -133,7 +88,7 @@ def remove(store: Store, *, dry_run: bool = False) -> Outcome:
 
 
 def _retry_on_conflict(attempt: Callable[[], Outcome]) -> Outcome:
-    """Return what an attempt returns; one that somebody else overtook is made again."""
+    """Return what an attempt returns; it is retried where another writer changed the place meanwhile."""
     for _attempt in range(_ATTEMPTS - 1):
         with suppress(ConflictError):
             return attempt()
@@ -143,14 +98,14 @@ def _retry_on_conflict(attempt: Callable[[], Outcome]) -> Outcome:
 def _remove(store: Store, dry_run: bool) -> Outcome:
     with store.lock():
         stored = store.read()
-        waiting = store.pending()
+        pending = store.pending()
         if not dry_run:
             if stored is not None:
                 store.remove()
-            if waiting is not None:
+            if pending is not None:
                 store.drop_pending()
         if stored is None:
-            return Outcome("absent", changed=waiting is not None)
+            return Outcome("absent", changed=pending is not None)
         return Outcome("removed", previous=stored, changed=True)
 
 
@@ -182,51 +137,58 @@ class _Run:
         self._dry_run = dry_run
         self._found: list[str | None] = []  # what each attempt read
         self._minted: str | None = None
+        self._blocked: StoreError | None = None  # why the pending token cannot be stored
 
     def attempt(self) -> Outcome:
-        """Read what stands there now, decide, and do it."""
+        """Read what is stored now, decide, and do it."""
         with self._store.lock():
             stored = self._store.read()
             self._found.append(stored)
-            if self._token is not None and self._token != stored:
+            self._blocked = None
+            if self._token is not None:
                 return self._adopt(self._token, stored)
-            taken_up = self._take_up(stored)
-            if taken_up is not None:
-                return taken_up
-            # Rotated is what was there at first, not what somebody else put there meanwhile.
+            usable = self._usable_pending(stored)
+            if usable is not None:
+                taken_up = self._take_up(*usable, stored)
+                if taken_up is not None:
+                    return taken_up
+            # Rotated is what was there at first, not what another writer put there meanwhile.
             if stored is None or (self._regenerate == "always" and stored == self._found[0]):
                 return self._mint(stored)
-            kept = self._keep(stored)
-            if self._token is not None:
-                self._drop_waiting()
-            return kept
+            return self._keep(stored)
 
-    def _take_up(self, stored: str | None) -> Outcome | None:
-        """Put a token that waits in its place; drop one that somebody else overtook, or that is dead."""
-        waiting = self._store.pending() if self._token is None else None
-        if waiting is None:
+    def _usable_pending(self, stored: str | None) -> tuple[str, int | None] | None:
+        """Return the pending token and its balance; drop one that is superseded or not valid."""
+        pending = self._store.pending()
+        if pending is None:
             return None
         balance = None
-        usable = stored is None or waiting.replaces == fingerprint(stored)
-        if usable and self._verify and waiting.token != self._minted:
-            probe = self._client.probe(waiting.token)
+        usable = stored is None or pending.replaces == fingerprint(stored)
+        if usable and self._verify and pending.token != self._minted:
+            probe = self._client.probe(pending.token)
             usable, balance = probe.valid, probe.balance
-        if not usable:
-            if not self._dry_run:
-                self._store.drop_pending()
-            return None
-        try:
-            self._store.check_writable()
-        except ConflictError:
-            raise
-        except StoreError:
-            if stored is None:
-                raise
-            return None  # a token that stands there is not lost for what waits beside it
+        if usable:
+            return pending.token, balance
         if not self._dry_run:
-            self._store.write(waiting.token)
-        rotated = stored is not None and waiting.token == self._minted
-        return Outcome("replaced" if rotated else "minted", waiting.token, stored, balance, changed=True)
+            self._store.drop_pending()
+        return None
+
+    def _take_up(self, token: str, balance: int | None, stored: str | None) -> Outcome | None:
+        """Put a pending token in its place; None where that is not possible, and another one is stored."""
+        with ExitStack() as until_done:
+            try:
+                slot = until_done.enter_context(self._store.prepare())
+            except ConflictError:
+                raise
+            except StoreError as error:
+                if stored is None:
+                    raise
+                self._blocked = error
+                return None  # the stored token may be good, whatever is pending
+            if slot is not None:
+                slot.commit(token)
+        rotated = stored is not None and token == self._minted
+        return Outcome("replaced" if rotated else "minted", token, stored, balance, changed=True)
 
     def _keep(self, stored: str) -> Outcome:
         if not self._verify:
@@ -239,27 +201,34 @@ class _Run:
         raise StoredTokenUnknownError("The service does not know the stored token (HTTP 401).", status=401)
 
     def _adopt(self, token: str, stored: str | None) -> Outcome:
+        if token == stored:
+            kept = self._keep(token)
+            self._drop_pending()
+            return kept
         balance = _prove(self._client, token)
-        self._drop_waiting(but=token)  # else it would be put in place instead
-        self._store.check_writable()
-        if not self._dry_run:
-            self._store.write(token)
+        self._drop_pending(but=token)  # else the next run would put it in place instead
+        with self._store.prepare() as slot:
+            if slot is not None:
+                slot.commit(token)
         return Outcome("adopted", token, stored, balance, changed=True)
 
-    def _drop_waiting(self, but: str | None = None) -> None:
-        """Drop what an interrupted run left, unless it is the token `but`: another was given."""
-        waiting = self._store.pending()
-        if waiting is not None and waiting.token != but and not self._dry_run:
+    def _drop_pending(self, but: str | None = None) -> None:
+        """Drop what an interrupted run left, unless it is the token `but`: another one was requested."""
+        pending = self._store.pending()
+        if pending is not None and pending.token != but and not self._dry_run:
             self._store.drop_pending()
 
     def _mint(self, stored: str | None) -> Outcome:
+        if self._blocked is not None:
+            raise self._blocked
         status: Status = "minted" if stored is None else "replaced"
-        self._store.check_writable()
-        if self._dry_run:
-            return Outcome(status, None, stored, changed=True)
-        return Outcome(status, run_uninterrupted(self._mint_and_write), stored, changed=True)
+        with self._store.prepare() as slot:
+            if slot is None:
+                return Outcome(status, None, stored, changed=True)
+            token = run_uninterrupted(lambda: self._mint_into(slot))
+        return Outcome(status, token, stored, changed=True)
 
-    def _mint_and_write(self) -> str:
+    def _mint_into(self, slot: Slot) -> str:
         token = self._minted = self._client.create_token()
-        self._store.write(token)  # nothing that can fail comes between the mint and this
+        slot.commit(token)  # nothing that can fail comes between the mint and this
         return token

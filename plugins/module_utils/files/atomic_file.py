@@ -2,7 +2,7 @@
 # Private: for this collection and its Pulumi package only.
 """A file that is read, replaced in one step, or removed, under the lock of its directory.
 
-A new content goes into a staged file beside it, which is made with room, and with the attributes of
+A new content goes into a staged file beside it. That is made with room, and with the attributes of
 the file that it replaces, before the mint: what can fail fails then.
 """
 
@@ -21,7 +21,7 @@ from typing import Callable
 
 from ..core.errors import NOTHING_MINTED, ConflictError, StoreError
 from .directory_lock import DirectoryLock, close, reason_of
-from .pending import PendingFile, PendingNames, StagedFile, fill_or_rescue
+from .pending import PendingFile, PendingFiles, StagedFile
 
 _ACL = "system.posix_acl_access"
 _MOUNTED = "/proc/self/mountinfo"
@@ -65,10 +65,10 @@ class _Backup:
 class AtomicFile:
     """The file at `path`, symbolic links followed; of at most `max_size` bytes.
 
-    `set_attributes(path)` gives a file the owner, group and mode that were asked for, and tells
-    whether that changed something, or raises StoreError without advice. `backup` keeps what is
-    replaced or removed beside it. A `dry_run` writes nothing. `suffix` names the staged files. Files
-    of one directory may share a `directory`.
+    `set_attributes(path)` gives a file the requested owner, group and mode, and returns whether that
+    changed something, or raises StoreError without advice. `backup` keeps what is replaced or removed
+    beside it. A `dry_run` writes nothing. `suffix` names the staged files. Files of one directory may
+    share a `directory`.
 
     All raise StoreError. After use, `backup_file` is where the former file is kept.
     """
@@ -88,13 +88,11 @@ class AtomicFile:
         self._backup = _Backup(self.path) if backup else None
         where, name = os.path.split(self.path)
         self._directory = directory or DirectoryLock(where)
-        self._names = PendingNames(where, f".{name}", suffix)
+        self.staged_files = PendingFiles(where, f".{name}", suffix, max_size, lambda: self._directory.names)
         self._max_size = max_size
         self._set_attributes = set_attributes
         self._dry_run = dry_run
         self._found: bytes | None = None  # what the last `read` found
-        self._staged: StagedFile | None = None
-        self._made: list[str] = []  # names of what was staged since the directory was listed
 
     @property
     def backup_file(self) -> str | None:
@@ -103,26 +101,19 @@ class AtomicFile:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Lock the file's directory; what was staged and not filled goes at the end."""
+        """Lock the file's directory."""
         try:
             with self._directory.lock():
-                try:
-                    yield
-                finally:
-                    if self._staged is not None:
-                        self._staged.close()
-                        self._staged = None
-        except OSError as error:  # of what only looks; all that follows a mint has an answer of its own
+                yield
+        except (
+            OSError
+        ) as error:  # only read-only calls can raise here; all after a mint handles its own errors
             raise self._error(f"or its directory cannot be used ({reason_of(error)})") from None
 
     def read(self) -> bytes | None:
         """Return the content, at most `max_size` bytes and one more; None where there is no file."""
         self._found = self._read()
         return self._found
-
-    def pending_files(self) -> list[PendingFile]:
-        """Return what earlier runs, or this one, staged for this file and did not put in place."""
-        return list(self._names.pending_files({*self._directory.names, *self._made}, self._max_size))
 
     def check_writable(self) -> None:
         """Make sure, writing nothing, that the file can be replaced."""
@@ -143,19 +134,21 @@ class AtomicFile:
         if where.st_mode & stat.S_ISVTX and os.geteuid() not in (0, found.st_uid, where.st_uid):
             raise self._error("cannot be replaced: it is somebody else's, in a directory with the sticky bit")
 
-    def stage(self, room: int, replaces: str = "") -> StagedFile:
-        """Make and return the file for a new content of at most `room` bytes, with its attributes."""
+    def stage(self, room: int, replaces: str = "", pending: PendingFile | None = None) -> StagedFile:
+        """Make the file for a new content of at most `room` bytes, with its attributes; or open `pending`."""
         self.check_writable()
-        for pending in self.pending_files():
-            if pending.content is None:  # of a run that died before its mint
-                with suppress(OSError):
-                    os.unlink(pending.path)
         try:
-            self._staged = self._names.stage(room, replaces)
-            self._made.append(os.path.basename(self._staged.path))
-            if self._found is not None:
-                _copy_attributes(self.path, self._staged.path)
-            self._set_attributes(self._staged.path)
+            if pending is not None:
+                return StagedFile(pending.path, os.O_RDONLY, pending.content)
+            staged = self.staged_files.stage(room, replaces)
+            try:
+                if self._found is not None:
+                    _copy_attributes(self.path, staged.path)
+                self._set_attributes(staged.path)
+            except BaseException:
+                staged.discard()
+                raise
+            return staged
         except OSError as error:
             raise StoreError(
                 f"{self._directory.path} cannot be written to ({reason_of(error)}).",
@@ -163,36 +156,23 @@ class AtomicFile:
             ) from None
         except StoreError as error:  # of the attributes
             raise StoreError(error.args[0], NOTHING_MINTED) from None
-        return self._staged
-
-    def fill(self, content: bytes, *, rescue: bool = True) -> str:
-        """Put the new content into the staged file, durably; return where that is.
-
-        What the disk refuses is kept elsewhere, unless `rescue` says that it is safe already.
-        """
-        if self._staged is None:
-            raise AssertionError("stage comes before fill")
-        if rescue:
-            fill_or_rescue(self._staged, content)
-        else:
-            try:
-                self._staged.fill(content)
-            except OSError as error:
-                raise self._error(f"could not be written ({reason_of(error)})") from None
-        return self._staged.path
 
     def replace(self, content: bytes, *, keep_former: bool) -> None:
-        """Stage, fill and put in place a content that is safe elsewhere; a failure leaves nothing staged."""
-        for pending in self.pending_files():
-            self.drop(pending)
+        """Stage a content that is safe elsewhere, and put it in place; a failure leaves nothing staged."""
+        self.drop_staged()
         staged = self.stage(len(content))
         try:
-            staged.fill(content)
-            self.put_in_place(staged.path, keep_former=keep_former)
-        except OSError as error:
-            raise self._error(f"cannot be replaced ({reason_of(error)})") from None
+            self.put_content(staged, content, keep_former=keep_former)
         finally:
             staged.discard()
+
+    def put_content(self, staged: StagedFile, content: bytes, *, keep_former: bool) -> None:
+        """Fill a staged file with a content that is safe elsewhere, and put it in place."""
+        try:
+            staged.fill(content)
+        except OSError as error:
+            raise self._error(f"could not be written ({reason_of(error)})") from None
+        self.put_in_place(staged.path, keep_former=keep_former)
 
     def put_in_place(self, source: str, *, keep_former: bool) -> None:
         """Let a filled file take this one's place, durably, unless somebody edited this one after `read`."""
@@ -206,11 +186,11 @@ class AtomicFile:
             with self._backed_up() if keep_former else nullcontext():
                 os.replace(source, self.path)
         except OSError as error:
-            raise self._not_put(source, reason_of(error)) from None
+            raise _not_put(self.path, source, reason_of(error)) from None
         except ConflictError:
             raise
         except StoreError as error:
-            raise self._not_put(source, str(error.args[0]).rstrip(".")) from None
+            raise _not_put(self.path, source, str(error.args[0]).rstrip(".")) from None
         self._sync(f"The new token is at {self.path}")
 
     def keep_former(self) -> None:
@@ -244,10 +224,10 @@ class AtomicFile:
             what = f"The owner, group or mode of {self.path} could not be set ({reason_of(error)})."
         raise StoreError(what, "The token is there. Correct what stands in the way, then run again.")
 
-    def drop(self, pending: PendingFile) -> None:
-        """Delete what was staged and is not wanted any more; where that fails, it harms nobody."""
-        with suppress(OSError):
-            os.unlink(pending.path)
+    def drop_staged(self) -> None:
+        """Delete what earlier runs staged for this file, where that was safe elsewhere."""
+        for file in self.staged_files.found():
+            self.staged_files.drop(file)
 
     def _read(self) -> bytes | None:
         try:
@@ -282,17 +262,17 @@ class AtomicFile:
                 "After a loss of power it might not be so. Check the disk, then run again.",
             ) from None
 
-    def _not_put(self, source: str, why: str) -> StoreError:
-        return StoreError(
-            f"The new token could not be put at {self.path} ({why}).",
-            f"It is kept in {source}, and the next run goes on from there; what stood at the path is "
-            "untouched.",
-        )
-
     def _error(self, what: str) -> StoreError:
         return StoreError(
             f"{self.path} {what}.", f"{NOTHING_MINTED} Correct the path or its permissions, then run again."
         )
+
+
+def _not_put(path: str, source: str, why: str) -> StoreError:
+    return StoreError(
+        f"The new token could not be put at {path} ({why}).",
+        f"It is kept in {source}, and the next run goes on from there; what stood at the path is untouched.",
+    )
 
 
 def _copy_attributes(source: str, target: str) -> None:

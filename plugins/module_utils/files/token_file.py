@@ -4,17 +4,16 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Callable
 
 from ..core.errors import NOTHING_MINTED, StoreError
-from ..core.models import MAX_TOKEN_LENGTH, TOKEN_FORM, fingerprint, read_token
-from ..core.provision import PendingToken
+from ..core.models import TOKEN_FORM
+from ..core.store import PendingToken, Slot
 from .atomic_file import AtomicFile
 from .directory_lock import DirectoryLock
-from .pending import PendingFile
-
-MOST = MAX_TOKEN_LENGTH + 2  # bytes: the token and its line end
+from .pending import MAX_TOKEN_FILE, PendingTokens, StagedFile, token_in
 
 
 class TokenFile:
@@ -31,7 +30,7 @@ class TokenFile:
     ) -> None:
         self._file = AtomicFile(
             path,
-            MOST,
+            MAX_TOKEN_FILE,
             set_attributes=set_attributes,
             backup=backup,
             dry_run=dry_run,
@@ -39,7 +38,10 @@ class TokenFile:
         )
         self._dry_run = dry_run
         self._stored: str | None = None
-        self._pending: PendingFile | None = None
+        self._pending = PendingTokens(
+            self._file.staged_files,
+            lambda pending, replaces: self._file.stage(MAX_TOKEN_FILE, replaces, pending),
+        )
 
     @property
     def backup_file(self) -> str | None:
@@ -63,32 +65,21 @@ class TokenFile:
 
     def pending(self) -> PendingToken | None:
         """Return the token that an interrupted run left beside the file."""
-        for pending in self._file.pending_files():
-            token = token_in(pending.content or b"")
-            if token is not None:
-                self._pending = pending
-                return PendingToken(token, pending.replaces)
-        return None
+        return self._pending.find()
 
-    def check_writable(self) -> None:
-        """Make the file that the new token goes into, unless one waits already."""
-        if self._dry_run or self._pending is not None:
+    @contextmanager
+    def prepare(self) -> Iterator[Slot | None]:
+        """Make the file that the new token goes into, with the attributes of this one."""
+        if self._dry_run:
             self._file.check_writable()
-        else:
-            self._file.stage(MOST, fingerprint(self._stored))
-
-    def write(self, token: str) -> None:
-        """Put the token in place, durably; the former file is kept as a backup."""
-        waiting = self._pending
-        path = self._file.fill(token.encode() + b"\n") if waiting is None else waiting.path
-        self._file.put_in_place(path, keep_former=self._stored is not None)
-        self._pending = None
+            yield None
+            return
+        with self._pending.slot(self._stored, self._put) as slot:
+            yield slot
 
     def drop_pending(self) -> None:
-        """Delete the token that waits beside the file."""
-        if self._pending is not None:
-            self._file.drop(self._pending)
-            self._pending = None
+        """Delete the token that is pending beside the file."""
+        self._pending.drop()
 
     def remove(self) -> None:
         """Take the file away, keeping a backup."""
@@ -98,7 +89,6 @@ class TokenFile:
         """Give the file its owner, group and mode; return whether that changes something."""
         return self._file.apply_attributes()
 
-
-def token_in(content: bytes) -> str | None:
-    """Return the token in a token file's content; None where it holds none."""
-    return read_token(content.decode("latin-1"))
+    def _put(self, staged: StagedFile, _token: str) -> None:
+        """Let the new file take the former one's place, which is kept as a backup."""
+        self._file.put_in_place(staged.path, keep_former=self._stored is not None)

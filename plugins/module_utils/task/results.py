@@ -10,7 +10,8 @@ from typing import Any, Callable, Protocol
 from ..core.client import EchoValueClient
 from ..core.errors import EchoValueError
 from ..core.models import token_hash
-from ..core.provision import Outcome, Store, provision, remove
+from ..core.provision import Outcome, provision, remove
+from ..core.store import Store
 from .failure import failure
 from .token_requests import TokenRequest
 

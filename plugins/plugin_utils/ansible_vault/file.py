@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private: for this collection and its Pulumi package only.
-"""`Store`s that keep tokens in variables of a YAML file, encrypted by Ansible Vault.
+"""`Store`s for tokens in variables of a YAML file, encrypted by Ansible Vault.
 
-The plaintext is in memory alone. A new token is encrypted at once into a private file of its own
-beside the vaulted file, made before the mint, and waits there until the vaulted file is written, once
-for all variables. A run that dies before that loses none: the next one takes them up.
+The plaintext is only in memory. A new token is encrypted at once into a private file of its own beside
+the vaulted file, made before the mint, and is pending there until the vaulted file is written, once for
+all variables. A run that dies before that loses none: the next one takes them up.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ansible.parsing.vault import is_encrypted
 from ansible.utils.vars import isidentifier
 
 from ...module_utils.core.errors import NOTHING_MINTED, ConflictError, InvalidInputError, StoreError
-from ...module_utils.core.models import TOKEN_FORM, fingerprint, read_token
-from ...module_utils.core.provision import PendingToken
+from ...module_utils.core.models import TOKEN_FORM, read_token
 from ...module_utils.core.signals import signals_deferred
+from ...module_utils.core.store import PendingToken, Slot
 from ...module_utils.files.atomic_file import AtomicFile
 from ...module_utils.files.directory_lock import DirectoryLock, reason_of
-from ...module_utils.files.pending import PendingFile, PendingNames, StagedFile, fill_or_rescue
+from ...module_utils.files.pending import PendingFile, PendingFiles, PendingTokens, StagedFile
 from .secrets import Seal, Vault
 from .yaml_edit import STRING, VAULT_TAGS, Document, Value, YamlFormError
 
@@ -68,7 +68,7 @@ class VaultFile:
         self._guard = threading.RLock()
         self._found: _Content | None = None
         self._tried = False
-        self._staged = False
+        self._staged: StagedFile | None = None
 
     @property
     def backup_file(self) -> str | None:
@@ -86,10 +86,10 @@ class VaultFile:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Lock the file; at the end, all that its variables were given is written."""
+        """Lock the file; at the end, what was committed for its variables is written."""
         with self._file.lock():
-            for pending in [] if self.dry_run else self._file.pending_files():
-                self._file.drop(pending)  # what it was to hold waits in files of its own
+            if not self.dry_run:
+                self._file.drop_staged()  # what it was to hold is pending in files of its own
             with signals_deferred():
                 try:
                     yield
@@ -97,8 +97,8 @@ class VaultFile:
                     try:
                         self._write()
                     finally:
-                        for variable in self._variables:
-                            variable.close()
+                        if self._staged is not None:
+                            self._staged.discard()
 
     def content(self) -> _Content:
         """Return what the file holds. Raises StoreError."""
@@ -129,12 +129,11 @@ class VaultFile:
                 raise self._refuse(error) from None
             if self.dry_run:
                 self._file.check_writable()
-            elif not self._staged:
-                self._file.stage(self._room())
-                self._staged = True
+            elif self._staged is None:
+                self._staged = self._file.stage(self._room())
 
     def keep_former(self, *, is_new: bool) -> None:
-        """Keep the file as it was, once for all tokens that it loses; `is_new` where one waits for it."""
+        """Keep the file as it was, once for all tokens that it loses; `is_new` where one is pending."""
         with self._guard:
             try:
                 self._file.keep_former()
@@ -148,11 +147,13 @@ class VaultFile:
 
     def _write(self) -> None:
         changed = [variable for variable in self._variables if variable.is_changed]
+        if self._staged is None or not changed:
+            return
         try:
-            for attempt in range(_ATTEMPTS if changed else 0):
+            for attempt in range(_ATTEMPTS):
                 try:
-                    path = self._file.fill(self._render(changed).encode(), rescue=False)
-                    self._file.put_in_place(path, keep_former=False)
+                    content = self._render(changed).encode()
+                    self._file.put_content(self._staged, content, keep_former=False)
                     break
                 except ConflictError:
                     if attempt == _ATTEMPTS - 1:
@@ -223,12 +224,14 @@ class VaultVariable:
         self._file = file
         self._vault_id = vault_id
         where, base = os.path.split(file.path)
-        self._names = PendingNames(where, f".{base}={name}", ".vault")  # no name of a variable has a "="
+        # No name of a variable has a "=".
+        self._pending_files = PendingFiles(
+            where, f".{base}={name}", ".vault", _MOST_ENCRYPTED, lambda: file.directory.names
+        )
+        self._pending = PendingTokens(self._pending_files, self._claim, self._encode, self._decode)
         self._found: Value | None = None
         self._stored: str | None = None
         self._stored_seal: Seal | None = None
-        self._pending: PendingFile | None = None
-        self._staged: StagedFile | None = None
 
     @property
     def backup_file(self) -> str | None:
@@ -268,46 +271,18 @@ class VaultVariable:
 
     def pending(self) -> PendingToken | None:
         """Return the token of an interrupted run; what these vault secrets do not open stays."""
-        for pending in self._leftovers():
-            with suppress(StoreError):
-                ciphertext = (pending.content or b"").decode("latin-1")
-                token = read_token(self._file.vault.decrypt(ciphertext, pending.path)[0])
-                if token is not None:
-                    self._pending = pending
-                    return PendingToken(token, pending.replaces)
-        return None
+        return self._pending.find()
 
-    def check_writable(self) -> None:
-        """Make sure that the file can take a token; make the file that a new one waits in."""
+    @contextmanager
+    def prepare(self) -> Iterator[Slot | None]:
+        """Make sure that the file can take a token; make the file in which a new one is pending."""
         self._file.check_writable(self.name, _TRIAL)
         _seal = self.seal  # there must be one
-        if self._file.dry_run or self._pending is not None or self._staged is not None:
+        if self._file.dry_run:
+            yield None
             return
-        try:
-            for pending in self._leftovers():
-                if pending.content is None:  # of a run that died before its mint
-                    os.unlink(pending.path)
-            self._staged = self._names.stage(_MOST_ENCRYPTED, fingerprint(self._stored))
-        except OSError as error:
-            raise StoreError(
-                f"No token can wait beside {self._file.path} ({reason_of(error)}).",
-                f"{NOTHING_MINTED} Correct what stands in the way, then run again.",
-            ) from None
-
-    def write(self, token: str) -> None:
-        """Let the token wait, encrypted; the file is written when its lock ends."""
-        if self._pending is not None:
-            ciphertext = (self._pending.content or b"").decode("ascii")
-        elif self._staged is None:
-            raise AssertionError("check_writable comes before write")
-        else:
-            ciphertext = self._file.vault.encrypt(token, self.seal)
-            fill_or_rescue(self._staged, ciphertext.encode("ascii"))
-        tag = self._found and self._found.tag
-        if self.is_plain:
-            self._change(Value(token, tag or STRING))
-        else:
-            self._change(Value(ciphertext, tag or VAULT_TAGS[0]))
+        with self._pending.slot(self._stored, self._put) as slot:
+            yield slot
 
     def remove(self) -> None:
         """Take the variable away when the file's lock ends."""
@@ -315,28 +290,40 @@ class VaultVariable:
         self._change(None)
 
     def drop_pending(self) -> None:
-        """Delete the token that waits."""
-        if self._pending is not None:
-            with suppress(OSError):
-                os.unlink(self._pending.path)
-            self._pending = None
-        if self._staged is not None:
-            self._staged.discard()
-            self._staged = None
+        """Delete the pending token."""
+        self._pending.drop()
 
-    def close(self) -> None:
-        """Let go of the file that was made for a new token; one that holds it stays."""
-        if self._staged is not None:
-            self._staged.close()
-            self._staged = None
+    def _claim(self, pending: PendingFile | None, replaces: str) -> StagedFile:
+        try:
+            if pending is not None:
+                return StagedFile(pending.path, os.O_RDONLY, pending.content)
+            return self._pending_files.stage(_MOST_ENCRYPTED, replaces)
+        except OSError as error:
+            raise StoreError(
+                f"No token can wait beside {self._file.path} ({reason_of(error)}).",
+                f"{NOTHING_MINTED} Correct what stands in the way, then run again.",
+            ) from None
+
+    def _encode(self, token: str) -> bytes:
+        return self._file.vault.encrypt(token, self.seal).encode("ascii")
+
+    def _decode(self, content: bytes) -> str | None:
+        with suppress(StoreError):
+            return read_token(self._file.vault.decrypt(content.decode("latin-1"), self.words)[0])
+        return None
+
+    def _put(self, staged: StagedFile, token: str) -> None:
+        """Set the variable when the file's lock ends: it is written once for all."""
+        tag = self._found and self._found.tag
+        if self.is_plain:
+            self._change(Value(token, tag or STRING))
+        else:
+            self._change(Value((staged.content or b"").decode("ascii"), tag or VAULT_TAGS[0]))
 
     def _change(self, value: Value | None) -> None:
         if self._stored is not None:
             self._file.keep_former(is_new=value is not None)
         self.value, self.is_changed = value, True
-
-    def _leftovers(self) -> Iterator[PendingFile]:
-        return self._names.pending_files(self._file.directory.names, _MOST_ENCRYPTED)
 
     def _text(self, found: Value) -> str:
         """Return the text of a value as Ansible hands it over; note the seal of one that is encrypted."""
