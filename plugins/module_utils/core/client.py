@@ -33,7 +33,7 @@ from .models import (
     set_fields,
     token_hash,
 )
-from .retry import Retrying, had_no_effect, status_line
+from .retry import Retrying, had_no_effect
 from .service_url import DEFAULT_BASE_URL, ServiceUrl, is_host
 
 DEFAULT_TIMEOUT = 10.0  # seconds
@@ -131,10 +131,7 @@ class EchoValueClient:
         """
         token = check_token(token)
         if not details:
-            probe = self.probe(token)
-            if not probe.valid:
-                raise UnauthorizedError(status_line(401), status=401)
-            return Wallet(probe.balance, None, token_hash(token), 0)
+            return Wallet(self._read_balance(token), None, token_hash(token), 0)
         try:
             answer = self._request("GET", "/token", headers=_authorized(token))
         except PaymentRequiredError:
@@ -166,16 +163,21 @@ class EchoValueClient:
         )
 
     def probe(self, token: str) -> Probe:
-        """Tell for free whether the service knows `token`, by asking for a recharge link.
+        """Return whether the service knows `token`, and its balance; free.
 
-        A link or 402 mean valid, 401 means unknown. Anything else is *not known*, and raised.
+        401 means unknown. Anything else than an answer of `_read_balance` is *not known*, and raised.
         """
         try:
-            return Probe(True, self.get_recharge_link(token).balance)
-        except PaymentRequiredError:
-            return Probe(True, 0)
+            return Probe(True, self._read_balance(token))
         except UnauthorizedError:
             return Probe(False)
+
+    def _read_balance(self, token: str) -> int | None:
+        """Return the balance of a valid token, by requesting a recharge link: a link or 402 mean valid."""
+        try:
+            return self.get_recharge_link(token).balance
+        except PaymentRequiredError:
+            return 0
 
     def get_settings(self, token: str) -> tuple[Alert, int]:
         """Return the low-balance alert of `token`, and the credits that this took: 1."""

@@ -87,13 +87,8 @@ def _delay(tries: int, error: NetworkError | ServiceError) -> float:
     return min(max(backoff, asked), _LONGEST_DELAY)
 
 
-def status_line(status: int) -> str:
-    """Return the first sentence about a response of another status than 200."""
-    return f"The service answered HTTP {status}."
-
-
 def _error_of(answer: Answer) -> ServiceError:
-    what = status_line(answer.status)
+    what = f"The service answered HTTP {answer.status}."
     if 300 <= answer.status < 400:
         what = f"The service answered HTTP {answer.status}, a redirect, which was not followed."
     kind: type[ServiceError] = {

@@ -4,32 +4,22 @@
 
 from __future__ import annotations
 
-import http.client
-import io
 import os
 import socket
 import ssl
-import threading
-import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
+from .adapter import Adapter, exchange, missing
 from .errors import InvalidInputError, NetworkError, RequestTimeoutError, UnexpectedAnswerError
 from .messages import Answer, Request
 from .service_url import ServiceUrl
 from .version import VERSION
 
-_missing: ImportError | None = None
-try:
+with suppress(ImportError):  # HttpTransport raises it
     import requests
     import urllib3
-    from requests.adapters import HTTPAdapter
-    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-    from urllib3.connection import HTTPConnection, HTTPSConnection
-except ImportError as error:  # ansible-test imports every file without; HttpTransport then tells
-    _missing = error
-    HTTPAdapter = HTTPConnection = HTTPSConnection = object  # type: ignore[assignment,misc]
-    HTTPConnectionPool = HTTPSConnectionPool = object  # type: ignore[assignment,misc]
 
 MAX_BODY = 1024 * 1024  # bytes; the longest true answer, a hundred log entries, is far below
 
@@ -56,8 +46,8 @@ class HttpTransport:
         proxies: Mapping[str, str] | None = None,
         connections: int = 8,
     ) -> None:
-        if _missing is not None:
-            raise _missing
+        if missing is not None:
+            raise missing
         if verify is True:
             verify = _ca_bundle_of_environment() or True
         elif isinstance(verify, str) and not os.path.exists(verify):
@@ -68,7 +58,7 @@ class HttpTransport:
             proxies = requests.utils.get_environ_proxies(str(service))
         self._verify = verify
         self._proxies = dict(proxies)
-        self._adapter = _Adapter(pool_maxsize=connections, pool_block=True)
+        self._adapter = Adapter(pool_maxsize=connections, pool_block=True)
 
     def close(self) -> None:
         """End all connections."""
@@ -79,7 +69,7 @@ class HttpTransport:
 
         Raises NetworkError, RequestTimeoutError, or UnexpectedAnswerError for a body over MAX_BODY.
         """
-        _exchange.sent = False
+        exchange.sent = False
         try:
             # No session: what it adds is not wanted here, redirects, cookies, .netrc and their cost.
             prepared = requests.Request(
@@ -103,7 +93,7 @@ class HttpTransport:
         # Raised outside of the except block, so that no traceback drags the library's own error
         # along, which holds the request with its headers.
         if failure is not None:
-            raise _network_error(failure, request.timeout, _exchange.sent)
+            raise _network_error(failure, request.timeout, exchange.sent)
         if body is None:
             raise UnexpectedAnswerError(
                 f"The service answered HTTP {response.status_code} with a body over "
@@ -137,96 +127,6 @@ def _read_body(response: requests.Response) -> bytes | None:
     if len(body) < promised:  # older urllib3 does not tell
         raise ConnectionError
     return body if len(body) <= MAX_BODY else None
-
-
-# Whether the exchange under way in this thread has begun to send its request.
-_exchange = threading.local()
-
-
-class _DeadlineReader(io.RawIOBase):
-    """Reads a socket with what is left of the time-out, so that one byte at a time ends too."""
-
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
-        self._raw = raw
-        self._sock = sock
-        timeout = sock.gettimeout()
-        self._deadline = None if timeout is None else time.monotonic() + timeout
-
-    def readable(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        return self._raw.fileno()
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self._deadline is not None:
-            left = self._deadline - time.monotonic()
-            if left <= 0:
-                raise socket.timeout
-            self._sock.settimeout(left)
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _DeadlineResponse(http.client.HTTPResponse):
-    """A response whose read time-out, as urllib3 set it on the socket, bounds all reads together."""
-
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock))
-
-
-class _ExchangeMixin:
-    """Notes when a request starts to leave; what failed before that cannot have minted."""
-
-    response_class: Any = _DeadlineResponse
-
-    def connect(self) -> None:
-        try:
-            super().connect()  # type: ignore[misc]
-        finally:
-            _exchange.sent = False  # a proxy's CONNECT is not the request
-
-    def send(self, data: Any) -> None:
-        if self.sock is None:  # type: ignore[attr-defined]
-            self.connect()
-        _exchange.sent = True
-        super().send(data)  # type: ignore[misc]
-
-
-class _HTTPConnection(_ExchangeMixin, HTTPConnection):
-    pass
-
-
-class _HTTPSConnection(_ExchangeMixin, HTTPSConnection):
-    pass
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
-
-
-_POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
-
-
-class _Adapter(HTTPAdapter):
-    """Makes requests use the connections above, directly and through proxies."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
-
-    def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = _POOLS
-        return manager
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
