@@ -33,6 +33,7 @@ _BLANK_LINES = r"(?:[ \t]*(?:\r\n|\r|\n))*"
 _COMMENTS = r"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\r|\n))*(?:[ \t]*#[^\r\n]*)?"
 _COMMENTS_FROM_COLUMN = rf"(?:{_BLANK_LINES} {{%d,}}#[^\r\n]*(?:\r\n|\r|\n|$))*"
 
+_Pairs = list[tuple[yaml.Node, yaml.Node]]
 Edit = tuple[int, int, str]  # what stands between two places gives way to this
 
 
@@ -91,23 +92,7 @@ class Document:
         self.line_end = (_LINE_END.search(self.text) or ["\n"])[0]
         if unprintable := yaml.reader.Reader.NON_PRINTABLE.search(self.text):
             raise self.error("it has a control character", unprintable.start())
-        own: list[tuple[yaml.Node, yaml.Node]] = []
-        pairs: list[tuple[yaml.Node, yaml.Node]] = []
-        try:
-            loader = AnsibleLoader(self.text)
-            root = loader.get_single_node()
-            if isinstance(root, yaml.MappingNode):
-                own = list(root.value)
-                loader.flatten_mapping(root)  # puts what `<<` merges first
-                pairs = root.value
-            events = list(_events(AnsibleLoader(self.text)))
-        except yaml.MarkedYAMLError as error:
-            mark: Any = error.problem_mark or error.context_mark
-            why = " ".join(filter(None, (error.context, error.problem)))
-            # The parser without libyaml quotes the text, and that may be a secret.
-            raise self.error(re.sub(r" (['\"]).*?\1", "", why), mark.index) from None
-        if not (root is None or isinstance(root, yaml.MappingNode) or root.tag == _NULL):
-            raise self.error("it is no mapping of variables", root.start_mark.index)
+        own, pairs, root, events = self._parsed()
         self.values = {_name(key): value for key, value in pairs}  # the last of a name counts
         merged = len(pairs) - sum(key.tag != _MERGE for key, _value in own)
         self.merged = {_name(key): key.start_mark.index for key, _value in pairs[:merged]}
@@ -120,6 +105,27 @@ class Document:
             _Entry(_name(node), key, value)
             for (node, _value), key, value in zip(own, nodes[::2], nodes[1::2])
         ]
+
+    def _parsed(self) -> tuple[_Pairs, _Pairs, Any, list[Any]]:
+        """Return the text's own variables, those with what `<<` merges first, the root and the events."""
+        own: _Pairs = []
+        pairs: _Pairs = []
+        try:
+            loader = AnsibleLoader(self.text)
+            root = loader.get_single_node()
+            if isinstance(root, yaml.MappingNode):
+                own = list(root.value)
+                loader.flatten_mapping(root)
+                pairs = root.value
+            events = list(_events(AnsibleLoader(self.text)))
+        except yaml.MarkedYAMLError as error:
+            mark: Any = error.problem_mark or error.context_mark
+            why = " ".join(filter(None, (error.context, error.problem)))
+            # The parser without libyaml quotes the text, and that may be a secret.
+            raise self.error(re.sub(r" (['\"]).*?\1", "", why), mark.index) from None
+        if not (root is None or isinstance(root, yaml.MappingNode) or root.tag == _NULL):
+            raise self.error("it is no mapping of variables", root.start_mark.index)
+        return own, pairs, root, events
 
     def error(self, why: str, index: int) -> YamlFormError:
         """Return the error that something stands in the way in the line of `index`."""
