@@ -29,7 +29,7 @@ from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.driver impo
     overtaken,
     unwritable,
 )
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.sops import _temporary_file
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.sops_program import _temporary_file
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.spool import Spool
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.spooled import SpooledStore
 

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Private: for this collection and its Pulumi package only.
+"""The program `sops`: how it is run, and what it is not to leave on a disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from ...module_utils.core.errors import NOTHING_MINTED, StoreError
+from ...module_utils.files.directory_lock import reason_of
+from .child import run_child
+
+MAX_SIZE = 16 * 1024 * 1024  # bytes of a file
+_TIMEOUT = 60.0  # seconds for one run of sops, which may ask a key service
+_OLDEST = (3, 11)  # before, the value of `sops set` was seen in the process list
+_IDENTITY = re.compile(r"AGE-SECRET-KEY-\S+")
+CONFIG = "SOPS_CONFIG"
+
+
+class SopsError(Exception):
+    """Why sops failed."""
+
+
+class Sops:
+    """The program, with the environment that its keys come from."""
+
+    def __init__(self, program: str, environment: Mapping[str, str], directory: str) -> None:
+        """Take the path of the program, its environment, and the directory in which it runs.
+
+        Raises StoreError for a version that is too old.
+        """
+        self._program = program
+        self._environment = environment
+        self._directory = directory
+        if not program or self._version() < _OLDEST:
+            raise StoreError(
+                f"This place needs the program sops, {'.'.join(map(str, _OLDEST))} or newer, on the PATH of "
+                "the controller.",
+                f"{NOTHING_MINTED} Install it: https://github.com/getsops/sops/releases",
+            )
+
+    def run(self, *arguments: str, given: str = "", inherited: Sequence[int] = ()) -> str:
+        """Return what sops prints; raise SopsError with its reason where it fails."""
+        try:
+            ended = run_child(
+                [self._program, *arguments],
+                given.encode("utf-8"),
+                timeout=_TIMEOUT,
+                most=2 * MAX_SIZE,
+                environment=self._environment,
+                directory=self._directory,
+                inherited=inherited,
+            )
+        except TimeoutError:
+            raise SopsError(f"sops did not end within {_TIMEOUT:g} s, and was killed") from None
+        except OverflowError:
+            raise SopsError("sops printed too much, and was killed") from None
+        except OSError as error:
+            raise SopsError(f"sops could not be started: {reason_of(error)}") from None
+        if ended.code:
+            reason = " ".join(ended.errors.decode("utf-8", "replace").split())
+            raise SopsError(f"sops says: {_IDENTITY.sub('********', reason).rstrip('.')}")
+        try:
+            return ended.output.decode("utf-8")
+        except UnicodeDecodeError:
+            raise SopsError("what sops printed is no UTF-8 text") from None
+
+    def edited(self, content: bytes, kind: str, index: str, value: str | None) -> bytes:
+        """Return an encrypted text of the format `kind` with another value under `index`, or without one."""
+        command = ["unset"] if value is None else ["set", "--value-stdin"]
+        with _temporary_file(content) as file:
+            self.run(
+                *(*command, f"--input-type={kind}", f"--output-type={kind}", file.path, index),
+                given=json.dumps(value),
+                inherited=[file.descriptor],
+            )
+            return Path(file.path).read_bytes()
+
+    def _version(self) -> tuple[int, ...]:
+        try:
+            found = re.search(r"sops (\d+)\.(\d+)", self.run("--version", "--disable-version-check"))
+        except SopsError:
+            found = None
+        return tuple(map(int, found.groups())) if found else ()
+
+    def rules_for(self, path: str) -> list[str]:
+        """Return the option that names the creation rules of a new file at a path.
+
+        They are the nearest ones above the path as it was given: a folder on it may be a link to elsewhere.
+        """
+        for folder in Path(path).parents:
+            if CONFIG not in self._environment and (folder / ".sops.yaml").is_file():
+                return [f"--config={folder / '.sops.yaml'}"]
+        return []
+
+
+class _TemporaryFile(NamedTuple):
+    path: str
+    descriptor: int  # which the path may need
+
+
+@contextmanager
+def _temporary_file(content: bytes) -> Iterator[_TemporaryFile]:
+    """Make a private file that sops can edit; in memory where the system can, so that no death leaves it."""
+    with ExitStack() as until_done:
+        file: IO[bytes]
+        if hasattr(os, "memfd_create"):
+            file = until_done.enter_context(open(os.memfd_create("sops"), "wb"))
+            path = f"/proc/self/fd/{file.fileno()}"
+        else:
+            file = until_done.enter_context(tempfile.NamedTemporaryFile(prefix="echovalue-"))
+            path = file.name
+        file.write(content)
+        file.flush()
+        yield _TemporaryFile(path, file.fileno())
