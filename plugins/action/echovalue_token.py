@@ -31,8 +31,8 @@ class ActionModule(CensoringAction):
         if not is_for_controller(self._task.args):
             return self.run_module(task_vars)
         # Here, since other tasks can do without its import.
+        from ..plugin_utils.connections.run_context import RunContext, task_environment
         from ..plugin_utils.controller import OPTIONS, provision_on_controller
-        from ..plugin_utils.run_context import RunContext, task_environment
 
         environment: dict[str, Any] = {}
         self._compute_environment_string(environment)

@@ -18,9 +18,9 @@ from ..module_utils.task.token_requests import TokenRequest, token_requests
 from .ansible_vault.file import VaultFile
 from .ansible_vault.secrets import Vault
 from .connections.registry import OPENERS
+from .connections.run_context import RunContext
 from .places.spool import Spool
 from .places.spooled import SpooledStore
-from .run_context import RunContext
 
 # What the options are checked by, as ActionBase.validate_argument_spec takes it.
 OPTIONS: dict[str, Any] = {"argument_spec": {**ARGUMENT_SPEC, **CONNECTION_SPEC}, **CONSTRAINTS}

@@ -44,7 +44,7 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.task.failure impor
 from ansible_collections.echovalue.cloud.plugins.modules import echovalue_token  # noqa: E402
 from ansible_collections.echovalue.cloud.plugins.plugin_utils import controller as controllers  # noqa: E402
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.ansible_vault import yaml_edit  # noqa: E402, F401
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.run_context import RunContext  # noqa: E402
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.connections.run_context import RunContext  # noqa: E402
 
 VAULT = VaultLib([("default", VaultSecret(b"the password of the experiments"))])
 

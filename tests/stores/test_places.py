@@ -31,7 +31,7 @@ sys.path.append(collections_path())  # where the stores are imported from, as An
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.connections import (
     kubernetes as kubernetes_store,
 )
-from ansible_collections.echovalue.cloud.plugins.plugin_utils.run_context import RunContext
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.connections.run_context import RunContext
 
 GIVEN = "given-token-0123456789abcdef"
 ACL = "system.posix_acl_access"
@@ -734,7 +734,7 @@ class TestKubernetes:
         monkeypatch.setenv("HOME", str(tmp_path))
         # As if an import had read another one.
         monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", "/nowhere")
-        controller = RunContext({}, lambda _name: None, str, VaultLib([]), "", True, True)
+        controller = RunContext({}, lambda _name: None, str, VaultLib([]), True, True)
 
         def host(kubeconfig: str | None, **connection: str) -> str:
             monkeypatch.delenv("KUBECONFIG", raising=False)

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...module_utils.core.errors import InvalidInputError
-from ..failures import missing_library, not_connected, without_secrets
 from ..places.aws_secretsmanager import JsonKey, reason_of
-from ..run_context import RunContext
+from .failures import missing_library, not_connected, without_secrets
+from .run_context import RunContext
 
 try:
     import boto3

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...module_utils.core.client import check_timeout
 from ..places.command import Command
-from ..run_context import RunContext
+from .run_context import RunContext
 
 
 def open_place(options: Mapping[str, Any], run: RunContext) -> Command:

@@ -12,9 +12,9 @@ from typing import Any
 from ansible.errors import AnsibleError
 
 from ...module_utils.core.errors import EchoValueError, InvalidInputError
-from ..failures import missing_library, not_connected, without_secrets
 from ..places.hashi_vault import HashiVaultKey
-from ..run_context import RunContext
+from .failures import missing_library, not_connected, without_secrets
+from .run_context import RunContext
 
 try:
     import hvac

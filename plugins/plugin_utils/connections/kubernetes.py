@@ -14,9 +14,9 @@ from typing import Any, Callable
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ...module_utils.core.errors import EchoValueError, InvalidInputError
-from ..failures import missing_collection, missing_library, not_connected, without_secrets
 from ..places.kubernetes import TIMEOUT, SecretKey, reason_of
-from ..run_context import RunContext
+from .failures import missing_collection, missing_library, not_connected, without_secrets
+from .run_context import RunContext
 
 try:
     import kubernetes

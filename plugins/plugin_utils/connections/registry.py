@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Callable
 
 from ..places.driver import Driver
-from ..run_context import RunContext
+from .run_context import RunContext
 
 Opener = Callable[[Mapping[str, Any], RunContext], Driver]
 

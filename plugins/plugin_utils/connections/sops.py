@@ -13,7 +13,7 @@ from ...module_utils.files.atomic_file import AtomicFile
 from ..places.sops import SopsKey
 from ..places.sops_formats import names_of
 from ..places.sops_program import CONFIG, MAX_SIZE, Sops
-from ..run_context import RunContext
+from .run_context import RunContext
 
 # Variables of community.sops that are not named as the environment of sops is.
 _VARIABLES = {

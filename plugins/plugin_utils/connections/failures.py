@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..module_utils.core.errors import NOTHING_MINTED, EchoValueError, StoreError
+from ...module_utils.core.errors import NOTHING_MINTED, EchoValueError, StoreError
 
 # Options of a connection, and fields of a kubeconfig, whose value is never reported; a path may be.
 _SECRET = re.compile("token(?!_)|secret|password|jwt|api_key|access_key|key-data|basic_auth|cred|role_id")

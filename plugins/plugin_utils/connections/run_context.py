@@ -14,8 +14,8 @@ from typing import Any, Callable
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import VaultLib
 
-from ..module_utils.core.errors import EchoValueError
-from ..module_utils.files.directory_lock import DirectoryLock
+from ...module_utils.core.errors import EchoValueError
+from ...module_utils.files.directory_lock import DirectoryLock
 from .failures import missing_collection
 
 
