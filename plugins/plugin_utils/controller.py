@@ -100,11 +100,11 @@ class _Places:
             until_done.enter_context(self._vault_files[path].lock())
 
     def _vault_variable(self, request: TokenRequest) -> Place:
-        given, variable = request.options["vault_file"], request.options["variable"]
-        path = os.path.realpath(self._run.find_path(given))
+        shown_path, variable = request.options["vault_file"], request.options["variable"]
+        path = os.path.realpath(self._run.find_path(shown_path))
         identity = (path, variable)
         if identity in self._seen:
-            raise InvalidInputError(f"Two items of tokens name {variable} of {given}.")
+            raise InvalidInputError(f"Two items of tokens name {variable} of {shown_path}.")
         self._seen.add(identity)
         if path not in self._vault_files:
             self._vault_files[path] = VaultFile(
@@ -117,7 +117,7 @@ class _Places:
         return Place(
             self._vault_files[path].variable(variable, request.options["vault_id"]),
             "ansible_vault",
-            f"variable {variable} of {given}",
-            path=given,
+            f"variable {variable} of {shown_path}",
+            path=shown_path,
             variable=variable,
         )

@@ -13,7 +13,7 @@ MANY = b"x" * 1_000_000  # bytes, more than a pipe takes
 
 
 def run(script: str, given: bytes = b"", timeout: float = 20, most: int = 4096) -> tuple[int, bytes, bytes]:
-    return tuple(run_child(["sh", "-c", script], given, timeout=timeout, most=most))
+    return tuple(run_child(["sh", "-c", script], given, timeout=timeout, max_size=most))
 
 
 def test_input_and_outputs() -> None:
@@ -52,4 +52,4 @@ def test_the_limits() -> None:
     with pytest.raises(OverflowError):
         run("yes")
     with pytest.raises(FileNotFoundError):
-        run_child(["/nothing/of/that/name"], timeout=1, most=1)
+        run_child(["/nothing/of/that/name"], timeout=1, max_size=1)

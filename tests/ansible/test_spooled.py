@@ -26,7 +26,7 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision imp
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.command import Command
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.driver import (
     Driver,
-    overtaken,
+    conflict,
     unwritable,
 )
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.sops_program import _temporary_file
@@ -161,7 +161,7 @@ def test_what_was_kept_before_a_conflict_is_no_backup(tmp_path: Path) -> None:
 
     def overtake(_token: object = None) -> None:
         driver.token = OTHER
-        raise overtaken(driver)
+        raise conflict(driver)
 
     driver.write = overtake  # type: ignore[method-assign]
     outcome = provision(EchoValueClient(transport=answer), store, regenerate="always")
@@ -171,7 +171,7 @@ def test_what_was_kept_before_a_conflict_is_no_backup(tmp_path: Path) -> None:
 
     def gone() -> None:
         driver.token = None
-        raise overtaken(driver)
+        raise conflict(driver)
 
     driver.remove = gone  # type: ignore[method-assign]
     assert remove(store).status == "absent"

@@ -352,7 +352,7 @@ def test_a_file_that_is_edited_meanwhile(path: Path, service: Service) -> None:
             provision(service, store, regenerate="always")
             path.write_text(theirs)
 
-    with pytest.raises(ConflictError, match="was changed by somebody else meanwhile"):
+    with pytest.raises(ConflictError, match="was changed by another writer meanwhile"):
         overtaken()
     assert path.read_text() == theirs
     assert run(path, service, "token").token == "put-there-by-hand-01"
@@ -366,7 +366,7 @@ def test_a_file_that_is_decrypted_meanwhile(path: Path, service: Service) -> Non
             provision(service, store)
             path.write_text("a: 1\n")
 
-    with pytest.raises(ConflictError, match="was encrypted or decrypted by somebody else meanwhile"):
+    with pytest.raises(ConflictError, match="was encrypted or decrypted by another writer meanwhile"):
         decrypted_meanwhile()
     assert path.read_text() == "a: 1\n"
     assert run(path, service, "token").token == "minted-token-number-0001"
@@ -384,7 +384,7 @@ def test_a_file_that_cannot_be_replaced(
     with pytest.raises(StoreError) as caught:
         run(path, service, "token")
     monkeypatch.undo()
-    assert "The new token waits beside it, encrypted, and the next run goes on from there." in str(
+    assert "The new token is pending beside it, encrypted, and the next run goes on from there." in str(
         caught.value
     )
     assert path.read_text() == "a: 1\n"

@@ -138,7 +138,7 @@ def test_a_dead_token_is_not_adopted(workspace: Workspace, emulator: Emulator) -
     emulator.register("0" * 32)
     workspace.program(ADOPTED)
     run = workspace.up(fails=True)
-    assert "TokenError: The service does not know the token that was given (HTTP 401)." in run.text
+    assert "TokenError: The service does not know the token that was passed (HTTP 401)." in run.text
     assert "Traceback" not in run.text
     assert GIVEN not in run.text
     assert workspace.resources() == {}

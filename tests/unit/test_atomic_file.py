@@ -100,8 +100,8 @@ def test_what_cannot_be_put_in_place_is_told(path: Path, monkeypatch: pytest.Mon
         with pytest.raises(ConflictError) as edited:
             file.put_in_place(waits, keep_former=False)
         assert str(edited.value) == (
-            f"{path} was edited while a new token was on its way. The token waits in {waits}, and what "
-            "stands at the path is untouched. Run again, which goes on from there."
+            f"{path} was edited while a new token was on its way. The token is pending in {waits}, and "
+            "the file at the path is untouched. Run again: that run puts it in place."
         )
     assert path.read_bytes() == b"edited"
 

@@ -62,7 +62,7 @@ def provision(
     a stored token by the free probe. `regenerate` says when a stored token gives way to a new one:
     never, if_invalid (a 401), always. `dry_run` decides and proves, but mints and writes nothing.
 
-    Where somebody else writes at the same time, what they put there is read and kept.
+    Where another writer is at work at the same time, what it stored is read and kept.
 
     Raises errors of errors.py; until the write, whatever fails leaves the store as it was.
     """
@@ -110,10 +110,10 @@ def _remove(store: Store, dry_run: bool) -> Outcome:
 
 
 def _prove(client: EchoValueClient, token: str) -> int | None:
-    """Return the balance of a token that was given, or raise UnauthorizedError."""
+    """Return the balance of a passed token, or raise UnauthorizedError."""
     probe = client.probe(token)
     if not probe.valid:
-        raise UnauthorizedError("The service does not know the token that was given (HTTP 401).", status=401)
+        raise UnauthorizedError("The service does not know the token that was passed (HTTP 401).", status=401)
     return probe.balance
 
 

@@ -180,8 +180,8 @@ class AtomicFile:
             if self._read() != self._found:
                 raise ConflictError(
                     f"{self.path} was edited while a new token was on its way.",
-                    f"The token waits in {source}, and what stands at the path is untouched. Run again, "
-                    "which goes on from there.",
+                    f"The token is pending in {source}, and the file at the path is untouched. Run again: "
+                    "that run puts it in place.",
                 )
             with self._backed_up() if keep_former else nullcontext():
                 os.replace(source, self.path)

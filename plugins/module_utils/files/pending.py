@@ -3,7 +3,7 @@
 """What is pending for a place: private files made, with room, before a mint, and filled right after it.
 
 What can fail fails before the mint. From the moment a file is filled its token is pending, whatever
-happens to the process: the next run finds the file by its name, which tells the place, and the token
+happens to the process: the next run finds the file by its name, which says the place, and the token
 that it is to replace.
 """
 
@@ -72,7 +72,7 @@ class StagedFile:
                 os.unlink(self.path)
 
     def _let_go(self) -> bool:
-        """Close the file once, for its number may be another file's then; tell whether it was open."""
+        """Close the file once, for its number may be another file's then; return whether it was open."""
         was_open, self._open = self._open, False
         if was_open:
             close(self.descriptor)

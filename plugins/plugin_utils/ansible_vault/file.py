@@ -28,8 +28,8 @@ from ...module_utils.files.pending import PendingFile, PendingFiles, PendingToke
 from .secrets import Seal, Vault
 from .yaml_edit import STRING, VAULT_TAGS, Document, Value, YamlFormError
 
-_MOST = 16 * 1024 * 1024  # bytes of a file
-_MOST_ENCRYPTED = 4096  # bytes of a token
+_MAX_SIZE = 16 * 1024 * 1024  # bytes of a file
+_MAX_ENCRYPTED = 4096  # bytes of a token
 _ATTEMPTS = 3  # to write a file that is edited meanwhile
 _TRIAL = Value("$ANSIBLE_VAULT\n", VAULT_TAGS[0])  # stands for a token that is not minted yet
 
@@ -62,7 +62,7 @@ class VaultFile:
         self.dry_run = dry_run
         self.directory = directory or DirectoryLock(os.path.dirname(self.path))
         self._file = AtomicFile(
-            self.path, _MOST, backup=backup, dry_run=dry_run, suffix=".tmp", directory=self.directory
+            self.path, _MAX_SIZE, backup=backup, dry_run=dry_run, suffix=".tmp", directory=self.directory
         )
         self._variables: list[VaultVariable] = []
         self._guard = threading.RLock()
@@ -108,7 +108,7 @@ class VaultFile:
             return self._found
 
     def value(self, name: str) -> Value | None:
-        """Return what stands in a variable, None where nothing does. Raises StoreError."""
+        """Return the value of a variable, None where it has none. Raises StoreError."""
         try:
             return self.content().document.value(name)
         except YamlFormError as error:
@@ -142,7 +142,7 @@ class VaultFile:
 
     def _room(self) -> int:
         content = self.content()
-        room = len(content.document.text.encode()) + len(self._variables) * _MOST_ENCRYPTED
+        room = len(content.document.text.encode()) + len(self._variables) * _MAX_ENCRYPTED
         return room * 5 if content.seal else room  # hexadecimal twice, and line ends
 
     def _write(self) -> None:
@@ -180,14 +180,14 @@ class VaultFile:
         """Read a file that was edited; raise ConflictError where that changed one of these variables."""
         before, self._found = self.content(), None
         if (self.content().seal is None) != (before.seal is None):  # a token must not get there in clear
-            raise ConflictError(f"{self.path} was encrypted or decrypted by somebody else meanwhile.")
+            raise ConflictError(f"{self.path} was encrypted or decrypted by another writer meanwhile.")
         for variable in changed:
             if self.value(variable.name) != before.document.value(variable.name):
-                raise ConflictError(f"{variable.words} was changed by somebody else meanwhile.")
+                raise ConflictError(f"{variable.words} was changed by another writer meanwhile.")
 
     def _parse(self, content: bytes) -> _Content:
-        if len(content) > _MOST:
-            raise self._refuse(f"it is over {_MOST // 1024 // 1024} MiB")
+        if len(content) > _MAX_SIZE:
+            raise self._refuse(f"it is over {_MAX_SIZE // 1024 // 1024} MiB")
         try:
             text, seal = content.decode("utf-8"), None
             if is_encrypted(content):
@@ -226,7 +226,7 @@ class VaultVariable:
         where, base = os.path.split(file.path)
         # No name of a variable has a "=".
         self._pending_files = PendingFiles(
-            where, f".{base}={name}", ".vault", _MOST_ENCRYPTED, lambda: file.directory.names
+            where, f".{base}={name}", ".vault", _MAX_ENCRYPTED, lambda: file.directory.names
         )
         self._pending = PendingTokens(self._pending_files, self._claim, self._encode, self._decode)
         self._found: Value | None = None
@@ -297,10 +297,10 @@ class VaultVariable:
         try:
             if pending is not None:
                 return StagedFile(pending.path, os.O_RDONLY, pending.content)
-            return self._pending_files.stage(_MOST_ENCRYPTED, replaces)
+            return self._pending_files.stage(_MAX_ENCRYPTED, replaces)
         except OSError as error:
             raise StoreError(
-                f"No token can wait beside {self._file.path} ({reason_of(error)}).",
+                f"No token can be pending beside {self._file.path} ({reason_of(error)}).",
                 f"{NOTHING_MINTED} Correct what stands in the way, then run again.",
             ) from None
 
@@ -341,8 +341,10 @@ class VaultVariable:
 
 
 def _stopped(error: StoreError, *, is_new: bool) -> StoreError:
-    """Return what stopped a write: the new token waits, since it was kept before."""
-    waits = (
-        "The new token waits beside it, encrypted, and the next run goes on from there. " if is_new else ""
+    """Return what stopped a write: the new token is pending, since it is in a file already."""
+    pending = (
+        "The new token is pending beside it, encrypted, and the next run goes on from there. "
+        if is_new
+        else ""
     )
-    return type(error)(error.args[0], f"{waits}Correct what stands in the way, then run again.")
+    return type(error)(error.args[0], f"{pending}Correct what stands in the way, then run again.")

@@ -47,12 +47,14 @@ def _client(run: RunContext, connection: Mapping[str, Any]) -> tuple[Any, str]:
     wrong = [name for name, value in connection.items() if not isinstance(value, (str, type(None)))]
     if wrong:
         raise InvalidInputError(f"aws_secretsmanager.connection: {', '.join(wrong)} must be text.")
-    given = {name: str(value) for name, value in connection.items() if value}
-    given.setdefault("region", os.environ.get("AWS_REGION", ""))  # which boto3 does not read
-    endpoint = given.pop("endpoint_url", None)
+    arguments = {name: str(value) for name, value in connection.items() if value}
+    arguments.setdefault("region", os.environ.get("AWS_REGION", ""))  # which boto3 does not read
+    endpoint = arguments.pop("endpoint_url", None)
     config = botocore.config.Config(connect_timeout=10, read_timeout=10, retries={"total_max_attempts": 3})
     try:
-        session = boto3.session.Session(**{_SESSION[name]: value for name, value in given.items() if value})
+        session = boto3.session.Session(
+            **{_SESSION[name]: value for name, value in arguments.items() if value}
+        )
         client = session.client("secretsmanager", endpoint_url=endpoint, config=config)
         return client, _account(session, endpoint, config)
     except (ClientError, BotoCoreError, ValueError) as error:

@@ -49,8 +49,8 @@ def _client(run: RunContext, connection: Mapping[str, Any]) -> tuple[Any, tuple[
         raise not_connected(
             _MANAGER, without_secrets(" ".join(checked.error_messages), connection), InvalidInputError
         )
-    given = {name: value for name, value in checked.validated_parameters.items() if value is not None}
-    kubeconfig = given.get("kubeconfig")
+    arguments = {name: value for name, value in checked.validated_parameters.items() if value is not None}
+    kubeconfig = arguments.get("kubeconfig")
     if not kubeconfig:
         # The client read KUBECONFIG when it was imported, perhaps before this task named another one.
         kubeconfig = os.environ.get("K8S_AUTH_KUBECONFIG") or os.environ.get("KUBECONFIG")
@@ -59,11 +59,11 @@ def _client(run: RunContext, connection: Mapping[str, Any]) -> tuple[Any, tuple[
             path if os.path.exists(os.path.expanduser(path)) else run.find_path(path)
             for path in kubeconfig.split(os.pathsep)
         )
-    given["kubeconfig"] = kubeconfig
+    arguments["kubeconfig"] = kubeconfig
     kube_config.KUBE_CONFIG_DEFAULT_LOCATION = "~/.kube/config"  # after the account of a pod
     kubernetes.client.Configuration.set_default(None)  # else another connection's would shine through
     try:
-        api = _in_time(lambda: get_api_client(**given).client.client)
+        api = _in_time(lambda: get_api_client(**arguments).client.client)
         configuration = api.configuration
         authority = configuration.ssl_ca_cert
         cluster = (

@@ -35,9 +35,9 @@ _VARIABLES = {
 
 def open_place(options: Mapping[str, Any], run: RunContext) -> SopsKey:
     """Return the key that the options name. A relative path to the file starts at the playbook."""
-    given = options["file"]
-    names = names_of(options["key"], given)
-    path = run.find_path(given)
+    shown_path = options["file"]
+    names = names_of(options["key"], shown_path)
+    path = run.find_path(shown_path)
     file = AtomicFile(
         path,
         MAX_SIZE,
@@ -46,7 +46,7 @@ def open_place(options: Mapping[str, Any], run: RunContext) -> SopsKey:
         suffix=".tmp",
         directory=run.directory(path),
     )
-    return SopsKey(run.share(_program, {}), file, given, path, names)
+    return SopsKey(run.share(_program, {}), file, shown_path, path, names)
 
 
 def _program(run: RunContext, _connection: Mapping[str, Any]) -> Sops:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ...module_utils.core.errors import NOTHING_MINTED, StoreError
-from .driver import REHEARSAL, Driver, overtaken, refused, unwritable
+from .driver import REHEARSAL, Driver, conflict, refused, unwritable
 
 with suppress(ImportError):  # who opens the place says so
     from botocore.exceptions import BotoCoreError, ClientError
@@ -34,7 +34,7 @@ class JsonKey(Driver):
         self.key = key
         region, endpoint = client.meta.region_name, client.meta.endpoint_url
         self.words = f"key {key} of {name} in {region} of account {account} at {endpoint}"
-        if name.startswith("arn:"):  # then the answer alone tells the name
+        if name.startswith("arn:"):  # then only the answer has the name
             _arn, _partition, _service, region, account, *_rest = f"{name}::::".split(":")
             name = self._read().get("Name", name)
         self.secret = ("aws_secretsmanager", account, region, endpoint, name)
@@ -124,7 +124,7 @@ class JsonKey(Driver):
                 try:
                     self._client.create_secret(Name=self._secret, SecretString=text)
                 except self._client.exceptions.ResourceExistsException:
-                    raise overtaken(self) from None
+                    raise conflict(self) from None
                 return
             new = self._client.put_secret_value(
                 SecretId=self._secret, SecretString=text, VersionStages=[_PENDING]
@@ -137,7 +137,7 @@ class JsonKey(Driver):
                 if now == new:  # an answer was lost, or the first version is the current one by itself
                     return
                 if now != seen.get("RemoveFromVersionId"):
-                    raise overtaken(self) from None
+                    raise conflict(self) from None
                 raise
             finally:
                 with suppress(ClientError, BotoCoreError):
@@ -162,6 +162,6 @@ def _text(data: Mapping[str, Any]) -> str:
 def reason_of(error: Exception) -> str:
     """Return in a few words why a call failed."""
     if isinstance(error, ClientError):
-        told = error.response.get("Error", {})
-        return f"{told.get('Code', 'error')}: {told.get('Message', '')}".rstrip(": ")
+        reported = error.response.get("Error", {})
+        return f"{reported.get('Code', 'error')}: {reported.get('Message', '')}".rstrip(": ")
     return str(error)

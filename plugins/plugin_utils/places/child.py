@@ -28,15 +28,15 @@ class Ended(NamedTuple):
 
 def run_child(
     argv: Sequence[str],
-    given: bytes = b"",
+    stdin: bytes = b"",
     *,
     timeout: float,
-    most: int,
+    max_size: int,
     environment: Mapping[str, str] | None = None,
     directory: str | None = None,
     inherited: Sequence[int] = (),
 ) -> Ended:
-    """Run a program with `given` as its standard input, for `timeout` seconds and about `most` bytes at most.
+    """Run a program with `stdin` as its standard input, for `timeout` seconds and `max_size` bytes or so.
 
     It gets the open descriptors `inherited`. What it leaves running, such as an agent, goes on.
 
@@ -55,9 +55,9 @@ def run_child(
         preexec_fn=accept_signals,  # else a SIGTERM or an alarm of its own would not reach it
     ) as process:
         try:
-            threading.Thread(target=_write, args=(process.stdin, given), daemon=True).start()
+            threading.Thread(target=_write, args=(process.stdin, stdin), daemon=True).start()
             process.stdin = None  # the thread closes it
-            output, errors = _read(process, time.monotonic() + timeout, most)
+            output, errors = _read(process, time.monotonic() + timeout, max_size)
         except BaseException:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -65,12 +65,12 @@ def run_child(
     return Ended(process.returncode, output, errors)
 
 
-def _write(pipe: IO[bytes], given: bytes) -> None:
+def _write(pipe: IO[bytes], stdin: bytes) -> None:
     with suppress(BrokenPipeError), pipe:  # a program need not read its input
-        pipe.write(given)
+        pipe.write(stdin)
 
 
-def _read(process: subprocess.Popen[bytes], until: float, most: int) -> tuple[bytes, bytes]:
+def _read(process: subprocess.Popen[bytes], until: float, max_size: int) -> tuple[bytes, bytes]:
     """Return what a program prints until it ends: another process may hold its outputs open for longer."""
     while True:
         has_ended = process.poll() is not None
@@ -79,7 +79,7 @@ def _read(process: subprocess.Popen[bytes], until: float, most: int) -> tuple[by
             has_ended = True
         except subprocess.TimeoutExpired as pause:
             output, errors = pause.stdout or b"", pause.stderr or b""
-        if max(len(output), len(errors)) > most:
+        if max(len(output), len(errors)) > max_size:
             raise OverflowError
         if has_ended:
             return output, errors

@@ -13,9 +13,9 @@ from ...module_utils.core.errors import NOTHING_MINTED, StoreError
 from ...module_utils.core.models import MAX_TOKEN_LENGTH, TOKEN_FORM, read_token
 from ...module_utils.files.directory_lock import close, reason_of, wait_for_lock
 from .child import run_child
-from .driver import Driver, overtaken, refused
+from .driver import Driver, conflict, refused
 
-_MOST = 64 * MAX_TOKEN_LENGTH  # bytes of output that are read: a token, and room for a program that chats
+_MAX_SIZE = 64 * MAX_TOKEN_LENGTH  # bytes of output that are read: a token, and room for a program that chats
 
 
 class Command(Driver):
@@ -42,13 +42,13 @@ class Command(Driver):
         """Let `store` read the token, unless `get` prints another than it did; make sure that it is kept."""
         with self._lock():
             if self._get() != self._found:
-                raise overtaken(self)
+                raise conflict(self)
             self._run("store", f"{token}\n".encode("ascii"))
             stored = self._get()
         if stored is None:
             raise refused(self, "written", "store ended well, but get prints nothing")
         if stored != token:
-            raise overtaken(self)
+            raise conflict(self)
 
     def remove(self) -> None:
         """Refuse: nothing in the contract takes a token away."""
@@ -63,14 +63,14 @@ class Command(Driver):
             )
         return text or None
 
-    def _run(self, verb: str, given: bytes = b"") -> bytes:
-        """Return what the program prints; its standard error may hold anything, and is not told."""
+    def _run(self, verb: str, stdin: bytes = b"") -> bytes:
+        """Return what the program prints; its standard error may hold anything, and is not reported."""
         try:
-            ended = run_child([*self._argv, verb], given, timeout=self._timeout, most=_MOST)
+            ended = run_child([*self._argv, verb], stdin, timeout=self._timeout, max_size=_MAX_SIZE)
         except TimeoutError:
             why = f"{verb} did not end within {self._timeout:g} s, and was killed"
         except OverflowError:
-            why = f"{verb} printed more than {_MOST} bytes, and was killed"
+            why = f"{verb} printed more than {_MAX_SIZE} bytes, and was killed"
         except OSError as error:
             why = f"it could not be started: {reason_of(error)}"
         else:

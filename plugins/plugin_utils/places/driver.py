@@ -12,7 +12,7 @@ REHEARSAL = "no-token-but-a-rehearsal-of-the-write"  # stands for a token that i
 
 
 class Driver(Protocol):
-    """One key of one secret. A method raises StoreError, or ConflictError where somebody was faster.
+    """One key of one secret. A method raises StoreError, or ConflictError where another writer was faster.
 
     No text of an error holds a token, or a secret of the connection.
     """
@@ -43,9 +43,9 @@ class Driver(Protocol):
         return None
 
 
-def overtaken(driver: Driver) -> ConflictError:
-    """Return the error for a secret that somebody else changed after it was read."""
-    return ConflictError(f"{driver.words} was changed by somebody else meanwhile.")
+def conflict(driver: Driver) -> ConflictError:
+    """Return the error for a secret that another writer changed after it was read."""
+    return ConflictError(f"{driver.words} was changed by another writer meanwhile.")
 
 
 def refused(driver: Driver, done: str, why: str) -> StoreError:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ...module_utils.core.errors import NOTHING_MINTED, StoreError
-from .driver import REHEARSAL, Driver, overtaken, refused
+from .driver import REHEARSAL, Driver, conflict, refused
 
 with suppress(ImportError):  # who opens the place says so
     import hvac
@@ -106,7 +106,7 @@ class HashiVaultKey(Driver):
                 if self.read() == value:  # the answer to it was lost, and it was sent again
                     return
                 if self._version != seen:
-                    raise overtaken(self) from None
+                    raise conflict(self) from None
                 raise
 
     @contextmanager

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ...module_utils.core.errors import NOTHING_MINTED, StoreError
-from .driver import REHEARSAL, Driver, overtaken, refused, unwritable
+from .driver import REHEARSAL, Driver, conflict, refused, unwritable
 
 with suppress(ImportError):  # who opens the place says so
     import kubernetes
@@ -94,7 +94,7 @@ class SecretKey(Driver):
             yield
         except kubernetes.client.ApiException as error:
             if error.status == 409:
-                raise overtaken(self) from None
+                raise conflict(self) from None
             raise refused(self, done, reason_of(error)) from None
         except urllib3.exceptions.HTTPError as error:
             raise refused(self, done, reason_of(error)) from None

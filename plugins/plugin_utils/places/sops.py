@@ -12,7 +12,7 @@ from typing import Any, Callable
 from ...module_utils.core.errors import NOTHING_MINTED, StoreError
 from ...module_utils.files.atomic_file import AtomicFile
 from ...module_utils.files.directory_lock import reason_of
-from .driver import REHEARSAL, Driver, overtaken, refused
+from .driver import REHEARSAL, Driver, conflict, refused
 from .sops_formats import parse, type_of
 from .sops_program import Sops, SopsError
 
@@ -20,7 +20,7 @@ from .sops_program import Sops, SopsError
 class SopsKey(Driver):
     """A `Driver`: the file is compared and replaced under the lock of its directory."""
 
-    def __init__(self, sops: Sops, file: AtomicFile, given: str, path: str, names: list[str]) -> None:
+    def __init__(self, sops: Sops, file: AtomicFile, shown_path: str, path: str, names: list[str]) -> None:
         self._sops = sops
         self._file = file
         self._path = path
@@ -29,8 +29,8 @@ class SopsKey(Driver):
         self._value: str | None = None
         self.key = json.dumps(names)
         self.secret = ("sops", file.path)
-        self.words = f"key {'.'.join(names)} of the SOPS file {given}"
-        self.path = given
+        self.words = f"key {'.'.join(names)} of the SOPS file {shown_path}"
+        self.path = shown_path
 
     def read(self) -> str | None:
         """Return the decrypted value of the key; raise StoreError where it stands in clear in the file."""
@@ -69,7 +69,7 @@ class SopsKey(Driver):
         content = self._changed(value).encode("utf-8")
         with self._file.lock():
             if self._file.read() != self._content:
-                raise overtaken(self)
+                raise conflict(self)
             self._file.replace(content, keep_former=self._value is not None)
         self.backup_file = self._file.backup_file
 
@@ -77,7 +77,7 @@ class SopsKey(Driver):
         """Return the plain text of the file, as JSON."""
         try:
             return self._sops.run(
-                "decrypt", f"--filename-override={self._path}", "--output-type=json", given=text
+                "decrypt", f"--filename-override={self._path}", "--output-type=json", stdin=text
             )
         except SopsError as error:
             raise refused(self, "read", str(error)) from None
@@ -102,7 +102,7 @@ class SopsKey(Driver):
             "encrypt",
             f"--filename-override={self._path}",
             "--input-type=json",
-            given=json.dumps(value),
+            stdin=json.dumps(value),
         )
 
     def _check_encrypted(self, text: str) -> None:

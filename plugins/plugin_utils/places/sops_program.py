@@ -46,14 +46,14 @@ class Sops:
                 f"{NOTHING_MINTED} Install it: https://github.com/getsops/sops/releases",
             )
 
-    def run(self, *arguments: str, given: str = "", inherited: Sequence[int] = ()) -> str:
+    def run(self, *arguments: str, stdin: str = "", inherited: Sequence[int] = ()) -> str:
         """Return what sops prints; raise SopsError with its reason where it fails."""
         try:
             ended = run_child(
                 [self._program, *arguments],
-                given.encode("utf-8"),
+                stdin.encode("utf-8"),
                 timeout=_TIMEOUT,
-                most=2 * MAX_SIZE,
+                max_size=2 * MAX_SIZE,
                 environment=self._environment,
                 directory=self._directory,
                 inherited=inherited,
@@ -78,7 +78,7 @@ class Sops:
         with _temporary_file(content) as file:
             self.run(
                 *(*command, f"--input-type={kind}", f"--output-type={kind}", file.path, index),
-                given=json.dumps(value),
+                stdin=json.dumps(value),
                 inherited=[file.descriptor],
             )
             return Path(file.path).read_bytes()
@@ -93,7 +93,7 @@ class Sops:
     def rules_for(self, path: str) -> list[str]:
         """Return the option that names the creation rules of a new file at a path.
 
-        They are the nearest ones above the path as it was given: a folder on it may be a link to elsewhere.
+        They are the nearest ones above the path as it was passed: a folder on it may be a link to elsewhere.
         """
         for folder in Path(path).parents:
             if CONFIG not in self._environment and (folder / ".sops.yaml").is_file():

@@ -20,7 +20,7 @@ from ...module_utils.core.models import TOKEN_FORM, fingerprint, read_token
 from ...module_utils.core.store import PendingToken, Slot
 from ...module_utils.files.directory_lock import reason_of
 from ...module_utils.files.pending import PendingTokens, StagedFile
-from .driver import Driver, overtaken, refused
+from .driver import Driver, conflict, refused
 from .spool import Spool, SpoolFiles
 
 
@@ -96,7 +96,7 @@ class SpooledStore:
                 slot = until_done.enter_context(self._pending.slot(self._stored, self._put))
                 before = self._stored
                 if self.read() != before:
-                    raise overtaken(self._driver)
+                    raise conflict(self._driver)
             try:
                 self._driver.check_writable()
             except ConflictError:
