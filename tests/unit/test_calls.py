@@ -145,7 +145,8 @@ def test_pauses_double_up_to_half_a_minute() -> None:
     [
         (
             lambda client: client.probe("short"),
-            "That is not a token: a token is one line of 10 to 512 visible ASCII characters without spaces. "
+            "That is not a token: a token is one line of 10 to 512 visible ASCII characters without spaces, "
+            "and without quotes around it. "
             "No request was sent. Check where it comes from (quotes, line breaks, an empty variable).",
         ),
         (

@@ -103,8 +103,17 @@ def test_a_removed_token_is_kept_beside_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\n", b"short\n", b"\0" * 40, b"\xff" * 40, TOKEN.encode() * 100, b"two words of text\n"],
-    ids=["empty", "blank", "short", "zeros", "binary", "long", "words"],
+    [
+        b"",
+        b"\n",
+        b"short\n",
+        b"\0" * 40,
+        b"\xff" * 40,
+        TOKEN.encode() * 100,
+        b"two words of text\n",
+        f'"{TOKEN}"\n'.encode(),
+    ],
+    ids=["empty", "blank", "short", "zeros", "binary", "long", "words", "quoted"],
 )
 def test_what_is_no_token_is_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "token"

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from typing import TypeGuard  # Python 3.10
 
 MAX_TOKEN_LENGTH = 512
-TOKEN_FORM = "a token is one line of 10 to 512 visible ASCII characters without spaces"  # noqa: S105 - a rule in words
+TOKEN_FORM = (
+    "a token is one line of 10 to 512 visible ASCII characters without spaces, "  # noqa: S105 - a rule in words
+    "and without quotes around it"
+)
 # The format is opaque; this much keeps it one safe HTTP header value and one line of a file.
 # Under 10 characters the service itself answers 401.
 _TOKEN = re.compile(rf"[!-~]{{10,{MAX_TOKEN_LENGTH}}}")
@@ -28,16 +31,17 @@ def is_int(value: object) -> TypeGuard[int]:
 
 
 def read_token(value: object) -> str | None:
-    """Return the token in a value that was given, kept or sent; None where it holds none.
+    """Return the token in a passed, stored or sent value; None where it holds none.
 
-    Line ends behind it are no part of it.
+    Trailing newlines are ignored. Quotes around a value are those of a file's format, as in dotenv files.
     """
     text = value.rstrip("\r\n") if isinstance(value, str) else ""
-    return text if _TOKEN.fullmatch(text) else None
+    is_quoted = text[:1] == text[-1:] and text.startswith(("'", '"'))
+    return text if _TOKEN.fullmatch(text) and not is_quoted else None
 
 
 def check_token(token: object) -> str:
-    """Return the token in a value that was given; raise InvalidInputError where it holds none."""
+    """Return the token in a passed value; raise InvalidInputError where it holds none."""
     found = read_token(token)
     if found is None:
         raise InvalidInputError(
