@@ -33,7 +33,6 @@ def run_child(
     timeout: float,
     max_size: int,
     environment: Mapping[str, str] | None = None,
-    directory: str | None = None,
     inherited: Sequence[int] = (),
 ) -> Ended:
     """Run a program with `stdin` as its standard input, for `timeout` seconds and `max_size` bytes or so.
@@ -49,7 +48,6 @@ def run_child(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment,
-        cwd=directory,
         pass_fds=inherited,
         start_new_session=True,
         preexec_fn=accept_signals,  # else a SIGTERM or an alarm of its own would not reach it

@@ -88,7 +88,7 @@ class SopsKey(Driver):
             if self._content is None:
                 return self._new(value)
             index = "".join(f'["{name}"]' for name in self._names)
-            return self._text(self._sops.edited(self._content, type_of(self._path), index, value))
+            return self._text(self._sops.edited(self._content, self._path, type_of(self._path), index, value))
         except SopsError as error:
             raise refused(self, "written", str(error)) from None
         except OSError as error:

@@ -32,7 +32,7 @@ class Sops:
     """The program, with the environment that its keys come from."""
 
     def __init__(self, program: str, environment: Mapping[str, str], directory: str) -> None:
-        """Take the path of the program, its environment, and the directory in which it runs.
+        """Take the path of the program, its environment, and the directory of the playbook.
 
         Raises StoreError for a version that is too old.
         """
@@ -55,7 +55,6 @@ class Sops:
                 timeout=_TIMEOUT,
                 max_size=2 * MAX_SIZE,
                 environment=self._environment,
-                directory=self._directory,
                 inherited=inherited,
             )
         except TimeoutError:
@@ -72,11 +71,12 @@ class Sops:
         except UnicodeDecodeError:
             raise SopsError("what sops printed is no UTF-8 text") from None
 
-    def edited(self, content: bytes, kind: str, index: str, value: str | None) -> bytes:
-        """Return an encrypted text of the format `kind` with another value under `index`, or without one."""
+    def edited(self, content: bytes, path: str, kind: str, index: str, value: str | None) -> bytes:
+        """Return the encrypted text of the file at `path` with another value at `index`, or without one."""
         command = ["unset"] if value is None else ["set", "--value-stdin"]
         with _temporary_file(content) as file:
             self.run(
+                *self.rules_for(path),  # they say how its format is laid out
                 *(*command, f"--input-type={kind}", f"--output-type={kind}", file.path, index),
                 stdin=json.dumps(value),
                 inherited=[file.descriptor],
@@ -91,11 +91,12 @@ class Sops:
         return tuple(map(int, found.groups())) if found else ()
 
     def rules_for(self, path: str) -> list[str]:
-        """Return the option that names the creation rules of a new file at a path.
+        """Return the option that names the configuration for a file at a path.
 
-        They are the nearest ones above the path as it was passed: a folder on it may be a link to elsewhere.
+        That is the nearest one above the path as it was passed, for a folder on it may be a link to
+        elsewhere; else the nearest one above the playbook.
         """
-        for folder in Path(path).parents:
+        for folder in (*Path(path).parents, *Path(self._directory, "any").parents):
             if CONFIG not in self._environment and (folder / ".sops.yaml").is_file():
                 return [f"--config={folder / '.sops.yaml'}"]
         return []
