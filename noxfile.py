@@ -253,6 +253,15 @@ def kubernetes(session: nox.Session) -> None:
     session.run("pytest", "-n", "2", "tests/engine/test_servers.py", *session.posargs)
 
 
+@nox.session(python=NEWEST, tags=["matrix"])
+def kubernetes_oldest(session: nox.Session) -> None:
+    """The place `kubernetes` with the oldest client that kubernetes.core takes."""
+    install(session, "stores", "test")
+    session.install("kubernetes==24.2.0")
+    session.run("python", "-m", "tests.engine", "kubernetes")
+    session.run("pytest", "-n", "2", "tests/stores", "-m", "kubernetes", *session.posargs)
+
+
 @nox.session(python=NEWEST, tags=["test-all"])
 def molecule(session: nox.Session) -> None:
     """A molecule scenario for each store, and one for the wallet."""

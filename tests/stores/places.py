@@ -133,9 +133,9 @@ class HashiVault(Place):
             self.connection["namespace"] = namespace
         self.secrets = [self.connection["token"]]
 
-    def login(self, *policies: str) -> str:
+    def login(self, *policies: str, **options: Any) -> str:
         """Return a new token with these policies."""
-        answer = self.call("POST", "auth/token/create", {"policies": policies})
+        answer = self.call("POST", "auth/token/create", {"policies": policies, **options})
         return str(answer["auth"]["client_token"])
 
     def named(self, name: str, /, **changed: Any) -> Options:
@@ -165,6 +165,14 @@ class HashiVault(Place):
     def allow(self, *capabilities: str, path: str = "") -> None:
         """Let the login do this alone, in its own secrets or at `path`."""
         self._rule(self._path, {f"secret/data/{path or self._path + '*'}": {"capabilities": capabilities}})
+
+    def documented_rights(self) -> str:
+        """Return a policy with just the rights that docs/stores.md lists."""
+        rules = {
+            f"secret/data/{self._path}": {"capabilities": ["read", "create", "update"]},
+            "sys/internal/ui/mounts/*": {"capabilities": ["read"]},
+        }
+        return self._rule(f"{self._path}-documented", rules)
 
     def deny_options(self) -> str:
         """Return a policy that denies a parameter of the write."""

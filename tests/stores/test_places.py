@@ -156,7 +156,7 @@ class TestHashiVault:
         with openbao_server(directory) as server:
             place = HashiVault(server, tmp_path)
             place.call("POST", "sys/seal")
-            failures(ansible, (place.options, "store", "VaultDown"))
+            failures(ansible, (place.options, "store", "Vault is sealed"))
         assert emulator.stats()["total"] == 0
 
     def test_the_login_of_every_tutorial(self, ansible: Controller, place: HashiVault) -> None:
@@ -259,7 +259,18 @@ class TestHashiVault:
             (with_connection(retries="x"), "invalid_input", "retries"),
             (with_connection(timeout="soon"), "invalid_input", "timeout"),
             (with_connection(auth_method="magic"), "invalid_input", "magic"),
-            (with_connection(token="wrong-login"), "store", "Invalid Vault Token"),
+            (
+                {"hashi_vault": place.named("-x", connection={**good, "token": "wrong-login"})},
+                "store",
+                "the server says: ",
+            ),
+            (with_connection(token="wrong-login", token_validate=True), "store", "Invalid Vault Token"),
+            (
+                with_connection(auth_method="approle", role_id="none", secret_id="x"),
+                "store",
+                "permission denied",
+            ),
+            (with_connection(url="http://nowhere.invalid:1"), "store", "name could not be resolved"),
             (with_connection(token=denied), "store", "parameter options"),
             (with_connection(url="http://127.0.0.1:1"), "store", "no answer"),
             ({"hashi_vault": place.named("", key="number")}, "store", "is not text"),
@@ -275,6 +286,12 @@ class TestHashiVault:
             ({"hashi_vault": place.named(""), "path": "/x"}, "invalid_input", "mutually exclusive"),
         )
         assert emulator.stats()["total"] == 0
+
+    def test_a_login_with_only_the_documented_rights(self, ansible: Controller, place: HashiVault) -> None:
+        login = place.login(place.documented_rights(), no_default_policy=True)
+        options = {"hashi_vault": place.named("", connection={**place.connection, "token": login})}
+        run = ansible.play(token("first", **options), token("rotated", regenerate="always", **options))
+        assert [run[name]["status"] for name in ("first", "rotated")] == ["minted", "replaced"]
 
 
 class TestSecretsManager:
@@ -386,6 +403,21 @@ class TestSecretsManager:
         )
         place.gate.refuses = lambda _operation: False
         assert [run[name]["status"] for name in ("first", "rotated")] == ["minted", "replaced"]
+
+    def test_sts_is_not_requested_for_a_secret_that_is_named_by_its_arn(
+        self, ansible: Controller, place: SecretsManager
+    ) -> None:
+        arn = place.client.create_secret(Name=place.named("")["name"])["ARN"]
+        seen: list[str] = []
+        place.gate.refuses = lambda operation: bool(seen.append(operation))
+        run = ansible.play(token("by_arn", aws_secretsmanager=place.named("", name=arn)))
+        by_arn = seen.copy()
+        again = ansible.play(token("by_name", **place.options))
+        place.gate.refuses = lambda _operation: False
+        assert [run["by_arn"]["status"], again["by_name"]["status"]] == ["minted", "kept"]
+        sts = "POST /"  # no operation is named in a header of its requests
+        assert sts in seen
+        assert sts not in by_arn
 
     def test_the_connection_comes_from_the_environment_of_the_task(
         self, ansible: Controller, place: SecretsManager

@@ -18,7 +18,7 @@ from plugins.module_utils.core import errors
 from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.messages import Answer, Request
 from plugins.module_utils.core.service_url import ServiceUrl
-from plugins.module_utils.core.transport import MAX_BODY, HttpTransport, _causes
+from plugins.module_utils.core.transport import MAX_BODY, HttpTransport
 from tests.unit.support import LINK, TOKEN, raw_server
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
@@ -175,7 +175,7 @@ def test_all_that_an_error_wraps_is_looked_at_once() -> None:
     outer: Any = RuntimeError("text", inner)
     outer.__cause__, outer.__context__, outer.reason = cause, context, reason
     inner.args = (outer,)  # a circle
-    found = list(_causes(outer))
+    found = list(errors.causes_of(outer))
     assert sorted(map(id, found)) == sorted(map(id, (outer, inner, cause, context, reason)))
 
 

@@ -23,7 +23,8 @@ names no option of Ansible or Pulumi: each of them adds its own by `explain`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 NOTHING_MINTED = "No token was minted, and nothing was changed."
 
@@ -162,3 +163,15 @@ class AmbiguousMintError(EchoValueError):
         "A token may have been minted and lost, with its free credits alone. Nothing was stored, "
         "and what was stored is untouched. Run again to mint another."
     )
+
+
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error of a library and all that it wraps, in args, `reason`, cause and context."""
+    seen: set[int] = set()
+    todo: list[Any] = [error]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, BaseException) and id(item) not in seen:
+            seen.add(id(item))
+            yield item
+            todo += [*item.args, getattr(item, "reason", None), item.__cause__, item.__context__]

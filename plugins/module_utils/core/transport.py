@@ -7,12 +7,17 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 from .adapter import Adapter, exchange, missing
-from .errors import InvalidInputError, NetworkError, RequestTimeoutError, UnexpectedAnswerError
+from .errors import (
+    InvalidInputError,
+    NetworkError,
+    RequestTimeoutError,
+    UnexpectedAnswerError,
+    causes_of,
+)
 from .messages import Answer, Request
 from .service_url import ServiceUrl
 from .version import VERSION
@@ -129,21 +134,9 @@ def _read_body(response: requests.Response) -> bytes | None:
     return body if len(body) <= MAX_BODY else None
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and all that it wraps, in args, `reason`, cause and context."""
-    seen: set[int] = set()
-    todo: list[Any] = [error]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, BaseException) and id(item) not in seen:
-            seen.add(id(item))
-            yield item
-            todo += [*item.args, getattr(item, "reason", None), item.__cause__, item.__context__]
-
-
 def _network_error(error: Exception, timeout: float, sent: bool) -> NetworkError:
     """Say in words of our own what failed: the libraries' messages hold URLs with their queries."""
-    causes = list(_causes(error))
+    causes = list(causes_of(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             what = f"The service's certificate is not trusted ({cause.verify_message})."

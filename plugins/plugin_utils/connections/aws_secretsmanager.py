@@ -31,12 +31,14 @@ _SESSION = {
 
 def open_place(options: Mapping[str, Any], run: RunContext) -> JsonKey:
     """Return the key that the options name, over a client for the connection."""
-    client, account = run.share(_client, options["connection"])
-    return JsonKey(client, account, options["name"], options["key"])
+    connection, name = options["connection"], options["name"]
+    client = run.share(_client, connection)
+    account = f"{name}::::".split(":")[4] if name.startswith("arn:") else run.share(_account, connection)
+    return JsonKey(client, account, name, options["key"])
 
 
-def _client(run: RunContext, connection: Mapping[str, Any]) -> tuple[Any, str]:
-    """Return a client for a connection as of amazon.aws, and the account that it is logged in to."""
+def _client(_run: RunContext, connection: Mapping[str, Any]) -> Any:
+    """Return a client of Secrets Manager for a connection as of amazon.aws."""
     if boto3 is None:
         raise missing_library("boto3")
     wrong = [name for name in connection if name not in (*_SESSION, "endpoint_url")]
@@ -47,30 +49,32 @@ def _client(run: RunContext, connection: Mapping[str, Any]) -> tuple[Any, str]:
     wrong = [name for name, value in connection.items() if not isinstance(value, (str, type(None)))]
     if wrong:
         raise InvalidInputError(f"aws_secretsmanager.connection: {', '.join(wrong)} must be text.")
-    arguments = {name: str(value) for name, value in connection.items() if value}
-    arguments.setdefault("region", os.environ.get("AWS_REGION", ""))  # which boto3 does not read
-    endpoint = arguments.pop("endpoint_url", None)
-    config = botocore.config.Config(connect_timeout=10, read_timeout=10, retries={"total_max_attempts": 3})
     try:
-        session = boto3.session.Session(
-            **{_SESSION[name]: value for name, value in arguments.items() if value}
-        )
-        client = session.client("secretsmanager", endpoint_url=endpoint, config=config)
-        return client, _account(session, endpoint, config)
+        return _service(connection, "secretsmanager", connection.get("endpoint_url"))
     except (ClientError, BotoCoreError, ValueError) as error:
         raise not_connected("AWS", without_secrets(reason_of(error), connection)) from None
 
 
-def _account(session: Any, endpoint: str | None, config: Any) -> str:
-    """Return the account of the login, by STS at the endpoint; one of Secrets Manager alone has none."""
-    try:
-        return str(
-            session.client("sts", endpoint_url=endpoint, config=config).get_caller_identity()["Account"]
-        )
-    except (ClientError, BotoCoreError) as error:
-        if endpoint is None:
-            raise
+def _account(_run: RunContext, connection: Mapping[str, Any]) -> str:
+    """Return the account of the login, by STS at the endpoint; one of only Secrets Manager has no STS."""
+    endpoint = connection.get("endpoint_url")
+    failures = []
+    for address in [endpoint, None] if endpoint else [None]:
         try:
-            return _account(session, None, config)
-        except (ClientError, BotoCoreError) as other:
-            raise ValueError(f"{reason_of(error)}, and by AWS's own STS: {reason_of(other)}") from None
+            return str(_service(connection, "sts", address).get_caller_identity()["Account"])
+        except (ClientError, BotoCoreError, ValueError) as error:
+            failures.append(without_secrets(reason_of(error), connection))
+    why = ", and by AWS's own STS: ".join(failures)
+    raise not_connected(
+        "AWS STS, which says the account of this login",
+        f"{why}. Where the secret is named by its ARN, STS is not needed",
+    )
+
+
+def _service(connection: Mapping[str, Any], service: str, endpoint: str | None) -> Any:
+    """Return a client of one of AWS's services."""
+    arguments = {name: str(value) for name, value in connection.items() if value and name in _SESSION}
+    arguments.setdefault("region", os.environ.get("AWS_REGION", ""))  # which boto3 does not read
+    session = boto3.session.Session(**{_SESSION[name]: value for name, value in arguments.items() if value})
+    config = botocore.config.Config(connect_timeout=10, read_timeout=10, retries={"total_max_attempts": 3})
+    return session.client(service, endpoint_url=endpoint or None, config=config)

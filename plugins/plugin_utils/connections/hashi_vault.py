@@ -12,13 +12,12 @@ from typing import Any
 from ansible.errors import AnsibleError
 
 from ...module_utils.core.errors import EchoValueError, InvalidInputError
-from ..places.hashi_vault import HashiVaultKey
+from ..places.hashi_vault import HashiVaultKey, reason_of
 from .failures import missing_library, not_connected, without_secrets
 from .run_context import RunContext
 
 try:
     import hvac
-    import requests
 except ImportError:
     hvac = None
 
@@ -66,7 +65,13 @@ def _login(lookup: Any, run: RunContext, connection: Mapping[str, Any]) -> str:
     if lookup.get_option("auth_method") == "none":
         lookup.connection_options.process_connection_options()  # as a login does
         return ""
-    (answer,) = lookup.run([], run.variables, **connection)
+    options = dict(connection)
+    _validate, origin = lookup.get_option_and_origin("token_validate", hostvars=run.variables)
+    if "token_validate" not in connection and origin == "default":
+        options["token_validate"] = (
+            False  # it needs a further right; the lookups that read a secret leave it out too
+        )
+    (answer,) = lookup.run([], run.variables, **options)
     return str(answer["auth"]["client_token"])
 
 
@@ -81,7 +86,5 @@ def _translate_errors(connection: Mapping[str, Any]) -> Iterator[None]:
         raise not_connected(_MANAGER, without_secrets(error, connection), InvalidInputError) from None
     except AnsibleError as error:
         raise not_connected(_MANAGER, without_secrets(error, connection)) from None
-    except requests.RequestException as error:
-        raise not_connected(_MANAGER, f"no answer: {type(error).__name__}") from None
-    except Exception as error:  # noqa: BLE001 - of a login method's own library
-        raise not_connected(_MANAGER, type(error).__name__) from None
+    except Exception as error:  # noqa: BLE001 - of hvac, requests, or a login method's own library
+        raise not_connected(_MANAGER, without_secrets(reason_of(error), connection)) from None

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from ...module_utils.core.errors import NOTHING_MINTED, StoreError
+from ...module_utils.core.errors import NOTHING_MINTED, StoreError, causes_of
 from .driver import REHEARSAL, Driver, conflict, refused
 
 with suppress(ImportError):  # who opens the place says so
@@ -114,12 +115,19 @@ class HashiVaultKey(Driver):
         """Let what hvac and requests raise be a StoreError; their texts may hold a URL alone."""
         try:
             yield
-        except hvac.exceptions.Forbidden:
-            why = f"this login may not: its policy must allow {_NEEDED}"
-        except hvac.exceptions.VaultError as error:
-            why = " ".join(" ".join(map(str, error.errors or [])).split()) or type(error).__name__
-        except requests.RequestException as error:
-            why = f"no answer: {type(error).__name__}"
+        except hvac.exceptions.Forbidden as error:
+            why = f"this login may not: its policy must allow {_NEEDED}; the server says: {reason_of(error)}"
+        except (hvac.exceptions.VaultError, requests.RequestException) as error:
+            why = reason_of(error)
         else:
             return
         raise refused(self, done, why)
+
+
+def reason_of(error: Exception) -> str:
+    """Return in a few words why something failed: the server's own, or why no answer came."""
+    if isinstance(error, requests.RequestException):
+        if any(isinstance(cause, socket.gaierror) for cause in causes_of(error)):
+            return "no answer: the server's name could not be resolved"
+        return f"no answer: {type(error).__name__}"
+    return " ".join(" ".join(map(str, getattr(error, "errors", None) or [])).split()) or type(error).__name__

@@ -82,7 +82,6 @@ class SecretKey(Driver):
                 self._api.patch_namespaced_secret(
                     self._name,
                     body={"metadata": version, "data": data},
-                    _content_type="application/merge-patch+json",
                     **self._where,
                     **options,
                 )
