@@ -30,10 +30,14 @@ options:
     type: bool
     default: true
   ca_path:
-    description: A bundle of CA certificates on the target to trust instead of the default ones.
+    description:
+      - A bundle of CA certificates in PEM form to trust instead of the default ones. Name it by an absolute path.
+      - It is on the target, or on the controller for the places that the controller works on.
+      - If the option is not set, E(REQUESTS_CA_BUNDLE), E(CURL_CA_BUNDLE) or E(SSL_CERT_FILE) counts, in this order.
     type: path
 requirements:
   - requests (on the target)
 notes:
-  - The standard proxy variables of the target's environment are honoured for V(https://).
+  - The standard proxy variables of the target's environment are honoured for V(https://). A SOCKS proxy needs the
+    Python library PySocks.
 """

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import os
 import socket
+import sys
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -265,8 +267,11 @@ def test_https_goes_through_the_proxy_of_the_environment(
 
     with raw_server(proxy) as url:
         monkeypatch.setenv(variable, url)
-        with pytest.raises(errors.NetworkError) as caught:
+        with pytest.raises(
+            errors.NetworkError, match=r"\(HTTP 407 Proxy Authentication Required\)"
+        ) as caught:
             send("https://echovalue.invalid", method="POST", path="/token")
+    assert caught.value.permanent, "a retry cannot help"
     assert asked
     assert not caught.value.sent, "a proxy that refuses has passed nothing on"
 
@@ -288,6 +293,63 @@ def test_a_ca_bundle_of_the_environment_that_is_missing(
         match=rf"variable {variable}, does not exist\. No request was sent\. Correct",
     ):
         HttpTransport(ServiceUrl.parse("https://api.echovalue.dev"))
+
+
+def test_a_ca_bundle_without_a_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DER, an empty file, a web page, a key: said before a request, and by nobody taken for the network's fault."""
+    service = ServiceUrl.parse("https://api.echovalue.dev")
+    bundle = tmp_path / "ca.pem"
+    for content in (b"", b"\x30\x82\x01\x0a", b"<html></html>", b"-----BEGIN PRIVATE KEY-----\n"):
+        bundle.write_bytes(content)
+        with pytest.raises(
+            errors.InvalidInputError, match=r"ca\.pem holds no certificate in PEM form\. No req"
+        ):
+            HttpTransport(service, verify=str(bundle))
+        for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+            with monkeypatch.context() as patch:
+                for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+                    patch.delenv(name, raising=False)
+                patch.setenv(variable, str(bundle))
+                with pytest.raises(
+                    errors.InvalidInputError, match=f"variable {variable}, holds no certificate"
+                ):
+                    HttpTransport(service)
+                HttpTransport(service, verify=False)
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://",
+        "http://pro xy:8080",
+        "ftp://proxy",
+        "http://proxy:x",
+        "http://me:pass/word@proxy:1",
+        "http://[::1",
+    ],
+)
+def test_a_proxy_that_is_no_url_of_one(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"HTTPS_PROXY": proxy})
+    with pytest.raises(errors.InvalidInputError, match="is not the URL of a proxy") as caught:
+        HttpTransport(ServiceUrl.parse("https://api.echovalue.dev"))
+    assert "word" not in str(caught.value)
+
+
+def test_a_socks_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its library's connections are used, or it is named: nothing goes past the proxy."""
+    service = ServiceUrl.parse("https://echovalue.invalid")
+    monkeypatch.setattr(os, "environ", {"HTTPS_PROXY": "socks5h://127.0.0.1:9"})
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "socks", None)
+        with pytest.raises(errors.InvalidInputError, match="PySocks"):
+            HttpTransport(service)
+    greetings: list[bytes] = []
+    with raw_server(lambda _connection: None, greetings.append) as url:
+        monkeypatch.setattr(os, "environ", {"HTTPS_PROXY": url.replace("http", "socks5h")})
+        with pytest.raises(errors.NetworkError) as caught:
+            HttpTransport(service)(Request("POST", "https://echovalue.invalid/token", 5, {}))
+    assert greetings[0][:1] == b"\x05"
+    assert not caught.value.sent
 
 
 @pytest.mark.parametrize("scheme", ["http", "HTTP", "Http"])

@@ -17,12 +17,9 @@ from typing import Any
 missing: ImportError | None = None  # why requests cannot be used
 try:
     from requests.adapters import HTTPAdapter
-    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-    from urllib3.connection import HTTPConnection, HTTPSConnection
-except ImportError as error:  # ansible-test imports every file without; HttpTransport raises it
-    missing = error
-    HTTPAdapter = HTTPConnection = HTTPSConnection = object  # type: ignore[assignment,misc]
-    HTTPConnectionPool = HTTPSConnectionPool = object  # type: ignore[assignment,misc]
+except Exception as error:  # noqa: BLE001 - not installed, or broken: HttpTransport raises it
+    missing = error if isinstance(error, ImportError) else ImportError(f"{type(error).__name__}: {error}")
+    HTTPAdapter = object  # type: ignore[assignment,misc]
 
 # Whether the exchange under way in this thread has begun to send its request.
 exchange = threading.local()
@@ -82,23 +79,19 @@ class _ExchangeMixin:
         super().send(data)  # type: ignore[misc]
 
 
-class _HTTPConnection(_ExchangeMixin, HTTPConnection):
-    pass
+def _noting(pool: Any) -> Any:
+    """Return a class of pools like `pool`, whose connections note when a request leaves."""
+    if issubclass(pool.ConnectionCls, _ExchangeMixin):
+        return pool
+    connection = type(pool.ConnectionCls.__name__, (_ExchangeMixin, pool.ConnectionCls), {})
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection})
 
 
-class _HTTPSConnection(_ExchangeMixin, HTTPSConnection):
-    pass
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
-
-
-_POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
+def _note_all(manager: Any) -> Any:
+    """Make a manager of connections, direct or through any kind of proxy, use such pools; return it."""
+    pools = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _noting(pool) for scheme, pool in pools.items()}
+    return manager
 
 
 class Adapter(HTTPAdapter):
@@ -106,9 +99,7 @@ class Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+        _note_all(self.poolmanager)
 
     def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = _POOLS
-        return manager
+        return _note_all(super().proxy_manager_for(proxy, **kwargs))

@@ -4,28 +4,30 @@
 
 from __future__ import annotations
 
-import os
+import re
 import socket
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
+from http.client import responses
 
 from .adapter import Adapter, exchange, missing
 from .errors import (
-    InvalidInputError,
     NetworkError,
     RequestTimeoutError,
     UnexpectedAnswerError,
     causes_of,
 )
 from .messages import Answer, Request
+from .network_settings import proxies_to, trusted_certificates
 from .service_url import ServiceUrl
 from .version import VERSION
 
-with suppress(ImportError):  # HttpTransport raises it
+with suppress(Exception):  # adapter.py notes why
     import requests
     import urllib3
 
+_REFUSED_BY_PROXY = re.compile(r"Tunnel connection failed: (\d{3})\b")  # of http.client
 MAX_BODY = 1024 * 1024  # bytes; the longest true answer, a hundred log entries, is far below
 
 _HEADERS = {
@@ -53,16 +55,10 @@ class HttpTransport:
     ) -> None:
         if missing is not None:
             raise missing
-        if verify is True:
-            verify = _ca_bundle_of_environment() or True
-        elif isinstance(verify, str) and not os.path.exists(verify):
-            raise InvalidInputError(f"The CA bundle {verify} does not exist.")
-        if service.plain:
-            proxies = {}  # plain HTTP goes to this machine alone, never to a proxy
-        elif proxies is None:
-            proxies = requests.utils.get_environ_proxies(str(service))
-        self._verify = verify
-        self._proxies = dict(proxies)
+        self._verify = trusted_certificates(verify)
+        self._proxies = proxies_to(service, proxies)
+        if not verify:  # as was requested: no warning at each request, past what shows our results
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._adapter = Adapter(pool_maxsize=connections, pool_block=True)
 
     def close(self) -> None:
@@ -109,20 +105,6 @@ class HttpTransport:
         return Answer(response.status_code, headers, body)
 
 
-def _ca_bundle_of_environment() -> str | None:
-    """Return what the CA bundle variables that requests documents name."""
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        path = os.environ.get(name)
-        if path and not os.path.exists(path):
-            raise InvalidInputError(
-                f"The CA bundle {path}, named by the environment variable {name}, does not exist.",
-                "No request was sent. Correct the variable.",
-            )
-        if path:
-            return path
-    return None
-
-
 def _read_body(response: requests.Response) -> bytes | None:
     """Return the whole body; None where it is over MAX_BODY; raise OSError where it was cut short."""
     promised = int(response.headers.get("content-length") or 0)
@@ -141,6 +123,11 @@ def _network_error(error: Exception, timeout: float, sent: bool) -> NetworkError
         if isinstance(cause, ssl.SSLCertVerificationError):
             what = f"The service's certificate is not trusted ({cause.verify_message})."
             return NetworkError(what, sent=sent, permanent=True)
+        refused = _REFUSED_BY_PROXY.match(str(cause)) if isinstance(cause, OSError) else None
+        if refused:
+            status = int(refused[1])
+            what = f"The proxy did not connect to the service (HTTP {status} {responses.get(status, '')})."
+            return NetworkError(what, sent=sent, permanent=400 <= status < 500)
     if any(isinstance(cause, (TimeoutError, socket.timeout, requests.Timeout)) for cause in causes):
         return RequestTimeoutError(f"The service gave no whole answer within {timeout:g} s.", sent=sent)
     for kind, what in (
