@@ -10,7 +10,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.loader import lookup_loader
 
 from ..module_utils.core.errors import EchoValueError, InvalidInputError
-from ..module_utils.task.failure import failure
+from ..module_utils.task.failure import cause_of_import, failure
 from ..module_utils.task.module import check_forms
 from ..module_utils.task.token_requests import is_for_controller
 from ..plugin_utils.censor import CensoringAction
@@ -58,9 +58,10 @@ class ActionModule(CensoringAction):
                 result = {"failed": True, **failure(error)}
             except AnsibleError as error:
                 result = {"failed": True, "msg": str(error), "reason": InvalidInputError.reason}
-            except ImportError:
+            except ImportError as error:
                 # The core imports requests at its first request, so this comes before any mint.
                 msg = f"The Python library requests is needed for {sys.executable} on the controller."
+                msg += cause_of_import("requests", error)
                 result = {"failed": True, "msg": msg, "reason": InvalidInputError.reason}
         return {**result, "warnings": warnings} if warnings else result
 

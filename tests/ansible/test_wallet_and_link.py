@@ -115,3 +115,11 @@ def test_requests_that_is_missing_is_named(ansible: Ansible, tmp_path: Path) -> 
         assert "requests" in run[where]["msg"]
         assert python in run[where]["msg"]
     assert not (tmp_path / "token").exists()
+    (tmp_path / "hide" / "requests.py").write_text("raise OSError('no libssl here')")
+    run = ansible.play(
+        token("target", path=str(tmp_path / "token"), ignore_errors=True),
+        token("controller", command={"argv": ["true"]}, ignore_errors=True),
+    )
+    for where in ("target", "controller"):
+        assert run[where]["reason"] == "invalid_input"
+        assert "It is installed, and broken: OSError: no libssl here." in run[where]["msg"]

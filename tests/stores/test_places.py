@@ -849,19 +849,27 @@ class TestKubernetes:
         assert emulator.stats()["total"] == 0
 
 
-def test_a_missing_library_or_collection_is_told_with_what_installs_it(
+def test_a_missing_or_broken_library_or_collection_is_reported_with_what_installs_it(
     ansible: Controller, emulator: Emulator, tmp_path: Path
 ) -> None:
     shims = tmp_path / "shims"
     shims.mkdir()
     for name in ("hvac", "boto3", "kubernetes"):
-        (shims / f"{name}.py").write_text("raise ImportError('not here')\n")
+        (shims / f"{name}.py").write_text(f"raise ModuleNotFoundError('not here', name={name!r})\n")
     ansible.environment["PYTHONPATH"] = os.pathsep.join([str(shims), ansible.environment["PYTHONPATH"]])
     failures(
         ansible,
         ({"hashi_vault": {"path": "x"}}, "store", "-m pip install hvac"),
         ({"aws_secretsmanager": {"name": "x"}}, "store", "-m pip install boto3"),
         ({"kubernetes": {"name": "x"}}, "store", "-m pip install kubernetes"),
+    )
+    for name in ("hvac", "boto3", "kubernetes"):
+        (shims / f"{name}.py").write_text("raise OSError('no libssl here')\n")
+    failures(
+        ansible,
+        ({"hashi_vault": {"path": "x"}}, "store", "is broken: no libssl here."),
+        ({"aws_secretsmanager": {"name": "x"}}, "store", "is broken: no libssl here."),
+        ({"kubernetes": {"name": "x"}}, "store", "is broken: no libssl here."),
     )
     ansible.environment["PYTHONPATH"] = ansible.environment["PYTHONPATH"].partition(os.pathsep)[2]
     ansible.environment["ANSIBLE_COLLECTIONS_SCAN_SYS_PATH"] = "false"

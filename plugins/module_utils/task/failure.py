@@ -28,6 +28,13 @@ _HINTS: dict[type[EchoValueError], str] = {
 }
 
 
+def cause_of_import(library: str, error: ImportError) -> str:
+    """Return a sentence on why an installed library cannot be imported; "" where it is not installed."""
+    if isinstance(error, ModuleNotFoundError) and error.name == library:
+        return ""
+    return f" It is installed, and broken: {error}."
+
+
 def failure(error: EchoValueError) -> dict[str, str]:
     """Return `msg` and `reason` of a failed result."""
     return {"msg": error.explain(_HINTS), "reason": error.reason}

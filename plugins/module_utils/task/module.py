@@ -17,7 +17,7 @@ from ..core.errors import EchoValueError, InvalidInputError
 from ..core.models import check_token
 from ..core.service_url import DEFAULT_BASE_URL
 from ..files.token_file import TokenFile
-from .failure import failure
+from .failure import cause_of_import, failure
 
 CONNECTION_SPEC: dict[str, Any] = {
     "base_url": {
@@ -90,9 +90,9 @@ def run(module: Module, work: Callable[[Module, EchoValueClient], None]) -> None
         work(module, make_client(module.params))
     except EchoValueError as error:
         module.fail_json(**failure(error))
-    except ImportError:
+    except ImportError as error:
         # The core imports requests at its first request, so this comes before any mint.
-        module.fail_json(missing_required_lib("requests"))
+        module.fail_json(missing_required_lib("requests") + cause_of_import("requests", error))
 
 
 def make_client(params: Mapping[str, Any]) -> EchoValueClient:

@@ -10,15 +10,16 @@ from typing import Any
 
 from ...module_utils.core.errors import InvalidInputError
 from ..places.aws_secretsmanager import JsonKey, reason_of
-from .failures import missing_library, not_connected, without_secrets
+from .failures import not_connected, unusable_library, without_secrets
 from .run_context import RunContext
 
+_unusable: Exception | None = None
 try:
     import boto3
     import botocore.config
     from botocore.exceptions import BotoCoreError, ClientError
-except ImportError:
-    boto3 = None
+except Exception as error:  # noqa: BLE001 - a broken library raises anything
+    _unusable = error
 
 _SESSION = {
     "region": "region_name",
@@ -39,8 +40,8 @@ def open_place(options: Mapping[str, Any], run: RunContext) -> JsonKey:
 
 def _client(_run: RunContext, connection: Mapping[str, Any]) -> Any:
     """Return a client of Secrets Manager for a connection as of amazon.aws."""
-    if boto3 is None:
-        raise missing_library("boto3")
+    if _unusable is not None:
+        raise unusable_library("boto3", _unusable)
     wrong = [name for name in connection if name not in (*_SESSION, "endpoint_url")]
     if wrong:
         raise InvalidInputError(

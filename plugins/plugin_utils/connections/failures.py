@@ -24,11 +24,18 @@ def missing_collection(name: str) -> StoreError:
     )
 
 
-def missing_library(name: str) -> StoreError:
-    """Return the error for a Python library that is not installed."""
+def unusable_library(name: str, error: Exception) -> StoreError:
+    """Return the error for a Python library that is not installed, or that is broken: its import failed."""
+    install = f"{sys.executable} -m pip install"
+    if isinstance(error, ModuleNotFoundError) and error.name == name:
+        return StoreError(
+            f"This place needs the Python library {name} for {sys.executable} on the controller.",
+            f"{NOTHING_MINTED} Install it: {install} {name}",
+        )
+    why = str(error).rstrip(".") or type(error).__name__
     return StoreError(
-        f"This place needs the Python library {name} for {sys.executable} on the controller.",
-        f"{NOTHING_MINTED} Install it: {sys.executable} -m pip install {name}",
+        f"The Python library {name} of {sys.executable} on the controller is broken: {why}.",
+        f"{NOTHING_MINTED} Repair it: {install} --force-reinstall {name}",
     )
 
 

@@ -13,13 +13,14 @@ from ansible.errors import AnsibleError
 
 from ...module_utils.core.errors import EchoValueError, InvalidInputError
 from ..places.hashi_vault import HashiVaultKey, reason_of
-from .failures import missing_library, not_connected, without_secrets
+from .failures import not_connected, unusable_library, without_secrets
 from .run_context import RunContext
 
+_unusable: Exception | None = None
 try:
     import hvac
-except ImportError:
-    hvac = None
+except Exception as error:  # noqa: BLE001 - a broken library raises anything
+    _unusable = error
 
 _MANAGER = "OpenBao or Vault"
 _LOGIN = "community.hashi_vault.vault_login"
@@ -36,8 +37,8 @@ def open_place(options: Mapping[str, Any], run: RunContext) -> HashiVaultKey:
 
 def _client(run: RunContext, connection: Mapping[str, Any]) -> Any:
     """Return a client of hvac for a connection as of community.hashi_vault, logged in."""
-    if hvac is None:
-        raise missing_library("hvac")
+    if _unusable is not None:
+        raise unusable_library("hvac", _unusable)
     vars(hvac.v1).update({name: os.environ.get(name) for name in _READ_AT_IMPORT})
     lookup = run.lookup(_LOGIN)
     _set_options(lookup, run, connection)

@@ -15,14 +15,15 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ...module_utils.core.errors import EchoValueError, InvalidInputError
 from ..places.kubernetes import TIMEOUT, SecretKey, reason_of
-from .failures import missing_collection, missing_library, not_connected, without_secrets
+from .failures import missing_collection, not_connected, unusable_library, without_secrets
 from .run_context import RunContext
 
+_unusable: Exception | None = None
 try:
     import kubernetes
     from kubernetes.config import kube_config
-except ImportError:
-    kubernetes = None
+except Exception as error:  # noqa: BLE001 - a broken library raises anything
+    _unusable = error
 try:
     from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
     from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
@@ -42,8 +43,8 @@ def _client(run: RunContext, connection: Mapping[str, Any]) -> tuple[Any, tuple[
     """Return an API client for a connection as of kubernetes.core, and what tells its cluster from others."""
     if get_api_client is None:
         raise missing_collection("kubernetes.core")
-    if kubernetes is None:
-        raise missing_library("kubernetes")
+    if _unusable is not None:
+        raise unusable_library("kubernetes", _unusable)
     checked = ArgumentSpecValidator(AUTH_ARG_SPEC).validate(dict(connection))
     if checked.error_messages:
         raise not_connected(

@@ -12,7 +12,7 @@ from typing import Any
 from ...module_utils.core.errors import NOTHING_MINTED, StoreError
 from .driver import REHEARSAL, Driver, conflict, refused, unwritable
 
-with suppress(ImportError):  # who opens the place says so
+with suppress(Exception):  # of a library that is not there, or broken: who opens the place reports it
     from botocore.exceptions import BotoCoreError, ClientError
 
 _CURRENT = "AWSCURRENT"
