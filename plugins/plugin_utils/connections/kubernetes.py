@@ -27,7 +27,7 @@ except Exception as error:  # noqa: BLE001 - a broken library raises anything
 try:
     from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
     from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
-except ImportError:
+except Exception:  # noqa: BLE001 - not installed, or its own import of the library fails
     get_api_client = None
 
 _MANAGER = "Kubernetes"
@@ -41,10 +41,10 @@ def open_place(options: Mapping[str, Any], run: RunContext) -> SecretKey:
 
 def _client(run: RunContext, connection: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
     """Return an API client for a connection as of kubernetes.core, and what tells its cluster from others."""
-    if get_api_client is None:
-        raise missing_collection("kubernetes.core")
     if _unusable is not None:
         raise unusable_library("kubernetes", _unusable)
+    if get_api_client is None:
+        raise missing_collection("kubernetes.core")
     checked = ArgumentSpecValidator(AUTH_ARG_SPEC).validate(dict(connection))
     if checked.error_messages:
         raise not_connected(
