@@ -237,7 +237,7 @@ def test_an_import(engine: Engine, emulator: Emulator, monkeypatch: pytest.Monke
     engine.configure()
     assert engine.read(GIVEN_HASH).id == GIVEN_HASH
     emulator.forget(GIVEN_HASH)
-    assert "does not know the token that was given" in failure(engine.read, GIVEN_HASH)
+    assert "does not know the token that was passed" in failure(engine.read, GIVEN_HASH)
     assert emulator.stats()["mints"] == 0
 
 
