@@ -130,6 +130,6 @@ def _check(
     elsewhere = hashes(kept) & new - hashes({token for token in place.current() if token})
     if elsewhere:
         counted["of these kept elsewhere"] += 1
-        named = [*map(str, place.holding(elsewhere)), "waits beside it"]
+        named = [*map(str, place.holding(elsewhere)), "is pending beside it"]
         is_told = any(words in told.get("msg", "") for words in named)
         report.expect(is_told, f"{where}: not told where the token is: {told.get('msg')}")
