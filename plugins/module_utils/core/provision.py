@@ -2,7 +2,7 @@
 # Private: for this collection and its Pulumi package only.
 """The decision: keep, adopt, mint, replace or refuse a token, over a client and a place to keep it.
 
-EchoValue returns a token once and keeps no list. So only the place where it is stored tells whether
+EchoValue returns a token once and keeps no list. So only the place where it is stored shows whether
 there is one: find it, prove it with the free probe, mint only where there is none, and store a new
 one in its place before anything else can happen.
 """

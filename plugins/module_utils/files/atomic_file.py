@@ -105,9 +105,7 @@ class AtomicFile:
         try:
             with self._directory.lock():
                 yield
-        except (
-            OSError
-        ) as error:  # only read-only calls can raise here; all after a mint handles its own errors
+        except OSError as error:  # of read-only calls: all after a mint handles its own errors
             raise self._error(f"or its directory cannot be used ({reason_of(error)})") from None
 
     def read(self) -> bytes | None:
@@ -139,7 +137,7 @@ class AtomicFile:
         self.check_writable()
         try:
             if pending is not None:
-                return StagedFile(pending.path, os.O_RDONLY, pending.content)
+                return pending.open()
             staged = self.staged_files.stage(room, replaces)
             try:
                 if self._found is not None:
@@ -222,7 +220,7 @@ class AtomicFile:
             what = error.args[0]
         except OSError as error:
             what = f"The owner, group or mode of {self.path} could not be set ({reason_of(error)})."
-        raise StoreError(what, "The token is there. Correct what stands in the way, then run again.")
+        raise StoreError(what, "The token is there. Correct the cause, then run again.")
 
     def drop_staged(self) -> None:
         """Delete what earlier runs staged for this file, where that was safe elsewhere."""

@@ -93,6 +93,10 @@ class PendingFile:
     replaces: str  # a fingerprint
     content: bytes | None = field(repr=False)
 
+    def open(self) -> StagedFile:
+        """Return it as a file that is filled. Raises OSError."""
+        return StagedFile(self.path, os.O_RDONLY, self.content)
+
 
 class PendingFiles:
     """The staged files of one place: STEM[.replaces-FINGERPRINT][.again-RANDOM]SUFFIX, in a directory.

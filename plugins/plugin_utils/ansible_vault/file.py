@@ -296,12 +296,12 @@ class VaultVariable:
     def _claim(self, pending: PendingFile | None, replaces: str) -> StagedFile:
         try:
             if pending is not None:
-                return StagedFile(pending.path, os.O_RDONLY, pending.content)
+                return pending.open()
             return self._pending_files.stage(_MAX_ENCRYPTED, replaces)
         except OSError as error:
             raise StoreError(
                 f"No token can be pending beside {self._file.path} ({reason_of(error)}).",
-                f"{NOTHING_MINTED} Correct what stands in the way, then run again.",
+                f"{NOTHING_MINTED} Correct the cause, then run again.",
             ) from None
 
     def _encode(self, token: str) -> bytes:
@@ -347,4 +347,4 @@ def _stopped(error: StoreError, *, is_new: bool) -> StoreError:
         if is_new
         else ""
     )
-    return type(error)(error.args[0], f"{pending}Correct what stands in the way, then run again.")
+    return type(error)(error.args[0], f"{pending}Correct the cause, then run again.")

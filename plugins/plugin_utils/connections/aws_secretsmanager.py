@@ -38,8 +38,8 @@ def open_place(options: Mapping[str, Any], run: RunContext) -> JsonKey:
     return JsonKey(client, account, name, options["key"])
 
 
-def _client(_run: RunContext, connection: Mapping[str, Any]) -> Any:
-    """Return a client of Secrets Manager for a connection as of amazon.aws."""
+def _session(_run: RunContext, connection: Mapping[str, Any]) -> Any:
+    """Return a session for a connection as of amazon.aws: it logs in once for all services."""
     if _unusable is not None:
         raise unusable_library("boto3", _unusable)
     wrong = [name for name in connection if name not in (*_SESSION, "endpoint_url")]
@@ -50,19 +50,30 @@ def _client(_run: RunContext, connection: Mapping[str, Any]) -> Any:
     wrong = [name for name, value in connection.items() if not isinstance(value, (str, type(None)))]
     if wrong:
         raise InvalidInputError(f"aws_secretsmanager.connection: {', '.join(wrong)} must be text.")
+    arguments = {name: str(value) for name, value in connection.items() if value and name in _SESSION}
+    arguments.setdefault("region", os.environ.get("AWS_REGION", ""))  # which boto3 does not read
     try:
-        return _service(connection, "secretsmanager", connection.get("endpoint_url"))
+        return boto3.session.Session(**{_SESSION[name]: value for name, value in arguments.items() if value})
     except (ClientError, BotoCoreError, ValueError) as error:
         raise not_connected("AWS", without_secrets(reason_of(error), connection)) from None
 
 
-def _account(_run: RunContext, connection: Mapping[str, Any]) -> str:
+def _client(run: RunContext, connection: Mapping[str, Any]) -> Any:
+    """Return a client of Secrets Manager."""
+    session = run.share(_session, connection)
+    try:
+        return _service(session, "secretsmanager", connection.get("endpoint_url"))
+    except (ClientError, BotoCoreError, ValueError) as error:
+        raise not_connected("AWS", without_secrets(reason_of(error), connection)) from None
+
+
+def _account(run: RunContext, connection: Mapping[str, Any]) -> str:
     """Return the account of the login, by STS at the endpoint; one of only Secrets Manager has no STS."""
-    endpoint = connection.get("endpoint_url")
+    session, endpoint = run.share(_session, connection), connection.get("endpoint_url")
     failures = []
     for address in [endpoint, None] if endpoint else [None]:
         try:
-            return str(_service(connection, "sts", address).get_caller_identity()["Account"])
+            return str(_service(session, "sts", address).get_caller_identity()["Account"])
         except (ClientError, BotoCoreError, ValueError) as error:
             failures.append(without_secrets(reason_of(error), connection))
     why = ", and by AWS's own STS: ".join(failures)
@@ -72,10 +83,7 @@ def _account(_run: RunContext, connection: Mapping[str, Any]) -> str:
     )
 
 
-def _service(connection: Mapping[str, Any], service: str, endpoint: str | None) -> Any:
+def _service(session: Any, name: str, endpoint: str | None) -> Any:
     """Return a client of one of AWS's services."""
-    arguments = {name: str(value) for name, value in connection.items() if value and name in _SESSION}
-    arguments.setdefault("region", os.environ.get("AWS_REGION", ""))  # which boto3 does not read
-    session = boto3.session.Session(**{_SESSION[name]: value for name, value in arguments.items() if value})
     config = botocore.config.Config(connect_timeout=10, read_timeout=10, retries={"total_max_attempts": 3})
-    return session.client(service, endpoint_url=endpoint or None, config=config)
+    return session.client(name, endpoint_url=endpoint or None, config=config)

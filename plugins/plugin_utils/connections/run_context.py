@@ -31,7 +31,7 @@ class RunContext:
     backup: bool
     _shared: dict[str, Any] = field(default_factory=dict, repr=False)
     _directories: dict[str, DirectoryLock] = field(default_factory=dict, repr=False)
-    _guard: Any = field(default_factory=threading.Lock, repr=False)
+    _guard: Any = field(default_factory=threading.RLock, repr=False)  # what is shared may share more
 
     def share(
         self, make: Callable[[RunContext, Mapping[str, Any]], Any], connection: Mapping[str, Any]

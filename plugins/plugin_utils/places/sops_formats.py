@@ -50,7 +50,7 @@ def parse(path: str, text: str) -> Any:
 
 
 def ending_of(path: str) -> str:
-    """Return the end of a file's name, which tells its format."""
+    """Return the end of a file's name, which says its format."""
     return os.path.splitext(path)[1]
 
 
@@ -61,7 +61,7 @@ def names_of(key: str, file: str) -> list[str]:
     """
     if ending_of(file) not in _PARSERS:
         raise InvalidInputError(
-            f"The name of {file} tells no format: it must end in {', '.join(sorted(_PARSERS))}."
+            f"The name of {file} says no format: it must end in {', '.join(sorted(_PARSERS))}."
         )
     if key.startswith("["):
         names = [double or single for double, single in _KEY.findall(key)]

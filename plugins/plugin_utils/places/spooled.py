@@ -65,9 +65,7 @@ class SpooledStore:
         try:
             with self._secret.lock:
                 yield
-        except (
-            OSError
-        ) as error:  # only read-only calls can raise here; all after a mint handles its own errors
+        except OSError as error:  # of read-only calls: all after a mint handles its own errors
             raise refused(self._driver, "used", reason_of(error)) from None
 
     def read(self) -> str | None:
