@@ -165,6 +165,11 @@ class AmbiguousMintError(EchoValueError):
     )
 
 
+def is_not_installed(library: str, error: Exception) -> bool:
+    """Return whether an import failed since the library is not installed; else it is broken."""
+    return isinstance(error, ModuleNotFoundError) and error.name == library
+
+
 def causes_of(error: BaseException) -> Iterator[BaseException]:
     """Yield an error of a library and all that it wraps, in args, `reason`, cause and context."""
     seen: set[int] = set()

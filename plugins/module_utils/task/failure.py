@@ -13,6 +13,7 @@ from ..core.errors import (
     StoredTokenUnknownError,
     UnauthorizedError,
     UnexpectedAnswerError,
+    is_not_installed,
 )
 
 # The core's own advice names no option.
@@ -30,7 +31,7 @@ _HINTS: dict[type[EchoValueError], str] = {
 
 def cause_of_import(library: str, error: ImportError) -> str:
     """Return a sentence on why an installed library cannot be imported; "" where it is not installed."""
-    if isinstance(error, ModuleNotFoundError) and error.name == library:
+    if is_not_installed(library, error):
         return ""
     return f" It is installed, and broken: {error}."
 

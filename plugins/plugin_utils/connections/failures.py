@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...module_utils.core.errors import NOTHING_MINTED, EchoValueError, StoreError
+from ...module_utils.core.errors import NOTHING_MINTED, EchoValueError, StoreError, is_not_installed
 
 # Options of a connection, and fields of a kubeconfig, whose value is never reported; a path may be.
 _SECRET = re.compile("token(?!_)|secret|password|jwt|api_key|access_key|key-data|basic_auth|cred|role_id")
@@ -27,7 +27,7 @@ def missing_collection(name: str) -> StoreError:
 def unusable_library(name: str, error: Exception) -> StoreError:
     """Return the error for a Python library that is not installed, or that is broken: its import failed."""
     install = f"{sys.executable} -m pip install"
-    if isinstance(error, ModuleNotFoundError) and error.name == name:
+    if is_not_installed(name, error):
         return StoreError(
             f"This place needs the Python library {name} for {sys.executable} on the controller.",
             f"{NOTHING_MINTED} Install it: {install} {name}",
