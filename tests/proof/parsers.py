@@ -35,7 +35,9 @@ from tests.proof import subject
 from tests.proof.report import Report
 
 _PLACES = "ansible_collections.echovalue.cloud.plugins.plugin_utils.places"
-sops, command = (import_module(f"{_PLACES}.{name}") for name in ("sops", "command"))
+sops, sops_program, command = (
+    import_module(f"{_PLACES}.{name}") for name in ("sops", "sops_program", "command")
+)
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 _CASES = {False: 11_000, True: 100}  # for each parser, in the long and in the short form
@@ -247,10 +249,10 @@ def _ended(code: int, output: bytes) -> SimpleNamespace:
 def sops_output(given_: tuple[str, bytes, bytes, int]) -> None:
     """What sops prints of a file, whose own text is read too."""
     ending, content, output, code = given_
-    program = object.__new__(sops.Sops)
+    program = object.__new__(sops_program.Sops)
     program._program, program._environment, program._directory = "sops", {}, "."
     place = sops.SopsKey(program, _Unlocked(content), f"secrets{ending}", f"/secrets{ending}", ["app_token"])
-    with mock.patch.object(sops, "run_child", return_value=_ended(code, output)):
+    with mock.patch.object(sops_program, "run_child", return_value=_ended(code, output)):
         value = place.read()
     assert value is None or isinstance(value, str)
 
