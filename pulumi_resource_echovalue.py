@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The program pulumi-resource-echovalue, which the engine starts; apart from the package, so that a
-broken environment is told in one line.
+broken environment is reported in one line.
 """
 
 import sys
@@ -20,3 +20,7 @@ def main() -> None:
             "The Pulumi engine starts this program. To install it: python -m pulumi_echovalue.plugin install"
         )
     serve(sys.argv[-1])
+
+
+if __name__ == "__main__":
+    main()

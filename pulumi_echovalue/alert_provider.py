@@ -7,6 +7,8 @@ neither name ever changes, and an instance gets attributes in the engine's proce
 
 from __future__ import annotations
 
+from inspect import signature
+
 import pulumi
 from pulumi.dynamic import CheckResult, ConfigureRequest, CreateResult, DiffResult, ReadResult, UpdateResult
 from pulumi.output import Unknown
@@ -15,6 +17,7 @@ from pulumi.runtime.rpc import wrap_rpc_secret as secret
 from ._decisions import alert as alert_lifecycle
 from ._decisions.alert import FIELDS, KeptAlert
 from ._decisions.token import Changes
+from ._dynamic import kept_tokens
 from ._dynamic.provider import Props, ServiceProvider, ShownError, checked, report_errors
 from ._shared.module_utils.core.models import check_token
 
@@ -26,6 +29,7 @@ class AlertError(ShownError):
 
 
 _report_errors = report_errors(AlertError)
+_INPUTS = ("token", "base_url", *FIELDS)
 
 
 class WalletAlertProvider(ServiceProvider):
@@ -34,7 +38,7 @@ class WalletAlertProvider(ServiceProvider):
     _declared_here: alert_lifecycle.DeclaredHere
 
     def configure(self, req: ConfigureRequest) -> None:
-        """Take the base URL of the stack's config; no alert has been set in this process yet."""
+        """Take the stack's config; no alert has been set in this process yet."""
         super().configure(req)
         self._declared_here = set()
 
@@ -47,10 +51,12 @@ class WalletAlertProvider(ServiceProvider):
         return CheckResult({**inputs, **marked}, failures)
 
     @_report_errors
-    def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
+    def diff(self, id_: str, olds: Props, news: Props) -> DiffResult:
         """Compare what was declared, or what a refresh found, with the inputs."""
+        former = self._stored(olds, id_)
+        news = _with_kept_token(former, news)
         changes = alert_lifecycle.compare(
-            _alert(olds),
+            former,
             self.meant(news),
             news.get("token"),
             alert_lifecycle.declared(news, _is_unknown),
@@ -67,39 +73,57 @@ class WalletAlertProvider(ServiceProvider):
         settings = alert_lifecycle.declared(props, _is_unknown)
         token = check_token(props["token"])
         alert = alert_lifecycle.create(self.meant(props), token, settings, self._declared_here)
-        return CreateResult(alert.hash, _outputs(alert))
+        return CreateResult(alert.hash, _outputs(alert, props))
 
     @_report_errors
     def read(self, id_: str, props: Props) -> ReadResult:
         """Read what is set, for 1 credit."""
-        seen = alert_lifecycle.refresh(_alert(props), self.meant({}), pulumi.log.warn)
-        return ReadResult(id_, _outputs(seen))
+        seen = alert_lifecycle.refresh(self._stored(props, id_), self.meant({}), pulumi.log.warn)
+        outputs = _outputs(seen, props)
+        return _read(id_, outputs, {name: outputs[name] for name in _INPUTS if outputs.get(name) is not None})
 
     @_report_errors
-    def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
+    def update(self, id_: str, olds: Props, news: Props) -> UpdateResult:
         """Set the alert again."""
         settings = alert_lifecycle.declared(news, _is_unknown)
         alert = alert_lifecycle.update(
-            _alert(olds), self.meant(news), settings, self._declared_here, pulumi.log.warn
+            self._stored(olds, id_), self.meant(news), settings, self._declared_here, pulumi.log.warn
         )
-        return UpdateResult(_outputs(alert))
+        return UpdateResult(_outputs(alert, news))
 
     @_report_errors
-    def delete(self, _id: str, props: Props) -> None:
+    def delete(self, id_: str, props: Props) -> None:
         """Set the threshold to 0, where the alert is still this one."""
-        alert_lifecycle.remove(_alert(props), self.meant({}), self._declared_here, pulumi.log.warn)
+        alert_lifecycle.remove(self._stored(props, id_), self.meant({}), self._declared_here, pulumi.log.warn)
+
+    def _stored(self, state: Props, id_: str) -> KeptAlert:
+        return alert_lifecycle.stored(state, id_, self.meant({}), _is_unknown)
 
 
 def _is_unknown(value: object) -> bool:
     return isinstance(value, Unknown)
 
 
-def _alert(outputs: Props) -> KeptAlert:
-    settings = alert_lifecycle.declared(outputs, _is_unknown)
-    return KeptAlert(outputs["token"], outputs["service"], settings, bool(outputs.get("gone")))
+def _with_kept_token(former: KeptAlert, news: Props) -> Props:
+    """Return the inputs, with what a preview does not know of a token that an update keeps."""
+    service = kept_tokens.service_of(former.hash)
+    if service is None or not _is_unknown(news.get("token")):
+        return news
+    known: Props = {"token": former.token}
+    if _is_unknown(news.get("base_url")):
+        known["base_url"] = service
+    return {**news, **known}
 
 
-def _outputs(alert: KeptAlert) -> Props:
+def _read(id_: str, outputs: Props, inputs: Props) -> ReadResult:
+    """Return what a refresh read, as inputs too: what a preview compares, and what ignoreChanges keeps."""
+    if "inputs" in signature(ReadResult).parameters:
+        return ReadResult(id_, outputs, inputs)
+    return ReadResult(id_, outputs)  # of an older SDK
+
+
+def _outputs(alert: KeptAlert, inputs: Props) -> Props:
+    """Return what the state is to hold; the argument base_url, so that a refresh can return the inputs."""
     outputs = {**dict.fromkeys(FIELDS), **alert.settings}
     if outputs["webhook"] is not None:
         outputs["webhook"] = secret(outputs["webhook"])
@@ -109,5 +133,6 @@ def _outputs(alert: KeptAlert) -> Props:
         "token": secret(alert.token),
         "hash": alert.hash,
         "service": alert.service,
+        **({"base_url": inputs["base_url"]} if inputs.get("base_url") else {}),
         **mark,
     }

@@ -9,12 +9,12 @@ from typing import Literal, TypeVar, cast, overload
 
 import pulumi
 
-from ._decisions.hints import KEPT_TOKEN_HINTS
-from ._decisions.service import client_of, find_service
+from ._decisions.hints import explain
+from ._decisions.service import find_service
 from ._shared.module_utils.core.client import EchoValueClient, check_amount
 from ._shared.module_utils.core.errors import EchoValueError, InvalidInputError
 from ._shared.module_utils.core.models import Wallet, check_token, token_hash
-from .stack_config import configured_base_url
+from .stack_config import read_config
 from .token import Token, token_and_service
 
 T = TypeVar("T")
@@ -118,14 +118,15 @@ def _ask(
 ) -> pulumi.Output[T]:
     """Return the answer for `token` when it is known, asked in a thread so that many can be asked at once."""
     text, service = token_and_service(token, base_url)
-    configured = configured_base_url()
+    config, remembered = read_config(), isinstance(token, Token)
 
     def ask(token: str, service: str | None) -> T:
         try:
             token = check_token(token)
-            return question(client_of(find_service(service, configured).url), token)
+            with find_service(service, config).client() as client:
+                return question(client, token)
         except EchoValueError as error:
-            text = error.explain(KEPT_TOKEN_HINTS)
+            text = explain(error, "invoke", service if remembered else None)
             known = isinstance(error, InvalidInputError)
         if default is None or known:
             raise pulumi.RunError(text)

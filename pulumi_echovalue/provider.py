@@ -12,12 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
+from pulumi.dynamic import CheckResult, ConfigureRequest, CreateResult, DiffResult, ReadResult, UpdateResult
 from pulumi.output import Unknown
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from ._decisions import token as lifecycle
 from ._decisions.token import Changes, Kept
+from ._dynamic import kept_tokens
 from ._dynamic.provider import Props, ServiceProvider, ShownError, checked, report_errors
 from ._shared.module_utils.core.models import check_token
 
@@ -34,6 +35,13 @@ _report_errors = report_errors(TokenError)
 class TokenProvider(ServiceProvider):
     """Check, diff, create, read, update and delete of a `Token`."""
 
+    _created_here: lifecycle.CreatedHere
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Take the stack's config; no token has been created in this process yet."""
+        super().configure(req)
+        self._created_here = set()
+
     @_report_errors
     def check(self, _olds: Props, news: Props) -> CheckResult:
         """Refuse inputs that cannot be meant, before anything is done; a preview may not know them all."""
@@ -49,13 +57,15 @@ class TokenProvider(ServiceProvider):
         return CheckResult(*checked(news, [*known, ("base_url", self.base_url, news)]))
 
     @_report_errors
-    def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
-        """Compare what is kept with the inputs: nothing else may ever replace or touch a token."""
-        kept = _kept(olds)
+    def diff(self, id_: str, olds: Props, news: Props) -> DiffResult:
+        """Compare what is stored with the inputs: nothing else may ever replace or touch a token."""
+        kept, meant = lifecycle.stored(olds, id_), self.meant(news)
         former, base_url = olds.get("base_url") or None, news.get("base_url") or None
         changes = lifecycle.compare(
-            kept, self.meant(news), news.get("existing_token"), (olds.get("keepers"), news.get("keepers"))
+            kept, meant, news.get("existing_token"), (olds.get("keepers"), news.get("keepers"))
         )
+        if not changes.replaces:
+            kept_tokens.note(kept.hash, meant.url if meant.named or not kept.service else kept.service)
         return DiffResult(
             # What version 0.1.0 wrote remembers no service: the argument alone tells of a move.
             changes=changes != Changes() or (kept.service is None and former != base_url),
@@ -66,39 +76,39 @@ class TokenProvider(ServiceProvider):
     @_report_errors
     def create(self, props: Props) -> CreateResult:
         """Adopt the token that was given, proven first; or mint one."""
-        kept = lifecycle.create(self.meant(props), props.get("existing_token"))
+        kept = lifecycle.create(self.meant(props), props.get("existing_token"), self._created_here)
         # An exception from here on would lose the token: the engine has not seen it yet.
         return CreateResult(kept.hash, _outputs(kept, props))
 
     @_report_errors
     def read(self, id_: str, props: Props) -> ReadResult:
         """Prove the token for free; one that its service does not know is marked, and stays."""
-        proven = lifecycle.refresh(_kept(props), self.meant(props))
+        proven = lifecycle.refresh(lifecycle.stored(props, id_), self.meant(props))
         _warn_if_gone(proven)
         return ReadResult(id_, _outputs(proven, props))
 
     @_report_errors
-    def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
+    def update(self, id_: str, olds: Props, news: Props) -> UpdateResult:
         """Keep the token, proven first where another service is named."""
-        moved = lifecycle.move(_kept(olds), self.meant(news), news.get("existing_token"))
+        moved = lifecycle.move(lifecycle.stored(olds, id_), self.meant(news), news.get("existing_token"))
         _warn_if_gone(moved)
         return UpdateResult(_outputs(moved, news))
 
     @_report_errors
     def delete(self, id_: str, props: Props) -> None:
         """Let the token go, with a warning: it stays valid."""
-        pulumi.log.warn(
-            lifecycle.farewell(id_, props.get("token"), lambda: props.get("service") or self.meant(props).url)
+        lifecycle.delete(
+            props,
+            id_,
+            lambda: props.get("service") or self.meant(props).url,
+            self._created_here,
+            pulumi.log.warn,
         )
 
 
 def _warn_if_gone(kept: Kept) -> None:
     if kept.gone:
         pulumi.log.warn(lifecycle.missing_token_warning(kept.service, kept.hash))
-
-
-def _kept(outputs: Props) -> Kept:
-    return Kept(outputs["token"], outputs.get("service"), bool(outputs.get("gone")))
 
 
 def _outputs(kept: Kept, props: Props) -> Props:

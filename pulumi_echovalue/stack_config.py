@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pulumi
 from pulumi.runtime import config
 
-from ._decisions.service import CONFIG_KEY, CONFIG_NAMESPACE, check_config_keys
+from ._decisions.service import CONFIG_NAMESPACE, ENVIRONMENT, check_config_keys
 from ._shared.module_utils.core.errors import InvalidInputError
 
 
@@ -20,7 +22,8 @@ def check_config() -> None:
         raise pulumi.RunError(str(error)) from None
 
 
-def configured_base_url() -> str | None:
-    """Return the base URL of the stack's config, or None; raise as `check_config` does."""
+def read_config() -> Mapping[str, str | None]:
+    """Return the stack's config by key; raise as `check_config` does."""
     check_config()
-    return pulumi.Config(CONFIG_NAMESPACE).get(CONFIG_KEY)
+    values = pulumi.Config(CONFIG_NAMESPACE)
+    return {key: values.get(key) for key in ENVIRONMENT}

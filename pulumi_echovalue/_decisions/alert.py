@@ -8,6 +8,7 @@ settings is not the stack's. Reading them costs 1 credit, and writing a differen
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,9 +16,8 @@ from .._shared.module_utils.core.alert import CHECKS, declare_alert
 from .._shared.module_utils.core.errors import InvalidInputError, PaymentRequiredError, UnauthorizedError
 from .._shared.module_utils.core.models import check_token, token_hash
 from .service import Service
-from .token import Changes, Check, check_named, decide, missing_token_warning
+from .token import Changes, Check, Warn, check_named, decide, missing_token_warning, stored_token
 
-Warn = Callable[[str], None]
 DeclaredHere = set[tuple[str, str]]  # service and hash of the tokens whose alert this process has set
 
 # What an input that is taken out of a program goes back to. The service documents none for a webhook.
@@ -52,6 +52,21 @@ def declared(values: Mapping[str, Any], is_unknown: Callable[[object], bool]) ->
         for name, check in FIELDS.items()
         if values.get(name) is not None
     }
+
+
+def stored(
+    state: Mapping[str, Any], id_: str, meant: Service, is_unknown: Callable[[object], bool]
+) -> KeptAlert:
+    """Return what a state holds, as it is or as it was edited by hand: a setting that cannot be is none.
+
+    Where it names no service, that is the requested one. Raises as `stored_token` does.
+    """
+    settings = {}
+    for name in FIELDS:
+        with suppress(InvalidInputError):
+            settings.update(declared({name: state.get(name)}, is_unknown))
+    service = state.get("service") or meant.url
+    return KeptAlert(stored_token(state, id_), service, settings, bool(state.get("gone")))
 
 
 def is_known(value: object, is_unknown: Callable[[object], bool]) -> bool:
@@ -96,10 +111,16 @@ def compare(former: KeptAlert, meant: Service, token: object, settings: Mapping[
 
 def create(meant: Service, token: str, settings: Mapping[str, Any], declared_here: DeclaredHere) -> KeptAlert:
     """Set the alert of a token."""
-    declare_alert(meant.client(), token, **settings)
+    with meant.client() as client:
+        declare_alert(client, token, **settings)
     alert = KeptAlert(token, meant.url, settings)
     declared_here.add((alert.service, alert.hash))
     return alert
+
+
+def service_of_update(former: KeptAlert, meant: Service) -> str:
+    """Return the base URL where an update sets the alert: another one than before only where it is named."""
+    return meant.url if meant.named else former.service
 
 
 def update(
@@ -115,10 +136,11 @@ def update(
         check_named(
             meant, former.service, f"The alert of the token with hash {former.hash} is marked as gone: it is"
         )
-    service = meant.url if meant.named else former.service
+    service = service_of_update(former, meant)
     undone = {name: value for name, value in _UNSET.items() if name in former.settings}
     try:
-        declare_alert(meant.client(service), former.token, **{**undone, **settings})
+        with meant.client(service) as client:
+            declare_alert(client, former.token, **{**undone, **settings})
     except UnauthorizedError:
         if not former.gone:
             raise
@@ -136,7 +158,8 @@ def update(
 def refresh(alert: KeptAlert, meant: Service, warn: Warn) -> KeptAlert:
     """Return the alert with what is set now, for 1 credit; marked where its token is unknown there."""
     try:
-        current, _cost = meant.client(alert.service).get_settings(alert.token)
+        with meant.client(alert.service) as client:
+            current, _cost = client.get_settings(alert.token)
     except UnauthorizedError:
         return _mark(alert, warn)
     except PaymentRequiredError:
@@ -152,32 +175,34 @@ def _mark(alert: KeptAlert, warn: Warn) -> KeptAlert:
     return replace(alert, gone=True)
 
 
-def find(meant: Service, token: str) -> KeptAlert:
-    """Return the alert that is set, for 1 credit."""
-    current, _cost = meant.client().get_settings(token)
+def find(meant: Service, token: str, service: str | None = None) -> KeptAlert:
+    """Return the alert that is set, at the requested service or at another, for 1 credit."""
+    url = service or meant.url
+    with meant.client(url) as client:
+        current, _cost = client.get_settings(token)
     found = {"threshold": current.threshold, "email": current.email or None, "webhook": current.webhook}
-    return KeptAlert(token, meant.url, {name: value for name, value in found.items() if value is not None})
+    return KeptAlert(token, url, {name: value for name, value in found.items() if value is not None})
 
 
 def remove(alert: KeptAlert, meant: Service, declared_here: DeclaredHere, warn: Warn) -> None:
     """Set the threshold to 0, where the alert at the service is still the one that leaves the stack.
 
     Nothing is sent where this process has set an alert of the token: a replacement, which creates the new
-    one first. Nothing is written where the service has something else than `alert` declares, or does not
-    know the token. Reading costs 1 credit, writing another.
+    one first; nor where the state has no settings. Nothing is written where the service has something
+    else than `alert` declares, or does not know the token. Reading costs 1 credit, writing another.
     """
-    if (alert.service, alert.hash) in declared_here:
+    if (alert.service, alert.hash) in declared_here or not alert.settings:
         return
-    client = meant.client(alert.service)
     try:
-        current, _cost = client.get_settings(alert.token)
-        if any(getattr(current, name) != value for name, value in alert.settings.items()):
-            warn(
-                f"The low-balance alert of the token with hash {alert.hash} leaves the stack, and stays as "
-                "it is at the service: another writer has changed it."
-            )
-        elif current.threshold:
-            client.put_settings(alert.token, replace(current, threshold=0))
+        with meant.client(alert.service) as client:
+            current, _cost = client.get_settings(alert.token)
+            if any(getattr(current, name) != value for name, value in alert.settings.items()):
+                warn(
+                    f"The low-balance alert of the token with hash {alert.hash} leaves the stack, and stays "
+                    "as it is at the service: another writer has changed it."
+                )
+            elif current.threshold:
+                client.put_settings(alert.token, replace(current, threshold=0))
     except UnauthorizedError:
         pass
     except PaymentRequiredError:

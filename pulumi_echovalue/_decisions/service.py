@@ -1,21 +1,31 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Which EchoValue service is meant, and the one client that this process has of it."""
+"""Which EchoValue service is requested, by which settings, and the one client that this process has of it."""
 
 from __future__ import annotations
 
 import difflib
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from .._shared.module_utils.core.client import DEFAULT_RETRIES, DEFAULT_TIMEOUT, EchoValueClient
-from .._shared.module_utils.core.errors import InvalidInputError
+from .._shared.module_utils.core.errors import EchoValueError, InvalidInputError
 from .._shared.module_utils.core.service_url import DEFAULT_BASE_URL, ServiceUrl
 
+T = TypeVar("T")
+
 CONFIG_NAMESPACE = "echovalue"
-CONFIG_KEY = "baseUrl"
-CONFIG_KEYS = (CONFIG_KEY, "token", "timeout", "retries", "spool")
+# The keys of the config, and the variables that count where it leaves them out.
+ENVIRONMENT: Mapping[str, str] = {
+    "baseUrl": "ECHOVALUE_BASE_URL",
+    "token": "ECHOVALUE_TOKEN",
+    "timeout": "ECHOVALUE_TIMEOUT",
+    "retries": "ECHOVALUE_RETRIES",
+}
+CONFIG_KEYS = (*ENVIRONMENT, "spool")
 _CLOSE = 0.6  # of difflib: `url` is as close to `baseUrl`
 
 _clients: dict[tuple[str, float, int], EchoValueClient] = {}
@@ -34,26 +44,86 @@ class Service:
     timeout: float = DEFAULT_TIMEOUT
     retries: int = DEFAULT_RETRIES
 
-    def client(self, url: str | None = None) -> EchoValueClient:
-        """Return the client of this service, or of the one at `url` with the same settings."""
-        return client_of(url or self.url, timeout=self.timeout, retries=self.retries)
+    @contextmanager
+    def client(self, url: str | None = None) -> Iterator[EchoValueClient]:
+        """Yield the client of this service, or of the one at `url` with the same settings.
+
+        An error of EchoValue's that is raised meanwhile says by `service` which one was requested.
+        """
+        requested = url or self.url
+        try:
+            yield client_of(requested, timeout=self.timeout, retries=self.retries)
+        except EchoValueError as error:
+            error.service = requested
+            raise
 
     def at(self, url: str) -> Service:
         """Return the service that an argument names, with the same settings.
 
         Raises InvalidInputError for a URL that ServiceUrl refuses.
         """
-        return replace(self, url=find_service(url, None).url, named=True)
+        return replace(self, url=check_url(url), named=True)
 
 
-def find_service(given: str | None, configured: str | None) -> Service:
-    """Return what the program gave, else the stack's config, else the environment's, else production.
+def find_service(argument: str | None, config: Mapping[str, Any]) -> Service:
+    """Return the service of the program's argument, else of the config, the environment, or production.
 
-    Raises InvalidInputError for a URL that ServiceUrl refuses.
+    `config` has values of CONFIG_KEYS, without their namespace. Its timeout and retries count before the
+    environment's.
+
+    Raises InvalidInputError for a setting that cannot be used; the text says where it came from.
     """
-    named = given or configured
-    url = named or os.environ.get("ECHOVALUE_BASE_URL") or DEFAULT_BASE_URL
-    return Service(str(ServiceUrl.parse(url)), bool(named))
+    named = bool(argument or config.get("baseUrl"))
+    url = argument or _setting("baseUrl", config, check_url, DEFAULT_BASE_URL)
+    return Service(
+        check_url(url),
+        named,
+        _setting("timeout", config, check_timeout, DEFAULT_TIMEOUT),
+        _setting("retries", config, check_retries, DEFAULT_RETRIES),
+    )
+
+
+def _setting(name: str, config: Mapping[str, Any], check: Callable[[Any], T], default: T) -> T:
+    """Return a setting of the config, else of the environment, else the default."""
+    sources = {
+        f"the config's {CONFIG_NAMESPACE}:{name}": config.get(name),
+        f"the environment's {ENVIRONMENT[name]}": os.environ.get(ENVIRONMENT[name]),
+    }
+    for source, value in sources.items():
+        if value not in (None, ""):
+            try:
+                return check(value)
+            except InvalidInputError as error:
+                raise InvalidInputError(f"{error.args[0]} It comes from {source}.") from None
+    return default
+
+
+def check_url(url: object) -> str:
+    """Return a base URL in its one form; raise InvalidInputError for a URL that ServiceUrl refuses."""
+    return str(ServiceUrl.parse(url))
+
+
+def check_timeout(value: Any) -> float:
+    """Return a number of seconds, which may be passed as text; raise InvalidInputError for anything else."""
+    timeout = _number("timeout", value)
+    EchoValueClient(timeout=timeout)  # refuses what is out of range
+    return timeout
+
+
+def check_retries(value: Any) -> int:
+    """Return a number of retries, which may be passed as text; raise InvalidInputError for anything else."""
+    retries = _number("retries", value)
+    if not retries.is_integer():
+        raise InvalidInputError("retries must be a whole number.")
+    EchoValueClient(retries=int(retries))
+    return int(retries)
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"{name} must be a number.") from None
 
 
 def check_config_keys(keys: Iterable[str]) -> None:

@@ -17,11 +17,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from .._shared.module_utils.core.errors import InvalidInputError, StoredTokenUnknownError
-from .._shared.module_utils.core.models import token_hash
+from .._shared.module_utils.core.models import check_token, token_hash
 from .._shared.module_utils.core.provision import provision
 from .service import Service, client_of
 
 T = TypeVar("T")
+Warn = Callable[[str], None]
+CreatedHere = set[str]  # the hashes of the tokens that this process has minted or adopted
 
 # A deletion needs no answer: it asks once, and not for long.
 _DELETE_TIMEOUT = 3.0  # seconds
@@ -52,11 +54,40 @@ class Changes:
     updates: tuple[str, ...] = ()
 
 
-def create(meant: Service, existing_token: str | None) -> Kept:
+def stored_token(state: Mapping[str, Any], id_: str) -> str:
+    """Return the token of a state, as it is or as it was edited by hand.
+
+    Raises InvalidInputError where the state holds none, or another one than its id names.
+    """
+    advice = (
+        "Nothing was changed. Import an older copy of the state (pulumi stack import); or let the resource "
+        "go: pulumi state delete URN."
+    )
+    if not state.get("token"):
+        raise InvalidInputError(f"The state of the resource with id {id_} holds no token.", advice)
+    token = check_token(state["token"])
+    if token_hash(token) != id_:
+        raise InvalidInputError(
+            f"The state of the resource with id {id_} holds the token with hash {token_hash(token)}: the id "
+            "of a token is its hash.",
+            advice,
+        )
+    return token
+
+
+def stored(state: Mapping[str, Any], id_: str) -> Kept:
+    """Return what a state holds; raise as `stored_token` does."""
+    return Kept(stored_token(state, id_), state.get("service") or None, bool(state.get("gone")))
+
+
+def create(meant: Service, existing_token: str | None, created_here: CreatedHere) -> Kept:
     """Adopt the token that was given, proven first; or mint one. Nothing that can fail follows."""
-    outcome = provision(meant.client(), None, token=existing_token)
+    with meant.client() as client:
+        outcome = provision(client, None, token=existing_token)
     assert outcome.token is not None
-    return Kept(outcome.token, meant.url)
+    kept = Kept(outcome.token, meant.url)
+    created_here.add(kept.hash)
+    return kept
 
 
 def compare(
@@ -133,7 +164,8 @@ def refresh(kept: Kept, meant: Service) -> Kept:
     if meant.named and kept.service not in (None, meant.url):
         return move(kept, meant)
     url = kept.service or meant.url
-    known = meant.client(url).probe(kept.token).valid
+    with meant.client(url) as client:
+        known = client.probe(kept.token).valid
     if known or kept.service or meant.named:
         return replace(kept, service=url, gone=not known)
     raise _unknown(
@@ -157,7 +189,8 @@ def move(kept: Kept, meant: Service, existing_token: object = None) -> Kept:
         check_named(meant, kept.service, f"The token with hash {kept.hash} is marked as gone: it is")
     elif not meant.named or meant.url == kept.service:
         return kept
-    known = meant.client().probe(kept.token).valid
+    with meant.client() as client:
+        known = client.probe(kept.token).valid
     if known or (kept.gone and existing_token != kept.token):
         return replace(kept, service=meant.url, gone=not known)
     if kept.gone:
@@ -192,12 +225,25 @@ def missing_token_warning(service: str | None, hash_: str, what: str = "the toke
     )
 
 
-def farewell(hash_: str, token: object, find_url: Callable[[], str]) -> str:
-    """Return the warning for a token that leaves the stack: it stays valid. No request has to succeed."""
+def delete(
+    state: Mapping[str, Any], id_: str, find_url: Callable[[], str], created_here: CreatedHere, warn: Warn
+) -> None:
+    """Let a token leave the stack, with a warning: it stays valid. No request has to succeed.
+
+    Nothing is to be said of one that this process has adopted again: a replacement, which creates the new
+    one first. Raises InvalidInputError where the state holds another token than its id names.
+    """
+    if state.get("token"):
+        stored_token(state, id_)
+    if id_ not in created_here:
+        warn(_deletion_warning(id_, state.get("token"), find_url))
+
+
+def _deletion_warning(hash_: str, token: object, find_url: Callable[[], str]) -> str:
     fate = "stays valid, with a balance that could not be read now"
     with suppress(Exception):
         url = find_url()
-        probe = client_of(url, timeout=_DELETE_TIMEOUT, retries=0).probe(str(token))
+        probe = client_of(url, timeout=_DELETE_TIMEOUT, retries=0).probe(check_token(token))
         if not probe.valid:
             fate = f"is unknown to {url}"
         elif probe.balance is not None:
@@ -240,12 +286,24 @@ def check_passed(value: T | None) -> T:
 
 
 def check_keepers(keepers: object, unknown: type = str) -> Mapping[str, Any]:
-    """Return a mapping of strings, or of `unknown` values; raise InvalidInputError for anything else."""
+    """Return a mapping of strings, or of `unknown` values; a number or a boolean as its text in YAML.
+
+    Raises InvalidInputError for anything else.
+    """
     if not isinstance(keepers, Mapping):
         raise InvalidInputError("keepers must be a mapping of strings to strings.")
-    wrong = sorted(key for key, value in keepers.items() if not isinstance(value, (str, unknown)))
+    texts = {key: _text(value) for key, value in keepers.items()}
+    wrong = sorted(key for key, value in texts.items() if not isinstance(value, (str, unknown)))
     if wrong:
         raise InvalidInputError(
             f"keepers must map strings to strings; no string is the value of: {', '.join(wrong)}."
         )
-    return keepers
+    return texts
+
+
+def _text(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():  # all numbers of the engine's protocol are floats
+        return str(int(value))
+    return str(value) if isinstance(value, (int, float)) else value

@@ -4,19 +4,21 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from pulumi.dynamic import CheckFailure, ConfigureRequest, ResourceProvider
 from pulumi.output import Unknown
 
-from .._decisions.hints import tell
-from .._decisions.service import CONFIG_KEY, CONFIG_NAMESPACE, Service, find_service
+from .._decisions.hints import explain
+from .._decisions.service import CONFIG_NAMESPACE, ENVIRONMENT, Service, find_service
 from .._decisions.token import Check, check_inputs
 
 Props = dict[str, Any]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
+
+_WITH_STATE = ("read", "update", "delete")  # the methods whose second argument is the state
 
 
 class ShownError(Exception):
@@ -34,11 +36,12 @@ def report_errors(kind: type[ShownError]) -> Callable[[Method], Method]:
 
     def decorate(method: Method) -> Method:
         @functools.wraps(method)
-        def call(*args: Any) -> Any:
+        def call(self: ServiceProvider, *args: Any) -> Any:
             try:
-                return method(*args)
+                return method(self, *args)
             except Exception as error:  # noqa: BLE001 - the one boundary
-                text = tell(error, method.__name__)
+                state = args[1] if method.__name__ in _WITH_STATE else {}
+                text = explain(error, method.__name__, state.get("service"))
             raise kind(text)
 
         return call  # type: ignore[return-value]
@@ -49,26 +52,26 @@ def report_errors(kind: type[ShownError]) -> Callable[[Method], Method]:
 class ServiceProvider(ResourceProvider):
     """A provider that knows which service the stack's config names."""
 
-    _configured_base_url: str | None = None
+    _config: Mapping[str, Any] = {}
 
     def configure(self, req: ConfigureRequest) -> None:
-        """Take the base URL of the stack's config."""
-        self._configured_base_url = req.config.get(f"{CONFIG_NAMESPACE}:{CONFIG_KEY}")
+        """Take the stack's config."""
+        self._config = {name: req.config.get(f"{CONFIG_NAMESPACE}:{name}") for name in ENVIRONMENT}
 
     def meant(self, inputs: Props) -> Service:
-        """Return the service that is meant; one that is not known yet is none that a state could hold.
+        """Return the service that is requested; one that is not known yet is none that a state could hold.
 
-        Raises InvalidInputError for a URL that ServiceUrl refuses.
+        Raises InvalidInputError for a setting that cannot be used.
         """
         base_url = inputs.get("base_url")
         if isinstance(base_url, Unknown):
             return Service("", named=True)
-        return find_service(base_url, self._configured_base_url)
+        return find_service(base_url, self._config)
 
     def base_url(self, inputs: Props) -> Any:
         """Return the argument in its one form, unchanged where it is not known yet.
 
-        Raises InvalidInputError for a URL that ServiceUrl refuses, of the config too.
+        Raises InvalidInputError for a setting that cannot be used, of the config too.
         """
         requested = self.meant(inputs)
         return inputs.get("base_url") and (requested.url or inputs["base_url"])

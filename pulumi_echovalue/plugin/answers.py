@@ -12,7 +12,7 @@ from pulumi.runtime.proto import provider_pb2
 
 from .._decisions.alert import DeclaredHere
 from .._decisions.service import Service
-from .._decisions.token import Changes, Check, check_inputs
+from .._decisions.token import Changes, Check, CreatedHere, Warn, check_inputs
 from .._shared.module_utils.core.errors import InvalidInputError
 from .._shared.module_utils.core.models import check_token, token_hash
 from .properties import put
@@ -24,15 +24,21 @@ Properties = dict[str, Any]
 class Setup:
     """How the provider was configured: its service, and the token that an import names.
 
-    `warn` shows a person a text about the resource with a URN. `declared_here` and `imported` note what
-    this process has done so far: the alerts that it set, and the URNs that it imported.
+    `warn` shows a person a text about the resource with a URN. `created_here`, `declared_here` and
+    `imported` note what this process has done so far: the tokens that it created, the alerts that it set,
+    and the URNs that it imported.
     """
 
     service: Service
     token: str | None = field(repr=False)
     warn: Callable[[str, str], None]
+    created_here: CreatedHere = field(default_factory=set)
     declared_here: DeclaredHere = field(default_factory=set)
     imported: set[str] = field(default_factory=set)
+
+    def warner(self, urn: str) -> Warn:
+        """Return what shows a person a text about the resource with a URN."""
+        return lambda text: self.warn(text, urn)
 
     def imported_token(self, id_: str) -> str:
         """Return the config's token if an import names it by its hash; else raise InvalidInputError."""

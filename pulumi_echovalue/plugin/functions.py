@@ -8,7 +8,7 @@ from typing import Any
 
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
-from .._decisions.hints import KEPT_TOKEN_HINTS, tell
+from .._decisions.hints import explain
 from .._shared.module_utils.core.client import EchoValueClient
 from .._shared.module_utils.core.errors import EchoValueError, InvalidInputError
 from .._shared.module_utils.core.models import check_token, token_hash
@@ -26,15 +26,16 @@ def answer(setup: Setup, request: Any) -> Properties:
         arguments["details"] = False  # so that a preview never costs a credit
     token = check_token(arguments.get("token"))
     url = arguments.get("baseUrl")
-    client = (setup.service.at(url) if url else setup.service).client()
+    service = setup.service.at(url) if url else setup.service
     try:
-        return question(client, token, arguments)
+        with service.client() as client:
+            return question(client, token, arguments)
     except InvalidInputError:
         raise
     except EchoValueError as error:
         if arguments.get("required", True):
             raise
-        text = tell(error, "Invoke", KEPT_TOKEN_HINTS)
+        text = explain(error, "Invoke", url)
     setup.warn(f"The program goes on without what it asked about a token. {text}", "")
     return {"hash": token_hash(token)} if question is _get_wallet else {}
 

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.struct_pb2 import Struct, Value
 from pulumi.runtime import rpc
 from pulumi.runtime.rpc import is_rpc_secret
-from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 UNKNOWN: str = rpc.UNKNOWN  # stands for what a preview does not know yet
 
@@ -30,11 +30,24 @@ def _plain(value: Value) -> Any:
 
 def put(properties: Struct, forms: dict[str, Any]) -> None:
     """Put values that are in another form now among properties; a secret stays marked as one."""
-    for name, former in plain(properties).items():
-        form = forms.get(name)
-        if form is not None and form != former:
-            marked = is_rpc_secret(plain(properties.fields[name].struct_value))
-            properties[name] = secret(form) if marked else form
+    for name, form in forms.items():
+        if name in properties and form is not None:
+            _put(properties.fields[name], form)
+
+
+def _put(value: Value, form: Any) -> None:
+    inner = value.struct_value.fields
+    if form == _plain(value):
+        return
+    if value.HasField("struct_value") and is_rpc_secret(plain(value.struct_value)):
+        _put(inner["value"], form)
+    elif value.HasField("struct_value") and isinstance(form, Mapping):
+        for name in set(inner) - set(form):
+            del inner[name]
+        for name, item in form.items():
+            _put(inner[name], item)
+    else:
+        value.CopyFrom(struct({"form": form}).fields["form"])
 
 
 def struct(values: dict[str, Any]) -> Struct:

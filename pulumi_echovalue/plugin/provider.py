@@ -27,9 +27,16 @@ from pulumi.runtime.proto.provider_pb2_grpc import (
 )
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
-from .._decisions.hints import HINTS, KEPT_TOKEN_HINTS, tell
-from .._decisions.service import Service, check_config_keys, find_service
-from .._shared.module_utils.core.client import EchoValueClient
+from .._decisions.hints import explain
+from .._decisions.service import (
+    ENVIRONMENT,
+    Service,
+    check_config_keys,
+    check_retries,
+    check_timeout,
+    check_url,
+    find_service,
+)
 from .._shared.module_utils.core.errors import InvalidInputError
 from .._shared.module_utils.core.models import check_token
 from .._shared.module_utils.core.version import VERSION
@@ -44,11 +51,12 @@ RESOURCES: dict[str, type[TokenResource] | type[WalletAlertResource]] = {
     f"{PACKAGE}:index:Token": TokenResource,
     f"{PACKAGE}:index:WalletAlert": WalletAlertResource,
 }
-_ENVIRONMENT = {
-    "baseUrl": "ECHOVALUE_BASE_URL",
-    "token": "ECHOVALUE_TOKEN",
-    "timeout": "ECHOVALUE_TIMEOUT",
-    "retries": "ECHOVALUE_RETRIES",
+# Where a call of the engine has what names the service that is asked: a resource's state, or arguments.
+_REMEMBERED = {
+    "Read": ("properties", "service"),
+    "Update": ("olds", "service"),
+    "Delete": ("properties", "service"),
+    "Invoke": ("args", "baseUrl"),
 }
 # As many calls of the engine are answered at a time; the client sends 8 requests at a time.
 _WORKERS = 32
@@ -77,8 +85,9 @@ def _report_errors(method: Method) -> Method:
         except CreatedInPartError as error:
             context.abort_with_status(error)  # type: ignore[arg-type]
         except Exception as error:  # noqa: BLE001 - the one boundary
-            hints = KEPT_TOKEN_HINTS if method.__name__ == "Invoke" else HINTS
-            context.abort(grpc.StatusCode.UNKNOWN, tell(error, method.__name__, hints))
+            properties, name = _REMEMBERED.get(method.__name__, ("", ""))
+            remembered = plain(getattr(request, properties)).get(name) if properties else None
+            context.abort(grpc.StatusCode.UNKNOWN, explain(error, method.__name__, remembered))
 
     return call  # type: ignore[return-value]
 
@@ -108,10 +117,10 @@ class Provider(ResourceProviderServicer):
         if "token" in values:
             inputs["token"] = secret(values["token"])
         checks: dict[str, Callable[[Any], object]] = {
-            "baseUrl": lambda value: find_service(value, None).url,
+            "baseUrl": check_url,
             "token": check_token,
-            "timeout": lambda value: _settings({"timeout": value}) and value,
-            "retries": lambda value: _settings({"retries": value}) and value,
+            "timeout": _unchanged(check_timeout),
+            "retries": _unchanged(check_retries),
         }
         passed = [(name, check, values[name]) for name, check in checks.items() if name in values]
         return checked(inputs, [("config", check_config_keys, values), *passed])
@@ -119,13 +128,9 @@ class Provider(ResourceProviderServicer):
     @_report_errors
     def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:  # noqa: N802
         """Take the config, and from the environment what it leaves out."""
-        given = plain(request.args)
-        config = {
-            name: os.environ.get(variable) if given.get(name) in (None, "") else given[name]
-            for name, variable in _ENVIRONMENT.items()
-        }
-        service = replace(find_service(given.get("baseUrl"), None), **_settings(config))
-        self._setup = replace(self._setup, service=service, token=config["token"])
+        config = plain(request.args)
+        token = config.get("token") or os.environ.get(ENVIRONMENT["token"])
+        self._setup = replace(self._setup, service=find_service(None, config), token=token)
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     def Cancel(self, request: Any, context: Any) -> Empty:  # noqa: N802
@@ -182,24 +187,9 @@ class Provider(ResourceProviderServicer):
         return provider_pb2.InvokeResponse(**{"return": found})  # type: ignore[arg-type]
 
 
-def _settings(config: dict[str, Any]) -> dict[str, Any]:
-    """Return timeout and retries of the config, whose values may be texts.
-
-    Raises InvalidInputError for what is none.
-    """
-    settings: dict[str, Any] = {}
-    for name in ("timeout", "retries"):
-        if config.get(name) not in (None, ""):
-            try:
-                settings[name] = float(config[name])
-            except (TypeError, ValueError):
-                raise InvalidInputError(f"{name} must be a number.", "No request was sent.") from None
-    if "retries" in settings:
-        if not settings["retries"].is_integer():
-            raise InvalidInputError("retries must be a whole number.", "No request was sent.")
-        settings["retries"] = int(settings["retries"])
-    EchoValueClient(**settings)  # refuses what is out of range
-    return settings
+def _unchanged(check: Callable[[Any], object]) -> Callable[[Any], Any]:
+    """Return a check whose value is stored as it was passed."""
+    return lambda value: (check(value), value)[1]
 
 
 def serve(engine_address: str) -> None:

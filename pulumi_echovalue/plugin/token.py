@@ -13,9 +13,9 @@ from pulumi.runtime.proto import provider_pb2, status_pb2
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from .._decisions import token as lifecycle
-from .._decisions.hints import tell
+from .._decisions.hints import explain
 from .._decisions.token import Changes, Check, Kept
-from .._shared.module_utils.core.models import check_token
+from .._shared.module_utils.core.models import check_token, token_hash
 from .answers import Properties, Setup, checked, differences
 from .properties import UNKNOWN, plain, struct
 
@@ -60,7 +60,7 @@ class TokenResource:
         """Compare what is kept with the inputs: nothing else may ever replace or touch a token."""
         olds, news = plain(request.olds), plain(request.news)
         changes = lifecycle.compare(
-            _kept(olds),
+            lifecycle.stored(olds, request.id),
             self._setup.service,
             news.get("existingToken"),
             (olds.get("keepers"), news.get("keepers")),
@@ -70,29 +70,31 @@ class TokenResource:
 
     def create(self, request: Any) -> provider_pb2.CreateResponse:
         """Adopt the token that was given, proven first; or mint one."""
+        existing_token = plain(request.properties).get("existingToken")
         if request.preview:
-            unknown = {"token": secret(UNKNOWN), "hash": UNKNOWN, "service": self._setup.service.url}
-            return provider_pb2.CreateResponse(properties=_with_keepers(unknown, request.properties))
+            token = existing_token or UNKNOWN
+            hash_ = UNKNOWN if token == UNKNOWN else token_hash(token)
+            expected = {"token": secret(token), "hash": hash_, "service": self._setup.service.url}
+            return provider_pb2.CreateResponse(properties=_with_keepers(expected, request.properties))
         keepers = _with_keepers({}, request.properties)
-        kept = lifecycle.create(self._setup.service, plain(request.properties).get("existingToken"))
+        kept = self._create(existing_token)
         # The engine has not seen the token yet: what fails from here on gives it all the same.
         try:
             return _created(kept, keepers)
         except Exception as error:  # noqa: BLE001 - whatever it is
-            text = tell(error, "Create")
+            text = explain(error, "Create")
         raise CreatedInPartError(kept, keepers, text)
 
     def read(self, request: Any) -> provider_pb2.ReadResponse:
-        """Prove the token for free on refresh; take it from the config on import."""
+        """Prove the token for free: on refresh, on import, and for a program's `get`."""
         state = plain(request.properties)
         if not state.get("token"):
-            imported = lifecycle.create(self._setup.service, self._setup.imported_token(request.id))
-            # Without inputs the engine would say that nothing can be imported.
-            return provider_pb2.ReadResponse(
-                id=request.id, properties=struct(_state(imported)), inputs=Struct()
-            )
-        proven = lifecycle.refresh(_kept(state), self._setup.service)
-        self._warn_if_gone(proven, request.urn)
+            state["token"] = self._setup.imported_token(request.id)
+        if "hash" in state:
+            proven = lifecycle.refresh(lifecycle.stored(state, request.id), self._setup.service)
+            self._warn_if_gone(proven, request.urn)
+        else:  # which only an import or a `get` leaves out
+            proven = self._create(lifecycle.stored_token(state, request.id), state.get("service"))
         return provider_pb2.ReadResponse(
             id=request.id,
             properties=_with_keepers(_state(proven), request.properties),
@@ -101,7 +103,7 @@ class TokenResource:
 
     def update(self, request: Any) -> provider_pb2.UpdateResponse:
         """Keep the token, proven first where another service is named."""
-        kept, service = _kept(plain(request.olds)), self._setup.service
+        kept, service = lifecycle.stored(plain(request.olds), request.id), self._setup.service
         if request.preview:
             moved = replace(kept, service=service.url) if service.named else kept
         else:
@@ -113,7 +115,13 @@ class TokenResource:
         """Let the token go, with a warning: it stays valid."""
         state = plain(request.properties)
         url = state.get("service") or self._setup.service.url
-        self._setup.warn(lifecycle.farewell(request.id, state.get("token"), lambda: url), request.urn)
+        lifecycle.delete(
+            state, request.id, lambda: url, self._setup.created_here, self._setup.warner(request.urn)
+        )
+
+    def _create(self, existing_token: str | None, service: str | None = None) -> Kept:
+        requested = self._setup.service.at(service) if service else self._setup.service
+        return lifecycle.create(requested, existing_token, self._setup.created_here)
 
     def _warn_if_gone(self, kept: Kept, urn: str) -> None:
         if kept.gone:
@@ -122,10 +130,6 @@ class TokenResource:
 
 def _check_existing(existing_token: object) -> str:
     return check_token(lifecycle.check_passed(existing_token))
-
-
-def _kept(state: Properties) -> Kept:
-    return Kept(state["token"], state.get("service"), bool(state.get("gone")))
 
 
 def _state(kept: Kept) -> Properties:

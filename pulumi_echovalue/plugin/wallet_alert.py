@@ -11,7 +11,7 @@ from pulumi.runtime.proto import provider_pb2
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from .._decisions import alert as alert_lifecycle
-from .._decisions.alert import KeptAlert
+from .._decisions.alert import FIELDS, KeptAlert
 from .._decisions.service import Service
 from .._decisions.token import check_passed
 from .._shared.module_utils.core.models import check_token
@@ -48,7 +48,7 @@ class WalletAlertResource:
         if "token" not in news:  # what an import left, compared by a refresh
             news = {**{name: olds[name] for name in _SECRETS if name in olds}, **news}
         changes = alert_lifecycle.compare(
-            _alert(olds),
+            self._stored(olds, request.id),
             self._meant(news),
             news.get("token"),
             alert_lifecycle.declared(news, _is_unknown),
@@ -70,36 +70,50 @@ class WalletAlertResource:
         return provider_pb2.CreateResponse(id=alert.hash, properties=_state(alert))
 
     def read(self, request: Any) -> provider_pb2.ReadResponse:
-        """Read what is set, for 1 credit, on refresh and on import."""
+        """Read what is set, for 1 credit: on refresh, on import, and for a program's `get`."""
         state = plain(request.properties)
-        if not state.get("token"):
-            token = self._setup.imported_token(request.id)
-            found = alert_lifecycle.find(self._setup.service, token)
+        imports = not state.get("token")
+        if imports:
+            state["token"] = self._setup.imported_token(request.id)
+        stored = self._stored(state, request.id)
+        if "hash" not in state:  # which only an import or a `get` leaves out
+            found = alert_lifecycle.find(self._setup.service, stored.token, stored.service)
+            if imports:
+                self._setup.imported.add(request.urn)
+                self._setup.warn(_left_out(found), request.urn)
             # `pulumi import` prints the inputs as program text, in clear.
             inputs = struct({name: found.settings[name] for name in found.settings if name not in _SECRETS})
-            self._setup.imported.add(request.urn)
-            self._warn(request)(_left_out(found))
             return provider_pb2.ReadResponse(id=request.id, properties=_state(found), inputs=inputs)
-        seen = alert_lifecycle.refresh(_alert(state), self._setup.service, self._warn(request))
-        return provider_pb2.ReadResponse(id=request.id, properties=_state(seen), inputs=request.inputs)
+        seen = alert_lifecycle.refresh(stored, self._setup.service, self._setup.warner(request.urn))
+        # What was read is what a preview compares, and what ignoreChanges keeps.
+        inputs = Struct()
+        inputs.CopyFrom(request.inputs)
+        for name in set(FIELDS).intersection(inputs):
+            del inputs[name]
+            if name in seen.settings:
+                inputs[name] = _marked(name, seen.settings[name])
+        return provider_pb2.ReadResponse(id=request.id, properties=_state(seen), inputs=inputs)
 
     def update(self, request: Any) -> provider_pb2.UpdateResponse:
         """Set the alert again."""
-        former, values = _alert(plain(request.olds)), plain(request.news)
-        settings = alert_lifecycle.declared(values, _is_unknown)
+        former, values = self._stored(plain(request.olds), request.id), plain(request.news)
+        settings, meant = alert_lifecycle.declared(values, _is_unknown), self._meant(values)
         if request.preview:
-            known = {"hash": former.hash, "service": former.service}
+            known = {"hash": former.hash, "service": alert_lifecycle.service_of_update(former, meant)}
             properties = struct(_outputs(former.token, settings, known))
             return provider_pb2.UpdateResponse(properties=properties)
         alert = alert_lifecycle.update(
-            former, self._meant(values), settings, self._setup.declared_here, self._warn(request)
+            former, meant, settings, self._setup.declared_here, self._setup.warner(request.urn)
         )
         return provider_pb2.UpdateResponse(properties=_state(alert))
 
     def delete(self, request: Any) -> None:
         """Set the threshold to 0, where the alert is still this one."""
-        alert, here = _alert(plain(request.properties)), self._setup.declared_here
-        alert_lifecycle.remove(alert, self._setup.service, here, self._warn(request))
+        alert, here = self._stored(plain(request.properties), request.id), self._setup.declared_here
+        alert_lifecycle.remove(alert, self._setup.service, here, self._setup.warner(request.urn))
+
+    def _stored(self, state: Properties, id_: str) -> KeptAlert:
+        return alert_lifecycle.stored(state, id_, self._setup.service, _is_unknown)
 
     def _meant(self, inputs: Properties) -> Service:
         """Return the service of the input, else of the config, else what the environment says."""
@@ -107,9 +121,6 @@ class WalletAlertResource:
         if url and _is_unknown(url):
             return Service(url, named=True)
         return self._setup.service.at(url) if url else self._setup.service
-
-    def _warn(self, request: Any) -> alert_lifecycle.Warn:
-        return lambda text: self._setup.warn(text, request.urn)
 
 
 def _left_out(alert: KeptAlert) -> str:
@@ -124,16 +135,13 @@ def _is_unknown(value: object) -> bool:
     return value == UNKNOWN
 
 
-def _alert(state: Properties) -> KeptAlert:
-    settings = alert_lifecycle.declared(state, _is_unknown)
-    return KeptAlert(state["token"], state["service"], settings, bool(state.get("gone")))
-
-
 def _outputs(token: str, settings: Mapping[str, Any], more: Properties) -> Properties:
-    outputs: Properties = {"token": secret(token), **settings, **more}
-    if "webhook" in outputs:
-        outputs["webhook"] = secret(outputs["webhook"])
-    return outputs
+    outputs = {"token": token, **settings, **more}
+    return {name: _marked(name, value) for name, value in outputs.items()}
+
+
+def _marked(name: str, value: Any) -> Any:
+    return secret(value) if name in _SECRETS else value
 
 
 def _state(alert: KeptAlert) -> Struct:

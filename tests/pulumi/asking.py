@@ -39,7 +39,8 @@ class Engine:
 
     def restart(self) -> None:
         """Forget what the provider's process has done, as at the next command."""
-        for noted in (self.provider._setup.declared_here, self.provider._setup.imported):
+        setup = self.provider._setup
+        for noted in (setup.created_here, setup.declared_here, setup.imported):
             noted.clear()
 
     def configure(self, **config: Any) -> None:
@@ -53,7 +54,7 @@ class Engine:
     def diff(self, state: Struct, inputs: dict[str, Any]) -> Any:
         """Compare inputs with a state."""
         return self.stub.Diff(
-            provider_pb2.DiffRequest(id=GIVEN_HASH, urn=self.urn, olds=state, news=struct(inputs))
+            provider_pb2.DiffRequest(id=_id(state), urn=self.urn, olds=state, news=struct(inputs))
         )
 
     def create(self, inputs: dict[str, Any], *, preview: bool = False) -> Any:
@@ -66,7 +67,7 @@ class Engine:
         """Update a resource."""
         return self.stub.Update(
             provider_pb2.UpdateRequest(
-                id=GIVEN_HASH, urn=self.urn, olds=state, news=struct(inputs), preview=preview
+                id=_id(state), urn=self.urn, olds=state, news=struct(inputs), preview=preview
             )
         )
 
@@ -86,6 +87,10 @@ class Engine:
         if "preview" in request.DESCRIPTOR.fields_by_name:
             request.preview = preview
         return plain(getattr(self.stub.Invoke(request), "return"))
+
+
+def _id(state: Struct) -> str:
+    return str(plain(state).get("hash", GIVEN_HASH))
 
 
 @contextmanager

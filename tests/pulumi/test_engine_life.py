@@ -148,7 +148,7 @@ def test_a_dead_token_is_not_adopted(workspace: Workspace, emulator: Emulator) -
 def test_inputs_that_cannot_be_meant(workspace: Workspace, emulator: Emulator) -> None:
     emulator.register(GIVEN)
     workspace.program(
-        f'echovalue.Token("app", existing_token="{GIVEN} ", keepers={{"n": 1}},'
+        f'echovalue.Token("app", existing_token="{GIVEN} ", keepers={{"n": [1]}},'
         ' base_url="https://user:open@example.com")'
     )
     run = workspace.pulumi("preview", fails=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -33,11 +34,43 @@ def known(emulator: Emulator) -> Iterator[None]:
 
 
 def test_where_the_service_comes_from(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert find_service("https://given.example/", ELSEWHERE) == Service("https://given.example", named=True)
-    assert find_service(None, ELSEWHERE) == Service(ELSEWHERE, named=True)
-    assert find_service(None, None) == Service(emulator.url, named=False)
+    config = {"baseUrl": ELSEWHERE}
+    assert find_service("https://given.example/", config) == Service("https://given.example", named=True)
+    assert find_service(None, config) == Service(ELSEWHERE, named=True)
+    assert find_service(None, {}) == Service(emulator.url, named=False)
     monkeypatch.delenv("ECHOVALUE_BASE_URL")
-    assert find_service(None, None) == Service("https://api.echovalue.dev", named=False)
+    assert find_service(None, {"baseUrl": None}) == Service("https://api.echovalue.dev", named=False)
+
+
+def test_where_timeout_and_retries_come_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECHOVALUE_TIMEOUT", "2.5")
+    monkeypatch.setenv("ECHOVALUE_RETRIES", "0")
+    found = find_service(ELSEWHERE, {})
+    assert (found.timeout, found.retries) == (2.5, 0)
+    found = find_service(ELSEWHERE, {"timeout": "20", "retries": 7.0})
+    assert (found.timeout, found.retries) == (20, 7)
+
+
+@pytest.mark.parametrize(
+    ("key", "variable", "wrong", "told"),
+    [
+        ("timeout", "ECHOVALUE_TIMEOUT", "10s", "timeout must be a number."),
+        ("timeout", "ECHOVALUE_TIMEOUT", "0", "timeout must be a number of seconds above 0, and "),
+        ("retries", "ECHOVALUE_RETRIES", "2.5", "retries must be a whole number."),
+        ("retries", "ECHOVALUE_RETRIES", "-1", "retries must be 0 or more."),
+        ("baseUrl", "ECHOVALUE_BASE_URL", "ftp://nowhere", "base_url is refused: it must start with"),
+    ],
+)
+def test_a_wrong_setting_says_where_it_comes_from(
+    monkeypatch: pytest.MonkeyPatch, key: str, variable: str, wrong: str, told: str
+) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        find_service(None, {key: wrong})
+    assert str(caught.value).startswith(told)
+    assert f"It comes from the config's echovalue:{key}. No request was sent." in str(caught.value)
+    monkeypatch.setenv(variable, wrong)
+    with pytest.raises(InvalidInputError, match=f"It comes from the environment's {variable}"):
+        find_service(None, {})
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -201,6 +234,35 @@ def test_a_named_service_is_a_change_and_an_unnamed_one_is_not() -> None:
             assert changes == Changes(updates=("service",) if named else ())
 
 
-def test_the_farewell_asks_the_tokens_own_service(emulator: Emulator) -> None:
-    assert "is unknown to" in lifecycle.farewell(GIVEN_HASH, GIVEN, lambda: emulator.url)
+def test_a_deletion_asks_the_tokens_own_service(emulator: Emulator) -> None:
+    warnings: list[str] = []
+    lifecycle.delete({"token": GIVEN}, GIVEN_HASH, lambda: emulator.url, set(), warnings.append)
+    assert "is unknown to" in warnings[0]
     assert emulator.stats()["requests"] == ASKED
+
+
+def test_a_token_that_was_adopted_again_does_not_leave_the_stack(emulator: Emulator) -> None:
+    """As by `--replace` of a Token with existing_token: the new one is created first."""
+    warnings: list[str] = []
+    emulator.register(GIVEN)
+    created_here: set[str] = set()
+    kept = lifecycle.create(Service(emulator.url, named=False), GIVEN, created_here)
+    lifecycle.delete({"token": GIVEN}, kept.hash, lambda: emulator.url, created_here, warnings.append)
+    assert warnings == []
+    assert emulator.stats()["requests"] == ASKED
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ({}, "holds no token"),
+        ({"token": None}, "holds no token"),
+        ({"token": "short"}, "That is not a token"),
+        ({"token": GIVEN[::-1]}, "the id of a token is its hash"),
+    ],
+)
+def test_a_state_that_was_edited_by_hand(state: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidInputError, match=told) as caught:
+        lifecycle.stored(state, GIVEN_HASH)
+    assert GIVEN not in str(caught.value)
+    assert lifecycle.stored({"token": GIVEN}, GIVEN_HASH) == Kept(GIVEN, None)

@@ -6,8 +6,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
+import venv
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pulumi
 import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct
@@ -23,6 +27,7 @@ from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 import pulumi_resource_echovalue
 from pulumi_echovalue._decisions import token as lifecycle
+from pulumi_echovalue._decisions.service import ENVIRONMENT
 from pulumi_echovalue._shared.module_utils.core.version import VERSION
 from pulumi_echovalue.plugin import __main__ as command_line
 from pulumi_echovalue.plugin import provider as plugin
@@ -77,6 +82,7 @@ def live(engine: Engine, emulator: Emulator, first: Operation, *further: Operati
             assert emulator.stats()["total"] == 0
             if operation.replaces:
                 old, state = state, engine.create(inputs).properties
+                engine.restart()
                 engine.delete(plain(old)["hash"], old)
             elif operation.updates:
                 engine.update(state, inputs, preview=True)
@@ -88,6 +94,7 @@ def live(engine: Engine, emulator: Emulator, first: Operation, *further: Operati
         assert dict(state)["token"] == secret(values["token"])
         if operation is first or operation.replaces or operation.updates:
             assert values.get("keepers") == inputs.get("keepers")
+    engine.restart()
     engine.delete(plain(state)["hash"], state)
     assert "cannot revoke a token" in engine.warnings[-1][0]
     assert engine.warnings[-1][1] == engine.urn
@@ -103,7 +110,7 @@ def test_a_life(engine: Engine, emulator: Emulator) -> None:
         emulator,
         Operation({"keepers": {"a": "1"}}, requests=minted),
         Operation({"keepers": {"a": "1"}}),
-        Operation({"keepers": {"a": 1.0}}, refused="keepers must map strings to strings"),
+        Operation({"keepers": {"a": [1.0]}}, refused="keepers must map strings to strings"),
         Operation({"keepers": {"a": "2"}}, replaces=["keepers"], requests={**minted, **proven}),
         Operation({"existingToken": "short"}, refused="existingToken: That is not a token"),
         Operation(
@@ -125,7 +132,7 @@ def test_what_it_is(engine: Engine) -> None:
     schema = json.loads(engine.stub.GetSchema(provider_pb2.GetSchemaRequest()).schema)
     assert schema == plugin.schema()
     assert (schema["name"], schema["version"]) == ("echovalue", VERSION)
-    assert schema["provider"]["inputProperties"].keys() == plugin._ENVIRONMENT.keys()
+    assert schema["provider"]["inputProperties"].keys() == ENVIRONMENT.keys()
     engine.stub.Cancel(Empty())
 
 
@@ -147,8 +154,19 @@ def test_what_is_adopted_becomes_a_secret(engine: Engine) -> None:
     assert dict(engine.check({"keepers": {"a": secret("b")}}).inputs)["keepers"]["a"] == secret("b")
 
 
-def test_what_is_no_number_is_no_keeper(engine: Engine) -> None:
-    (found,) = engine.check({"keepers": {"a": float("nan"), "b": [float("inf")]}}).failures
+def test_a_keeper_that_is_a_number_counts_as_its_text(engine: Engine) -> None:
+    """YAML reads `release: 2026` as a number, and the engine's protocol has no other than floats."""
+    keepers = {"release": secret(2026.0), "share": 0.5, "live": True, "name": "a"}
+    checked = engine.check({"keepers": keepers})
+    assert not checked.failures
+    assert plain(checked.inputs)["keepers"] == {
+        "release": "2026",
+        "share": "0.5",
+        "live": "true",
+        "name": "a",
+    }
+    assert dict(checked.inputs)["keepers"]["release"] == secret("2026")
+    (found,) = engine.check({"keepers": {"a": [1.0], "b": {}}}).failures
     assert (
         found.reason
         == "keepers: keepers must map strings to strings; no string is the value of: a, b. "
@@ -239,6 +257,41 @@ def test_an_import(engine: Engine, emulator: Emulator, monkeypatch: pytest.Monke
     emulator.forget(GIVEN_HASH)
     assert "does not know the token that was passed" in failure(engine.read, GIVEN_HASH)
     assert emulator.stats()["mints"] == 0
+
+
+def test_a_get_by_a_part_of_the_state(engine: Engine, emulator: Emulator, other: Emulator) -> None:
+    """As by `Token.get` in TypeScript: what is missing is read, and an unknown token is an error."""
+    emulator.register(GIVEN)
+    found = engine.read(GIVEN_HASH, struct({"token": secret(GIVEN)}))
+    assert (plain(found.properties)["hash"], plain(found.properties)["service"]) == (
+        GIVEN_HASH,
+        emulator.url,
+    )
+    assert dict(found.properties)["token"] == secret(GIVEN)
+    partial = {"token": secret(GIVEN), "service": other.url}
+    assert "does not know the token" in failure(engine.read, GIVEN_HASH, struct(partial))
+    other.register(GIVEN)
+    assert plain(engine.read(GIVEN_HASH, struct(partial)).properties)["service"] == other.url
+
+
+def test_a_state_that_was_edited_by_hand(engine: Engine, emulator: Emulator) -> None:
+    emulator.register(GIVEN)
+    other = "0123456789abcdef0123456789abcdef"
+    state = struct({"token": secret(other), "hash": GIVEN_HASH, "service": emulator.url})
+    refused = "the id of a token is its hash. Nothing was changed"
+    for call in (engine.read, engine.delete):
+        assert refused in failure(call, GIVEN_HASH, state)
+    for call in (engine.diff, engine.update):
+        assert refused in failure(call, state, {})
+    without = struct({"hash": GIVEN_HASH, "service": emulator.url})
+    for call in (engine.diff, engine.update):
+        assert "holds no token" in failure(call, without, {})
+    engine.delete(GIVEN_HASH, without)
+    assert f"the one with hash {GIVEN_HASH} leaves the stack and stays valid" in engine.warnings[-1][0]
+    assert emulator.stats()["total"] == 0
+    # The token itself can be in the config, as for an import.
+    engine.configure(token=secret(GIVEN))
+    assert dict(engine.read(GIVEN_HASH, without).properties)["token"] == secret(GIVEN)
 
 
 def test_a_service_that_is_named(engine: Engine, emulator: Emulator) -> None:
@@ -358,7 +411,11 @@ def test_what_cannot_be_asked(engine: Engine, emulator: Emulator) -> None:
     assert "There is no function echovalue:index:getOther" in failure(engine.invoke, "getOther")
     assert "That is not a token" in failure(engine.invoke, "getWallet", required=False)
     for function in ("getWallet", "getRechargeLink"):
-        assert "`pulumi refresh` marks it as gone" in failure(engine.invoke, function, token=UNHEARD_OF)
+        text = failure(engine.invoke, function, token=UNHEARD_OF)
+        assert f"{emulator.url} was requested. The address comes from the program" in text
+        text = failure(engine.invoke, function, token=UNHEARD_OF, baseUrl=emulator.url)
+        assert f"{emulator.url} was requested, the service that is passed with the token" in text
+        assert "`pulumi refresh` marks it as gone" in text
     assert engine.invoke("getWallet", token=UNHEARD_OF, required=False) == {
         "hash": hashlib.sha256(UNHEARD_OF.encode()).hexdigest()
     }
@@ -429,3 +486,48 @@ def test_the_command_line(
     pulumi.chmod(0o755)
     assert command_line.main() == 3
     assert (tmp_path / "listed").read_text() == "pulumi-resource-echovalue\n"
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "working directory"])
+def test_the_plugin_finds_the_package_wherever_it_was_put(tmp_path: Path, kind: str) -> None:
+    """As by `pip install --target`, or as a zip of the distribution on PYTHONPATH."""
+    target = tmp_path / "with space"
+    wheel(target)
+    bin_, plugins, elsewhere = (tmp_path / name for name in ("bin", "plugins", "elsewhere"))
+    for folder in (bin_, plugins, elsewhere):
+        folder.mkdir()
+    if kind == "zip":
+        archive = shutil.make_archive(str(tmp_path / "package"), "zip", target)
+        shutil.rmtree(target)
+        target = Path(archive)
+    (bin_ / "pulumi").write_text(f'#!/bin/sh\n/bin/cp "$7"/* {plugins}\n')
+    (bin_ / "pulumi").chmod(0o755)
+    environment = {"PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}"}
+    python = clean_python(tmp_path)
+    subprocess.run(
+        [python, "-m", "pulumi_echovalue.plugin", "install"],
+        env=environment if kind == "working directory" else {**environment, "PYTHONPATH": str(target)},
+        cwd=target if kind == "working directory" else elsewhere,
+        check=True,
+    )
+    (program,) = plugins.iterdir()
+    done = subprocess.run(
+        [program], env=environment, cwd=elsewhere, capture_output=True, text=True, check=False
+    )
+    assert done.stderr.startswith("The Pulumi engine starts this program")
+
+
+def wheel(target: Path) -> None:
+    """Lay the package out as its wheel does."""
+    mapped = r'^"(pulumi_echovalue[\w.]*)" = "(.+)"$'  # of setuptools, in pyproject
+    for package, folder in re.findall(mapped, (ROOT / "pyproject.toml").read_text(), re.MULTILINE):
+        shutil.copytree(ROOT / folder, target.joinpath(*package.split(".")), dirs_exist_ok=True)
+    shutil.copy2(ROOT / "pulumi_resource_echovalue.py", target)
+
+
+def clean_python(folder: Path) -> Path:
+    """Return the Python of an environment that has the dependencies alone."""
+    venv.create(folder / "venv", symlinks=True)
+    (packages,) = (folder / "venv" / "lib").glob("python3.*/site-packages")
+    (packages / "dependencies.pth").write_text(f"{Path(pulumi.__file__).parents[1]}\n")
+    return folder / "venv" / "bin" / "python"

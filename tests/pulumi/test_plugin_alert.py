@@ -127,7 +127,8 @@ def test_a_refresh_finds_what_was_changed_there(engine: Engine, emulator: Emulat
     assert emulator.stats()["requests"] == READ
     EchoValueClient(emulator.url).put_settings(GIVEN, Alert(5, "other@example.com", HOOK))
     seen = engine.read(GIVEN_HASH, state, declared)
-    assert seen.inputs == struct(declared)
+    # So a preview shows the difference, and ignoreChanges keeps what was found.
+    assert seen.inputs == struct({**declared, "threshold": 5.0, "webhook": secret(HOOK)})
     # What is not declared is not the stack's.
     assert plain(seen.properties) == {**plain(seen.properties), "threshold": 5}
     assert "email" not in seen.properties
@@ -277,6 +278,40 @@ def test_an_import(engine: Engine, emulator: Emulator) -> None:
     refreshed = engine.read(GIVEN_HASH, found.properties, {"threshold": 5.0})
     assert refreshed.properties == found.properties
     assert engine.diff(refreshed.properties, {"threshold": 5.0}).changes == NONE
+
+
+def test_a_get_by_a_part_of_the_state(engine: Engine, emulator: Emulator) -> None:
+    """As by `WalletAlert.get` in TypeScript: what is missing is read."""
+    EchoValueClient(emulator.url).put_settings(GIVEN, Alert(5, "ops@example.com", HOOK))
+    found = engine.read(GIVEN_HASH, struct({"token": secret(GIVEN), "threshold": 7.0}))
+    assert plain(found.properties) == {
+        "token": GIVEN,
+        "hash": GIVEN_HASH,
+        "service": emulator.url,
+        "threshold": 5,
+        "email": "ops@example.com",
+        "webhook": HOOK,
+    }
+    assert dict(found.properties)["webhook"] == secret(HOOK)
+    assert engine.warnings == []
+
+
+def test_a_state_that_was_edited_by_hand(engine: Engine, emulator: Emulator) -> None:
+    made(engine, emulator, threshold=1000.0)
+    declared = inputs(threshold=1000.0)
+    edited = {"token": secret(GIVEN), "hash": GIVEN_HASH, "threshold": "many", "service": ""}
+    assert list(engine.diff(struct(edited), declared).diffs) == ["threshold"]
+    assert plain(engine.update(struct(edited), declared).properties)["service"] == emulator.url
+    engine.restart()
+    emulator.reset_stats()
+    engine.delete(GIVEN_HASH, struct(edited))  # whose settings nobody knows
+    assert emulator.stats()["total"] == 0
+    other = struct({**edited, "token": secret(OTHER)})
+    refused = "the id of a token is its hash. Nothing was changed"
+    for call in (engine.read, engine.delete):
+        assert refused in failure(call, GIVEN_HASH, other)
+    for call in (engine.diff, engine.update):
+        assert refused in failure(call, other, declared)
 
 
 def test_the_service_that_is_told(

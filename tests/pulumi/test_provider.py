@@ -124,6 +124,9 @@ def test_a_hint_is_of_pulumi(token_provider: TokenProvider, monkeypatch: pytest.
     monkeypatch.setenv("ECHOVALUE_BASE_URL", "http://127.0.0.1:9")
     text = failure(token_provider.read, GIVEN_HASH, KEPT)
     assert "the stack's config echovalue:baseUrl, else from ECHOVALUE_BASE_URL" in text
+    text = failure(token_provider.read, GIVEN_HASH, {**KEPT, "service": "http://127.0.0.1:9"})
+    assert "http://127.0.0.1:9 was requested, which the state remembers. If the service has moved" in text
+    assert "ECHOVALUE_BASE_URL" not in text
 
 
 @pytest.mark.parametrize(
@@ -265,7 +268,7 @@ def test_delete_succeeds_with_any_state(token_provider: TokenProvider, props: di
         ({"existing_token": ""}, "existing_token: That is not a token"),
         ({"existing_token": 12345678901.0}, "existing_token: That is not a token"),
         ({"base_url": "http://example.com"}, "base_url: base_url is refused: plain http"),
-        ({"keepers": {"a": 1.0}}, "keepers: keepers must map strings to strings"),
+        ({"keepers": {"a": [1.0]}}, "keepers: keepers must map strings to strings"),
         ({"keepers": {"a": None}}, "keepers: keepers must map strings to strings"),
         ({"keepers": ["a"]}, "keepers: keepers must be a mapping"),
     ],

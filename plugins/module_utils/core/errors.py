@@ -34,6 +34,7 @@ class EchoValueError(Exception):
 
     reason: str
     advice = ""
+    service = ""  # the base URL that was requested, where the caller has noted it
 
     def __init__(self, what: str, advice: str | None = None) -> None:
         super().__init__(what)
