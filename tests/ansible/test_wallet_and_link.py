@@ -122,4 +122,4 @@ def test_requests_that_is_missing_is_named(ansible: Ansible, tmp_path: Path) -> 
     )
     for where in ("target", "controller"):
         assert run[where]["reason"] == "invalid_input"
-        assert "It is installed, and broken: OSError: no libssl here." in run[where]["msg"]
+        assert "It is installed, and cannot be used: OSError: no libssl here." in run[where]["msg"]

@@ -871,6 +871,24 @@ def test_a_missing_or_broken_library_or_collection_is_reported_with_what_install
         ({"aws_secretsmanager": {"name": "x"}}, "store", "is broken: no libssl here."),
         ({"kubernetes": {"name": "x"}}, "store", "is broken: no libssl here."),
     )
+    for name in ("hvac", "boto3", "kubernetes"):
+        (shims / f"{name}.py").unlink()
+        (shims / f"{name}-0.9.dist-info").mkdir()
+        (shims / f"{name}-0.9.dist-info" / "METADATA").write_text(f"Name: {name}\nVersion: 0.9\n")
+    failures(
+        ansible,
+        (
+            {"hashi_vault": {"path": "x"}},
+            "store",
+            "hvac, 1.2.1 or newer, on the controller: 0.9 is installed.",
+        ),
+        (
+            {"aws_secretsmanager": {"name": "x"}},
+            "store",
+            "boto3, 1.28.0 or newer, on the controller: 0.9 is",
+        ),
+        ({"kubernetes": {"name": "x"}}, "store", "kubernetes, 24.2.0 or newer, on the controller: 0.9 is"),
+    )
     ansible.environment["PYTHONPATH"] = ansible.environment["PYTHONPATH"].partition(os.pathsep)[2]
     ansible.environment["ANSIBLE_COLLECTIONS_SCAN_SYS_PATH"] = "false"
     failures(

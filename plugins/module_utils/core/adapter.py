@@ -14,9 +14,14 @@ import threading
 import time
 from typing import Any
 
+_OLDEST = (2, 25)  # of requests
 missing: ImportError | None = None  # why requests cannot be used
 try:
+    import requests
     from requests.adapters import HTTPAdapter
+
+    if tuple(map(int, requests.__version__.split(".")[:2])) < _OLDEST:
+        missing = ImportError(f"{requests.__version__} is older than {'.'.join(map(str, _OLDEST))}")
 except Exception as error:  # noqa: BLE001 - not installed, or broken: HttpTransport raises it
     missing = error if isinstance(error, ImportError) else ImportError(f"{type(error).__name__}: {error}")
     HTTPAdapter = object  # type: ignore[assignment,misc]

@@ -33,7 +33,7 @@ def cause_of_import(library: str, error: ImportError) -> str:
     """Return a sentence on why an installed library cannot be imported; "" where it is not installed."""
     if is_not_installed(library, error):
         return ""
-    return f" It is installed, and broken: {error}."
+    return f" It is installed, and cannot be used: {error}."
 
 
 def failure(error: EchoValueError) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...module_utils.core.errors import InvalidInputError
 from ..places.aws_secretsmanager import JsonKey, reason_of
-from .failures import not_connected, unusable_library, without_secrets
+from .failures import check_library, not_connected, without_secrets
 from .run_context import RunContext
 
 _unusable: Exception | None = None
@@ -40,8 +40,7 @@ def open_place(options: Mapping[str, Any], run: RunContext) -> JsonKey:
 
 def _session(_run: RunContext, connection: Mapping[str, Any]) -> Any:
     """Return a session for a connection as of amazon.aws: it logs in once for all services."""
-    if _unusable is not None:
-        raise unusable_library("boto3", _unusable)
+    check_library("boto3", "1.28.0", _unusable)
     wrong = [name for name in connection if name not in (*_SESSION, "endpoint_url")]
     if wrong:
         raise InvalidInputError(

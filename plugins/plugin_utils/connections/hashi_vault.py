@@ -13,7 +13,7 @@ from ansible.errors import AnsibleError
 
 from ...module_utils.core.errors import EchoValueError, InvalidInputError
 from ..places.hashi_vault import HashiVaultKey, reason_of
-from .failures import not_connected, unusable_library, without_secrets
+from .failures import check_collection, check_library, not_connected, without_secrets
 from .run_context import RunContext
 
 _unusable: Exception | None = None
@@ -37,10 +37,10 @@ def open_place(options: Mapping[str, Any], run: RunContext) -> HashiVaultKey:
 
 def _client(run: RunContext, connection: Mapping[str, Any]) -> Any:
     """Return a client of hvac for a connection as of community.hashi_vault, logged in."""
-    if _unusable is not None:
-        raise unusable_library("hvac", _unusable)
+    check_library("hvac", "1.2.1", _unusable)
+    check_collection("community.hashi_vault", "6.2.0")
     vars(hvac.v1).update({name: os.environ.get(name) for name in _READ_AT_IMPORT})
-    lookup = run.lookup(_LOGIN)
+    lookup = run.find_lookup(_LOGIN)
     _set_options(lookup, run, connection)
     with _translate_errors(connection):
         token = _login(lookup, run, connection)

@@ -15,7 +15,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ...module_utils.core.errors import EchoValueError, InvalidInputError
 from ..places.kubernetes import TIMEOUT, SecretKey, reason_of
-from .failures import missing_collection, not_connected, unusable_library, without_secrets
+from .failures import check_collection, check_library, not_connected, without_secrets
 from .run_context import RunContext
 
 _unusable: Exception | None = None
@@ -27,7 +27,7 @@ except Exception as error:  # noqa: BLE001 - a broken library raises anything
 try:
     from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
     from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
-except Exception:  # noqa: BLE001 - not installed, or its own import of the library fails
+except Exception:  # noqa: BLE001 - not installed, too old, or broken: `_client` finds out which
     get_api_client = None
 
 _MANAGER = "Kubernetes"
@@ -41,10 +41,10 @@ def open_place(options: Mapping[str, Any], run: RunContext) -> SecretKey:
 
 def _client(run: RunContext, connection: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
     """Return an API client for a connection as of kubernetes.core, and what tells its cluster from others."""
-    if _unusable is not None:
-        raise unusable_library("kubernetes", _unusable)
+    check_library("kubernetes", "24.2.0", _unusable)
+    check_collection("kubernetes.core", "5.0.0")
     if get_api_client is None:
-        raise missing_collection("kubernetes.core")
+        raise not_connected(_MANAGER, "the collection kubernetes.core is broken")
     checked = ArgumentSpecValidator(AUTH_ARG_SPEC).validate(dict(connection))
     if checked.error_messages:
         raise not_connected(

@@ -11,12 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from ansible.errors import AnsibleError
 from ansible.parsing.vault import VaultLib
 
 from ...module_utils.core.errors import EchoValueError
 from ...module_utils.files.directory_lock import DirectoryLock
-from .failures import missing_collection
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class RunContext:
     """What a place may take from the run, and what places of one task share."""
 
     variables: Mapping[str, Any] = field(repr=False)  # of the task
-    find_lookup: Callable[[str], Any]  # by name; None where its collection is not installed
+    find_lookup: Callable[[str], Any]  # a new plugin, by its name
     find_path: Callable[[str], str]  # a relative path starts at the playbook
     vault: VaultLib
     check_mode: bool
@@ -53,16 +51,6 @@ class RunContext:
         where = os.path.dirname(os.path.realpath(path))
         with self._guard:
             return self._directories.setdefault(where, DirectoryLock(where))
-
-    def lookup(self, name: str) -> Any:
-        """Return a new lookup plugin; raise StoreError where its collection is not installed."""
-        try:
-            found = self.find_lookup(name)
-        except AnsibleError:
-            found = None
-        if found is None:
-            raise missing_collection(name.rpartition(".")[0])
-        return found
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def open_place(options: Mapping[str, Any], run: RunContext) -> SopsKey:
 def _program(run: RunContext, _connection: Mapping[str, Any]) -> Sops:
     """Return the program, with the environment that its keys come from."""
     names = [*_VARIABLES, "sops_binary"]
-    lookup = run.lookup("ansible.builtin.vars")
+    lookup = run.find_lookup("ansible.builtin.vars")
     values = dict(zip(names, lookup.run(names, run.variables, default="")))
     program = shutil.which(values.pop("sops_binary") or "sops") or ""
     variables = {_VARIABLES[name]: str(value) for name, value in values.items() if value}

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -47,6 +47,8 @@ class HashiVaultKey(Driver):
                 )
             except hvac.exceptions.InvalidPath as error:
                 answer = error.json or {}
+        if not isinstance(answer, Mapping):
+            raise refused(self, "read", "what answered is no OpenBao or Vault")
         secret = answer.get("data") or {}
         self._data = secret.get("data") or {}
         self._version = (secret.get("metadata") or {}).get("version", 0)
