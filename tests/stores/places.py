@@ -452,17 +452,17 @@ class Pass(Command):
         self._home = home
         self.environment = {"GNUPGHOME": str(home), "PASSWORD_STORE_DIR": str(directory / "passwords")}
         self.program = ROOT / "docs" / "examples" / "pass" / "echovalue-pass"
-        quick = [
-            "--batch",
-            "--quiet",
-            "--passphrase",
-            "",
-            "--quick-generate-key",
-            "echovalue",
-            "future-default",
-        ]
-        self._run("gpg", *quick)
-        self._run("pass", "init", "echovalue")
+        self._use_key("echovalue", "")
+
+    def _use_key(self, name: str, passphrase: str) -> None:
+        quick = ["--batch", "--quiet", "--pinentry-mode=loopback", "--passphrase", passphrase]
+        self._run("gpg", *quick, "--quick-generate-key", name, "future-default")
+        self._run("pass", "init", name)
+
+    def lock(self) -> None:
+        """Use a key with a passphrase, which the agent has forgotten."""
+        self._use_key("locked", "s3cret")
+        self._run("gpgconf", "--kill", "all")
 
     def close(self) -> None:
         """End the agent, which would stay."""

@@ -10,6 +10,7 @@ import ssl
 import stat
 import struct
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -687,6 +688,37 @@ class TestCommand:
         assert emulator.stats()["total"] == 0
         assert GIVEN not in (ansible.directory / "log").read_text()
         assert not marks.exists(), "what the program started outlived it"
+
+    def test_how_a_program_may_behave(self, ansible: Controller, emulator: Emulator, tmp_path: Path) -> None:
+        """What counts is that the program itself has ended."""
+
+        def script(text: str) -> dict[str, Any]:
+            return {"command": {"argv": ["sh", "-c", text, "sh"], "timeout": 10}}
+
+        failures(
+            ansible,
+            (script("read -r answer </dev/tty"), "store", "get ended with exit code "),
+            (script("kill -KILL $$"), "store", "get ended with the signal SIGKILL"),
+        )
+        assert emulator.stats()["total"] == 0
+        kept = tmp_path / "kept"
+        agent = "sleep 60 &"  # which holds the outputs open
+        chats = "head -c 700000 /dev/zero"  # more than a pipe holds, before it reads
+        text = f"{agent} case $1 in get) [ ! -e {kept} ] || cat {kept} ;; *) {chats}; cat >{kept} ;; esac"
+        started = time.monotonic()
+        run = ansible.play(token("result", **script(text)))
+        assert kept.read_text() == run["result"]["token"] + "\n"
+        assert time.monotonic() - started < 30
+
+    def test_a_locked_password_store_is_refused_before_the_mint(
+        self, ansible: Controller, emulator: Emulator, make_place: MakePlace
+    ) -> None:
+        place = make_place("pass")
+        place.lock()
+        run = ansible.play(*failing(place.options))
+        assert run["case0"]["reason"] == "store"
+        assert "get ended with exit code 2" in run["case0"]["msg"]
+        assert emulator.stats()["total"] == 0
 
     def test_a_store_that_keeps_nothing_is_found_out(
         self, ansible: Controller, emulator: Emulator, tmp_path: Path

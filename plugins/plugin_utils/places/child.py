@@ -63,6 +63,15 @@ def run_child(
     return Ended(process.returncode, output, errors)
 
 
+def how(ended: Ended) -> str:
+    """Return in words how a program ended."""
+    if ended.code >= 0:
+        return f"exit code {ended.code}"
+    with suppress(ValueError):  # of a real-time signal
+        return f"the signal {signal.Signals(-ended.code).name}"
+    return f"the signal {-ended.code}"
+
+
 def _write(pipe: IO[bytes], stdin: bytes) -> None:
     with suppress(BrokenPipeError), pipe:  # a program need not read its input
         pipe.write(stdin)

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from ...module_utils.core.errors import NOTHING_MINTED, StoreError
 from ...module_utils.core.models import MAX_TOKEN_LENGTH, TOKEN_FORM, read_token
 from ...module_utils.files.directory_lock import close, reason_of, wait_for_lock
-from .child import run_child
+from .child import how, run_child
 from .driver import Driver, conflict, refused
 
-_MAX_SIZE = 64 * MAX_TOKEN_LENGTH  # bytes of output that are read: a token, and room for a program that chats
+# Bytes of output that are read: of `get` a token and room around it; what `store` prints is not used.
+_MAX_SIZE = {"get": 64 * MAX_TOKEN_LENGTH, "store": 16 * 1024 * 1024}
 
 
 class Command(Driver):
@@ -66,17 +67,17 @@ class Command(Driver):
     def _run(self, verb: str, stdin: bytes = b"") -> bytes:
         """Return what the program prints; its standard error may hold anything, and is not reported."""
         try:
-            ended = run_child([*self._argv, verb], stdin, timeout=self._timeout, max_size=_MAX_SIZE)
+            ended = run_child([*self._argv, verb], stdin, timeout=self._timeout, max_size=_MAX_SIZE[verb])
         except TimeoutError:
             why = f"{verb} did not end within {self._timeout:g} s, and was killed"
         except OverflowError:
-            why = f"{verb} printed more than {_MAX_SIZE} bytes, and was killed"
+            why = f"{verb} printed more than {_MAX_SIZE[verb]} bytes, and was killed"
         except OSError as error:
             why = f"it could not be started: {reason_of(error)}"
         else:
             if ended.code == 0:
                 return ended.output
-            why = f"{verb} ended with exit code {ended.code}"
+            why = f"{verb} ended with {how(ended)}"
         raise refused(self, "read" if verb == "get" else "written", why)
 
     @contextmanager
