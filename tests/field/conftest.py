@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.ansible.conftest import _emulator, emulator  # noqa: F401 - fixtures
-from tests.engine.servers import kubernetes_server, openbao_server
+from tests.engine.servers import kubernetes_server, openbao_server, secrets_manager_server
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +17,13 @@ def openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     """An OpenBao."""
     with openbao_server(tmp_path_factory.mktemp("openbao")) as server:
         yield {"ADDR": server.address, "LOGIN": server.token}
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A Secrets Manager."""
+    with secrets_manager_server(tmp_path_factory.mktemp("aws")) as server:
+        yield {"AWS": server.url}
 
 
 @pytest.fixture(scope="session")

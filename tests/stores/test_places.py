@@ -9,6 +9,7 @@ import shutil
 import ssl
 import stat
 import struct
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -589,6 +590,45 @@ class TestSops:
         assert run["without"]["reason"] == "store"
         assert "sops says: Failed to get the data key" in run["without"]["msg"]
 
+    def test_keys_by_a_key_service(
+        self, ansible: Controller, emulator: Emulator, place: Sops, tmp_path: Path
+    ) -> None:
+        socket = tmp_path / "keys"
+        service = subprocess.Popen(
+            ["sops", "keyservice", "--network=unix", f"--address={socket}"],
+            env={**os.environ, **place.environment},
+        )
+        try:
+            while not socket.exists():
+                assert service.poll() is None
+                time.sleep(0.05)
+            del ansible.environment["SOPS_AGE_KEY_FILE"]
+            only = {"sops_enable_local_keyservice": False, "sops_keyservice": [f"unix://{socket}"]}
+            run = ansible.play(
+                {**token("first", **place.options), "vars": only},
+                {**token("again", **place.options), "vars": only},
+                *failing(place.options, {"sops": place.named("other")}),
+            )
+        finally:
+            service.terminate()
+            service.wait()
+        assert (run["first"]["status"], run["again"]["status"]) == ("minted", "kept")
+        assert (run["case0"]["reason"], run["case1"]["reason"]) == ("store", "store")
+        assert emulator.stats()["mints"] == 1
+
+    def test_a_key_group_of_others(self, ansible: Controller, emulator: Emulator, place: Sops) -> None:
+        """Without a key of each group this run could never open what it writes."""
+        ours = place.rules.read_text().partition("age: ")[2].partition("}")[0]
+        theirs = pyrage.x25519.Identity.generate().to_public()
+        groups = f"key_groups: [{{age: [{ours}]}}, {{age: [{ours}]}}, {{age: [{theirs}]}}]"
+        place.rules.write_text(f"creation_rules: [{{{groups}}}]\n")
+        run = ansible.play(*failing(place.options))
+        assert run["case0"]["reason"] == "store"
+        assert emulator.stats()["total"] == 0
+        place.rules.write_text(f"creation_rules: [{{shamir_threshold: 2, {groups}}}]\n")
+        run = ansible.play(token("first", **place.options), token("again", **place.options))
+        assert [run[name]["status"] for name in ("first", "again")] == ["minted", "kept"]
+
     def test_creation_rules_from_where_the_path_is_given(
         self, ansible: Controller, place: Sops, tmp_path: Path
     ) -> None:
@@ -598,7 +638,7 @@ class TestSops:
         rules = place.rules.read_text().replace("{age", "{path_regex: ^linked/, age")
         (ansible.directory / ".sops.yaml").write_text(rules)
         (ansible.directory / "linked").symlink_to(outside)
-        names = ("x.yaml", "x.yml", "x.json", "x.env")
+        names = ("x.yaml", "x.yml", "x.json", "x.env", ".env", ".yaml")
         run = ansible.play(
             token("result", tokens=[{"sops": {"file": f"linked/{name}"}} for name in names]),
             token("again", tokens=[{"sops": {"file": f"linked/{name}"}} for name in names]),

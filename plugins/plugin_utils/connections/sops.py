@@ -30,6 +30,8 @@ _VARIABLES = {
     "sops_gcp_oauth_access_token": "GOOGLE_OAUTH_ACCESS_TOKEN",
     "sops_gcp_kms_client_type": "SOPS_GCP_KMS_CLIENT_TYPE",
     "sops_config_path": CONFIG,
+    "sops_enable_local_keyservice": "SOPS_ENABLE_LOCAL_KEYSERVICE",
+    "sops_keyservice": "SOPS_KEYSERVICE",
 }
 
 
@@ -55,5 +57,12 @@ def _program(run: RunContext, _connection: Mapping[str, Any]) -> Sops:
     lookup = run.find_lookup("ansible.builtin.vars")
     values = dict(zip(names, lookup.run(names, run.variables, default="")))
     program = shutil.which(values.pop("sops_binary") or "sops") or ""
-    variables = {_VARIABLES[name]: str(value) for name, value in values.items() if value}
+    variables = {_VARIABLES[name]: _text(value) for name, value in values.items() if value != ""}
     return Sops(program, {**os.environ, **variables}, run.find_path("."))
+
+
+def _text(value: Any) -> str:
+    """Return a variable as sops takes it from its environment: a boolean, or several key services, too."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

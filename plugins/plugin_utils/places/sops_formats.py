@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import configparser
 import json
-import os
 import re
 from typing import Any, Callable
 
@@ -50,8 +49,8 @@ def parse(path: str, text: str) -> Any:
 
 
 def ending_of(path: str) -> str:
-    """Return the end of a file's name, which says its format."""
-    return os.path.splitext(path)[1]
+    """Return the end of a file's name, which says its format to sops; "" for another name."""
+    return next((ending for ending in _PARSERS if path.endswith(ending)), "")
 
 
 def names_of(key: str, file: str) -> list[str]:
@@ -59,7 +58,7 @@ def names_of(key: str, file: str) -> list[str]:
 
     Raises InvalidInputError for what is no key, or no such file.
     """
-    if ending_of(file) not in _PARSERS:
+    if not ending_of(file):
         raise InvalidInputError(
             f"The name of {file} says no format: it must end in {', '.join(sorted(_PARSERS))}."
         )
