@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Needs Python 3.11 or newer, make and git; all else is installed into .venv and .nox.
+# Needs Python 3.12 or newer, make and git; all else is installed into .venv and .nox.
 
 PYTHON ?= python3
 NOX = .venv/bin/nox --reuse-existing-virtualenvs
@@ -66,7 +66,7 @@ clean: ## Remove all that these commands made
 	rm -rf .venv .nox .build build dist
 
 .venv/ready: pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 ...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12) and "Python 3.12 or newer is needed: make PYTHON=python3.13 demo")'
 	@echo "Installing what the commands need into .venv ..."
 	@$(PYTHON) -m venv --clear .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9

@@ -7,13 +7,13 @@ import sys
 
 
 def main() -> None:
-    """Serve the provider to the engine whose address is the last argument; flags may stand before it."""
+    """Serve the provider to the engine whose address is the last argument; flags may precede it."""
     try:
         from pulumi_echovalue.plugin.provider import serve
     except Exception as error:  # noqa: BLE001 - whatever is broken
         sys.exit(
             f"pulumi-resource-echovalue cannot start ({type(error).__name__}: {error}). "
-            f"Install pulumi-echovalue anew in {sys.prefix}."
+            f"Reinstall pulumi-echovalue in {sys.prefix}."
         )
     if len(sys.argv) < 2:
         sys.exit(

@@ -44,7 +44,7 @@ class WalletAlertProvider(ServiceProvider):
 
     @_report_errors
     def check(self, _olds: Props, news: Props) -> CheckResult:
-        """Refuse inputs that cannot be meant, before anything is done; a preview may not know them all."""
+        """Refuse invalid inputs before anything is done; a preview may not know them all."""
         checks = alert_lifecycle.checks(news, _is_unknown)
         inputs, failures = checked(news, [*checks, ("base_url", self.base_url, news)])
         marked = {name: secret(inputs[name]) for name in ("token", "webhook") if inputs.get(name) is not None}
@@ -57,7 +57,7 @@ class WalletAlertProvider(ServiceProvider):
         news = _with_kept_token(former, news)
         changes = alert_lifecycle.compare(
             former,
-            self.meant(news),
+            self.requested(news),
             news.get("token"),
             alert_lifecycle.declared(news, _is_unknown),
         )
@@ -72,13 +72,13 @@ class WalletAlertProvider(ServiceProvider):
         """Set the alert."""
         settings = alert_lifecycle.declared(props, _is_unknown)
         token = check_token(props["token"])
-        alert = alert_lifecycle.create(self.meant(props), token, settings, self._declared_here)
+        alert = alert_lifecycle.create(self.requested(props), token, settings, self._declared_here)
         return CreateResult(alert.hash, _outputs(alert, props))
 
     @_report_errors
     def read(self, id_: str, props: Props) -> ReadResult:
         """Read what is set, for 1 credit."""
-        seen = alert_lifecycle.refresh(self._stored(props, id_), self.meant({}), pulumi.log.warn)
+        seen = alert_lifecycle.refresh(self._stored(props, id_), self.requested({}), pulumi.log.warn)
         outputs = _outputs(seen, props)
         return _read(id_, outputs, {name: outputs[name] for name in _INPUTS if outputs.get(name) is not None})
 
@@ -87,17 +87,19 @@ class WalletAlertProvider(ServiceProvider):
         """Set the alert again."""
         settings = alert_lifecycle.declared(news, _is_unknown)
         alert = alert_lifecycle.update(
-            self._stored(olds, id_), self.meant(news), settings, self._declared_here, pulumi.log.warn
+            self._stored(olds, id_), self.requested(news), settings, self._declared_here, pulumi.log.warn
         )
         return UpdateResult(_outputs(alert, news))
 
     @_report_errors
     def delete(self, id_: str, props: Props) -> None:
         """Set the threshold to 0, where the alert is still this one."""
-        alert_lifecycle.remove(self._stored(props, id_), self.meant({}), self._declared_here, pulumi.log.warn)
+        alert_lifecycle.remove(
+            self._stored(props, id_), self.requested({}), self._declared_here, pulumi.log.warn
+        )
 
     def _stored(self, state: Props, id_: str) -> KeptAlert:
-        return alert_lifecycle.stored(state, id_, self.meant({}), _is_unknown)
+        return alert_lifecycle.stored(state, id_, self.requested({}), _is_unknown)
 
 
 def _is_unknown(value: object) -> bool:

@@ -34,7 +34,7 @@ def get_wallet(
     balance is read for free and `created` is None.
 
     The result is an Output of Wallet: `wallet` in credits (0 when it is empty; None where an older
-    service does not tell it for free), `created` as the service's text, `hash`, and `cost` in
+    service does not report it for free), `created` as the service's text, `hash`, and `cost` in
     credits. It is a secret where the token is one; `pulumi.Output.unsecret` shows it. In a preview it
     is unknown, and nothing is asked.
 

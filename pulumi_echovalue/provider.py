@@ -44,7 +44,7 @@ class TokenProvider(ServiceProvider):
 
     @_report_errors
     def check(self, _olds: Props, news: Props) -> CheckResult:
-        """Refuse inputs that cannot be meant, before anything is done; a preview may not know them all."""
+        """Refuse invalid inputs before anything is done; a preview may not know them all."""
         checks: dict[str, Callable[[Any], object]] = {
             "existing_token": lambda value: secret(check_token(value)),
             "keepers": lambda value: lifecycle.check_keepers(value, Unknown),
@@ -59,15 +59,17 @@ class TokenProvider(ServiceProvider):
     @_report_errors
     def diff(self, id_: str, olds: Props, news: Props) -> DiffResult:
         """Compare what is stored with the inputs: nothing else may ever replace or touch a token."""
-        kept, meant = lifecycle.stored(olds, id_), self.meant(news)
+        kept, requested = lifecycle.stored(olds, id_), self.requested(news)
         former, base_url = olds.get("base_url") or None, news.get("base_url") or None
         changes = lifecycle.compare(
-            kept, meant, news.get("existing_token"), (olds.get("keepers"), news.get("keepers"))
+            kept, requested, news.get("existing_token"), (olds.get("keepers"), news.get("keepers"))
         )
         if not changes.replaces:
-            kept_tokens.note(kept.hash, meant.url if meant.named or not kept.service else kept.service)
+            kept_tokens.note(
+                kept.hash, requested.url if requested.named or not kept.service else kept.service
+            )
         return DiffResult(
-            # What version 0.1.0 wrote remembers no service: the argument alone tells of a move.
+            # What version 0.1.0 wrote remembers no service: only the argument shows a move.
             changes=changes != Changes() or (kept.service is None and former != base_url),
             replaces=list(changes.replaces),
             delete_before_replace=False,  # the old token serves until the new one is in place
@@ -75,22 +77,22 @@ class TokenProvider(ServiceProvider):
 
     @_report_errors
     def create(self, props: Props) -> CreateResult:
-        """Adopt the token that was given, proven first; or mint one."""
-        kept = lifecycle.create(self.meant(props), props.get("existing_token"), self._created_here)
+        """Adopt the token that was passed, proven first; or mint one."""
+        kept = lifecycle.create(self.requested(props), props.get("existing_token"), self._created_here)
         # An exception from here on would lose the token: the engine has not seen it yet.
         return CreateResult(kept.hash, _outputs(kept, props))
 
     @_report_errors
     def read(self, id_: str, props: Props) -> ReadResult:
         """Prove the token for free; one that its service does not know is marked, and stays."""
-        proven = lifecycle.refresh(lifecycle.stored(props, id_), self.meant(props))
+        proven = lifecycle.refresh(lifecycle.stored(props, id_), self.requested(props))
         _warn_if_gone(proven)
         return ReadResult(id_, _outputs(proven, props))
 
     @_report_errors
     def update(self, id_: str, olds: Props, news: Props) -> UpdateResult:
         """Keep the token, proven first where another service is named."""
-        moved = lifecycle.move(lifecycle.stored(olds, id_), self.meant(news), news.get("existing_token"))
+        moved = lifecycle.move(lifecycle.stored(olds, id_), self.requested(news), news.get("existing_token"))
         _warn_if_gone(moved)
         return UpdateResult(_outputs(moved, news))
 
@@ -100,7 +102,7 @@ class TokenProvider(ServiceProvider):
         lifecycle.delete(
             props,
             id_,
-            lambda: props.get("service") or self.meant(props).url,
+            lambda: props.get("service") or self.requested(props).url,
             self._created_here,
             pulumi.log.warn,
         )

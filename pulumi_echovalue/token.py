@@ -63,7 +63,7 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
         """Declare a token.
 
         `existing_token` is one to adopt, instead of minting: it is proven first, free of charge, and
-        is a secret in the state however it was given. Adopting is done once: taken away again, the
+        is a secret in the state however it was passed. Adopting is done once: taken away again, the
         token stays. `keepers` are any strings: when one changes, a new token is minted, put in place,
         and only then is the old one let go. `base_url` is the service; without it the stack's config
         `echovalue:baseUrl` counts, then the environment's `ECHOVALUE_BASE_URL`, then production.
@@ -128,7 +128,7 @@ def token_and_service(
         raise InvalidInputError(
             "A Token is asked about at its own service: give base_url with the text of a token alone."
         )
-    # A stack of version 0.1.0 remembers none. In a preview, an argument that is not given is not known.
+    # A stack of version 0.1.0 remembers none. In a preview, an argument that is not passed is not known.
     return token.token, token.service.apply(lambda url: url or token.base_url)
 
 
@@ -144,7 +144,7 @@ def _warn_if_clear(seen: list[Any]) -> None:
     resource_name, secret, _token = seen
     if not secret:
         pulumi.log.warn(
-            f"The token of {resource_name!r} stands in clear in the stack's state: run `pulumi refresh`, "
+            f"The token of {resource_name!r} is in clear in the stack's state: run `pulumi refresh`, "
             "which encrypts it there. History and backups of the stack still hold it in clear; "
             "change keepers to replace it."
         )

@@ -33,7 +33,7 @@ class Webhook(_WebhookUrl, total=False):
 
 
 class WalletAlert(pulumi.dynamic.Resource, module="echovalue", name="WalletAlert"):
-    """The low-balance alert of a token: the service tells it when the wallet falls under a threshold.
+    """The low-balance alert of a token: the service sends it when the balance drops below a threshold.
 
     Its id is the token's hash; a token has one alert. Setting it costs 1 credit for reading what is
     set, and 1 for writing a difference; a refresh costs 1; an unchanged `up` sends nothing. What the
@@ -54,13 +54,13 @@ class WalletAlert(pulumi.dynamic.Resource, module="echovalue", name="WalletAlert
     """The token; always a secret."""
 
     threshold: pulumi.Output[Optional[int]]  # noqa: UP045 - the oldest SDK reads no other
-    """How many credits there must be, or the alert is sent; 0 is off; None where it is not declared."""
+    """Send the alert when the balance drops below this many credits; 0 is off; None: not declared."""
 
     email: pulumi.Output[Optional[str]]  # noqa: UP045
-    """The e-mail address that is told; empty where none is; None where it is not declared."""
+    """The e-mail address that it is sent to; empty where none is; None where it is not declared."""
 
     webhook: pulumi.Output[Optional[dict[str, Any]]]  # noqa: UP045
-    """The webhook that is told, a secret; None where it is not declared."""
+    """The webhook that is called, a secret; None where it is not declared."""
 
     hash: pulumi.Output[str]
     """The token's sha256 in hex."""
@@ -83,7 +83,7 @@ class WalletAlert(pulumi.dynamic.Resource, module="echovalue", name="WalletAlert
     ) -> None:
         """Declare the alert of a token: one of `threshold`, `email` and `webhook` at least.
 
-        `token` is a Token, whose own service is told, or the text of one, with `base_url` as for
+        `token` is a Token, at whose own service it is set, or the text of one, with `base_url` as for
         `Token`. `threshold` counts credits, 0 is off; an empty `email` clears it. `webhook` is
         compared and written whole.
 

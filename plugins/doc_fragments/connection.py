@@ -21,7 +21,7 @@ options:
     default: 10
   retries:
     description:
-      - How many further tries a request gets, with growing pauses in between, at least as long as the service asks for.
+      - How many times a request is retried, with growing pauses in between, at least as long as the service asks for.
       - A mint is tried again only where it cannot have minted.
     type: int
     default: 4

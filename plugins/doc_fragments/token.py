@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options of the modules that are given a token."""
+"""Options of the modules that take a token."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ logs:
   elements: dict
   contains:
     id:
-      description: What tells the entry apart.
+      description: What distinguishes the entry.
       type: str
     method:
       description: The HTTP method.

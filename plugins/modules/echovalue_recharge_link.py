@@ -64,7 +64,7 @@ amount:
   type: int
   sample: 3
 balance:
-  description: Credits in the wallet now; null where an older deployment of the service does not tell.
+  description: Credits in the wallet now; null where an older deployment of the service does not report them.
   returned: success
   type: int
   sample: 99

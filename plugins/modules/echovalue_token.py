@@ -19,10 +19,10 @@ extends_documentation_fragment:
   - echovalue.cloud.attributes
 attributes:
   check_mode:
-    description: Can run in check mode and tell what it would change.
+    description: Can run in check mode and report what it would change.
     support: full
     details:
-      - Nothing is minted and nothing is written. A stored or a given token is proven all the same, which is free.
+      - Nothing is minted and nothing is written. A stored or a passed token is proven all the same, which is free.
       - A token that would be new is null in the result, and so is its hash.
       - The write is rehearsed with O(sops), O(hashi_vault) and O(kubernetes). With O(aws_secretsmanager) and O(command)
         the read is the rehearsal.
@@ -178,7 +178,7 @@ options:
         type: float
       id:
         description:
-          - What tells this place from another one with the same C(argv).
+          - What distinguishes this place from another one with the same C(argv).
         type: str
   token:
     description:
@@ -189,8 +189,8 @@ options:
     type: str
   spool:
     description:
-      - A private directory on the controller, where a token waits, with mode V(0600), from its mint until the place has
-        it. The next run takes up what waits there. All places but O(path) and O(vault_file) use it.
+      - A private directory on the controller, where a token is pending, with mode V(0600), from its mint until the place has
+        it. The next run takes up what is pending there. All places but O(path) and O(vault_file) use it.
       - On a runner whose home is thrown away, name a directory that stays, and that is no artifact and no cache.
       - An absolute path, or one that starts with V(~).
     type: path
@@ -232,7 +232,7 @@ options:
       - Many tokens in one run, O(concurrency) at a time. All other options hold for each of them.
       - A failure of one stops no other; the task fails at its end, and lists each. What was minted is kept.
       - Where the service has been away for a minute, what was not tried yet is not tried any more.
-      - A place that stands beside it gives the items their defaults, so that C(hashi_vault.connection) is said once.
+      - A place beside it gives the items their defaults, so that C(hashi_vault.connection) is said once.
       - Items with O(tokens[].path), on the target, and items of the controller exclude each other.
       - Excludes O(path) and O(token).
     type: list
@@ -369,7 +369,7 @@ status:
   type: str
   sample: kept
 balance:
-  description: Credits in the wallet, where the free request told it, else null.
+  description: Credits in the wallet, where the free request reported it, else null.
   returned: success
   type: int
   sample: 100
@@ -386,7 +386,7 @@ place:
   type: str
   sample: key token of secret/apps/shop at https://vault.example.com:8200
 path:
-  description: The file that keeps the token as it was given, of O(path), O(vault_file) or O(sops); else null.
+  description: The file that keeps the token as it was passed, of O(path), O(vault_file) or O(sops); else null.
   returned: success
   type: str
   sample: /etc/myapp/echovalue.token
@@ -397,7 +397,7 @@ variable:
   sample: echovalue_token
 tokens:
   description:
-    - With O(tokens), instead of the above, one entry with the same fields for each, in the order given.
+    - With O(tokens), instead of the above, one entry with the same fields for each, in the order passed.
     - All entries have the same keys, C(failed), C(msg) and C(reason) among them. If one fails, so does the task, and
       then no entry holds its token.
   returned: with O(tokens)
@@ -419,7 +419,7 @@ tokens:
       reason: null
 reason:
   description:
-    - Why it failed, one of V(invalid_input), V(store) (the place cannot be read or written), V(conflict) (somebody else
+    - Why it failed, one of V(invalid_input), V(store) (the place cannot be read or written), V(conflict) (another writer
       changed it at the same time), V(network), V(timeout), V(unauthorized) (the service answered 401),
       V(payment_required), V(rate_limited), V(unavailable), V(unexpected_answer), V(ambiguous_mint) (a token may have
       been minted and lost).

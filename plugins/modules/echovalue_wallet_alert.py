@@ -9,7 +9,7 @@ module: echovalue_wallet_alert
 short_description: Declare the low-balance alert of an EchoValue API token
 version_added: 0.2.0
 description:
-  - The service tells an e-mail address, a webhook, or both, when the wallet of a token falls under a threshold, once
+  - The service notifies an e-mail address, a webhook, or both, when the balance of a token drops below a threshold, once
     each time. This module makes that alert be as declared. What is left out stays as it is.
   - Reading costs 1 credit at each run, and writing a difference another one. Where the service refuses what is
     written, that may cost its credit too. A request that is tried again may cost again.
@@ -31,17 +31,17 @@ attributes:
     description: Returns what changed.
     support: full
     details:
-      - Of a webhook it tells the host, and the names of the fields that differ, never a value.
+      - Of a webhook it shows the host, and the names of the fields that differ, never a value.
 options:
   threshold:
     description: How many credits there must be, or the alert is sent. V(0) sends none.
     type: int
   email:
-    description: The e-mail address to tell. An empty one clears it.
+    description: The e-mail address to notify. An empty one clears it.
     type: str
   webhook:
     description:
-      - The webhook to tell. It is compared and written whole.
+      - The webhook to call. It is compared and written whole.
       - Its values are never shown, for all but O(webhook.format) may hold secrets.
       - The service documents no way to take a webhook away. O(threshold=0) or O(state=absent) silences it.
     type: dict
@@ -68,7 +68,7 @@ options:
         type: dict
   state:
     description:
-      - V(present) sets what is given, which must be one of O(threshold), O(email) and O(webhook) at least.
+      - V(present) sets what is passed, which must be one of O(threshold), O(email) and O(webhook) at least.
       - V(absent) sets the threshold to 0, and leaves e-mail address and webhook for later. Nothing else counts then.
     type: str
     choices: [present, absent]
@@ -79,13 +79,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Tell operations before the wallet is empty
+- name: Warn operations before the wallet is empty
   echovalue.cloud.echovalue_wallet_alert:
     path: /etc/myapp/echovalue.token
     threshold: 1000
     email: ops@example.com
 
-- name: Tell a Slack channel
+- name: Warn a Slack channel
   echovalue.cloud.echovalue_wallet_alert:
     path: /etc/myapp/echovalue.token
     threshold: 1000
@@ -93,7 +93,7 @@ EXAMPLES = r"""
       url: "{{ slack_webhook_url }}"
       format: slack
 
-- name: Tell a service of our own
+- name: Call a service of our own
   echovalue.cloud.echovalue_wallet_alert:
     path: /etc/myapp/echovalue.token
     threshold: 1000
@@ -105,7 +105,7 @@ EXAMPLES = r"""
       template:
         text: !unsafe "{{wallet}} credits are left, {{threshold}} are wanted"
 
-- name: Be told nothing more
+- name: Send no more alerts
   echovalue.cloud.echovalue_wallet_alert:
     path: /etc/myapp/echovalue.token
     state: absent
@@ -118,12 +118,12 @@ threshold:
   type: int
   sample: 1000
 email:
-  description: The e-mail address that is told; null when there is none.
+  description: The e-mail address that is notified; null when there is none.
   returned: success
   type: str
   sample: ops@example.com
 webhook_host:
-  description: The host of the webhook that is told; null when there is none.
+  description: The host of the webhook that is called; null when there is none.
   returned: success
   type: str
   sample: hooks.slack.com

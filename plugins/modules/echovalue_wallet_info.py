@@ -9,7 +9,7 @@ module: echovalue_wallet_info
 short_description: Read the wallet of an EchoValue API token
 version_added: 0.1.0
 description:
-  - Tells how many credits a token has, for 1 credit with its date of creation, or for free without.
+  - Reports how many credits a token has, for 1 credit with its date of creation, or for free without.
   - An empty wallet is an answer. A token that the service does not know fails the task.
 author:
   - EchoValue IaC contributors (@echovalue)
@@ -32,7 +32,7 @@ options:
   details:
     description:
       - With V(true) the whole wallet is read, for 1 credit.
-      - With V(false) the free request tells the balance alone.
+      - With V(false) the free request reports only the balance.
     type: bool
     default: true
 seealso:
@@ -57,7 +57,7 @@ RETURN = r"""
 wallet:
   description:
     - Credits in the wallet; 0 when it is empty.
-    - Null where O(details=false) and an older deployment of the service does not tell.
+    - Null where O(details=false) and an older deployment of the service does not report it.
   returned: success
   type: int
   sample: 99

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What becomes of a low-balance alert that a stack declares: the decisions of both providers, without an SDK.
 
-The state holds what the program declares, and the service where it stands; the rest of a token's
+The state holds what the program declares, and the service where it is set; the rest of a token's
 settings is not the stack's. Reading them costs 1 credit, and writing a difference another.
 """
 
@@ -43,9 +43,9 @@ class KeptAlert:
 
 
 def declared(values: Mapping[str, Any], is_unknown: Callable[[object], bool]) -> dict[str, Any]:
-    """Return what `values` declare, in the form that the service is told.
+    """Return what `values` declare, in the form that the service takes.
 
-    What a preview does not know yet stays as it is. Raises InvalidInputError for what cannot be meant.
+    What a preview does not know yet stays as it is. Raises InvalidInputError for an invalid value.
     """
     return {
         name: check(values[name]) if is_known(values[name], is_unknown) else values[name]
@@ -55,7 +55,7 @@ def declared(values: Mapping[str, Any], is_unknown: Callable[[object], bool]) ->
 
 
 def stored(
-    state: Mapping[str, Any], id_: str, meant: Service, is_unknown: Callable[[object], bool]
+    state: Mapping[str, Any], id_: str, requested: Service, is_unknown: Callable[[object], bool]
 ) -> KeptAlert:
     """Return what a state holds, as it is or as it was edited by hand: a setting that cannot be is none.
 
@@ -65,7 +65,7 @@ def stored(
     for name in FIELDS:
         with suppress(InvalidInputError):
             settings.update(declared({name: state.get(name)}, is_unknown))
-    service = state.get("service") or meant.url
+    service = state.get("service") or requested.url
     return KeptAlert(stored_token(state, id_), service, settings, bool(state.get("gone")))
 
 
@@ -80,10 +80,13 @@ def is_known(value: object, is_unknown: Callable[[object], bool]) -> bool:
 
 def checks(inputs: Mapping[str, Any], is_unknown: Callable[[object], bool]) -> list[Check]:
     """Return what checks the inputs, as far as a preview knows them."""
-    given = {"token": check_token, **{name: FIELDS[name] for name in FIELDS if inputs.get(name) is not None}}
-    known = [name for name in given if is_known(inputs.get(name), is_unknown)]
+    checked = {
+        "token": check_token,
+        **{name: FIELDS[name] for name in FIELDS if inputs.get(name) is not None},
+    }
+    known = [name for name in checked if is_known(inputs.get(name), is_unknown)]
     return [
-        *((name, given[name], inputs.get(name)) for name in known),
+        *((name, checked[name], inputs.get(name)) for name in known),
         ("settings", check_declared, inputs),
     ]
 
@@ -94,13 +97,13 @@ def check_declared(values: Mapping[str, Any]) -> None:
         raise InvalidInputError("One of threshold, email and webhook is needed at least.")
 
 
-def compare(former: KeptAlert, meant: Service, token: object, settings: Mapping[str, Any]) -> Changes:
-    """Tell what the inputs ask for: another token is another alert, all else is set anew.
+def compare(former: KeptAlert, requested: Service, token: object, settings: Mapping[str, Any]) -> Changes:
+    """Return what the inputs request: another token is another alert, all else is set again.
 
     Raises InvalidInputError as `decide` does.
     """
     return decide(
-        meant,
+        requested,
         former.service,
         f"The alert of the token with hash {former.hash} is",
         gone=former.gone,
@@ -109,22 +112,28 @@ def compare(former: KeptAlert, meant: Service, token: object, settings: Mapping[
     )
 
 
-def create(meant: Service, token: str, settings: Mapping[str, Any], declared_here: DeclaredHere) -> KeptAlert:
+def create(
+    requested: Service, token: str, settings: Mapping[str, Any], declared_here: DeclaredHere
+) -> KeptAlert:
     """Set the alert of a token."""
-    with meant.client() as client:
+    with requested.client() as client:
         declare_alert(client, token, **settings)
-    alert = KeptAlert(token, meant.url, settings)
+    alert = KeptAlert(token, requested.url, settings)
     declared_here.add((alert.service, alert.hash))
     return alert
 
 
-def service_of_update(former: KeptAlert, meant: Service) -> str:
+def service_of_update(former: KeptAlert, requested: Service) -> str:
     """Return the base URL where an update sets the alert: another one than before only where it is named."""
-    return meant.url if meant.named else former.service
+    return requested.url if requested.named else former.service
 
 
 def update(
-    former: KeptAlert, meant: Service, settings: Mapping[str, Any], declared_here: DeclaredHere, warn: Warn
+    former: KeptAlert,
+    requested: Service,
+    settings: Mapping[str, Any],
+    declared_here: DeclaredHere,
+    warn: Warn,
 ) -> KeptAlert:
     """Set the alert again, at another service only where that is named; undo what is declared no longer.
 
@@ -134,12 +143,14 @@ def update(
     """
     if former.gone:
         check_named(
-            meant, former.service, f"The alert of the token with hash {former.hash} is marked as gone: it is"
+            requested,
+            former.service,
+            f"The alert of the token with hash {former.hash} is marked as gone: it is",
         )
-    service = service_of_update(former, meant)
+    service = service_of_update(former, requested)
     undone = {name: value for name, value in _UNSET.items() if name in former.settings}
     try:
-        with meant.client(service) as client:
+        with requested.client(service) as client:
             declare_alert(client, former.token, **{**undone, **settings})
     except UnauthorizedError:
         if not former.gone:
@@ -150,15 +161,15 @@ def update(
     if "webhook" in former.settings and "webhook" not in settings:
         warn(
             f"EchoValue documents no way to take a webhook away: that of the token with hash {alert.hash} "
-            "is declared no longer, and may still be told. A threshold of 0 silences it."
+            "is declared no longer, and may still be called. A threshold of 0 silences it."
         )
     return alert
 
 
-def refresh(alert: KeptAlert, meant: Service, warn: Warn) -> KeptAlert:
+def refresh(alert: KeptAlert, requested: Service, warn: Warn) -> KeptAlert:
     """Return the alert with what is set now, for 1 credit; marked where its token is unknown there."""
     try:
-        with meant.client(alert.service) as client:
+        with requested.client(alert.service) as client:
             current, _cost = client.get_settings(alert.token)
     except UnauthorizedError:
         return _mark(alert, warn)
@@ -175,16 +186,16 @@ def _mark(alert: KeptAlert, warn: Warn) -> KeptAlert:
     return replace(alert, gone=True)
 
 
-def find(meant: Service, token: str, service: str | None = None) -> KeptAlert:
+def find(requested: Service, token: str, service: str | None = None) -> KeptAlert:
     """Return the alert that is set, at the requested service or at another, for 1 credit."""
-    url = service or meant.url
-    with meant.client(url) as client:
+    url = service or requested.url
+    with requested.client(url) as client:
         current, _cost = client.get_settings(token)
     found = {"threshold": current.threshold, "email": current.email or None, "webhook": current.webhook}
     return KeptAlert(token, url, {name: value for name, value in found.items() if value is not None})
 
 
-def remove(alert: KeptAlert, meant: Service, declared_here: DeclaredHere, warn: Warn) -> None:
+def remove(alert: KeptAlert, requested: Service, declared_here: DeclaredHere, warn: Warn) -> None:
     """Set the threshold to 0, where the alert at the service is still the one that leaves the stack.
 
     Nothing is sent where this process has set an alert of the token: a replacement, which creates the new
@@ -194,7 +205,7 @@ def remove(alert: KeptAlert, meant: Service, declared_here: DeclaredHere, warn: 
     if (alert.service, alert.hash) in declared_here or not alert.settings:
         return
     try:
-        with meant.client(alert.service) as client:
+        with requested.client(alert.service) as client:
             current, _cost = client.get_settings(alert.token)
             if any(getattr(current, name) != value for name, value in alert.settings.items()):
                 warn(

@@ -48,7 +48,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Changes:
-    """The names of what asks for another token, and of what is only written down anew."""
+    """The names of what requests another token, and of what only updates the state."""
 
     replaces: tuple[str, ...] = ()
     updates: tuple[str, ...] = ()
@@ -80,25 +80,25 @@ def stored(state: Mapping[str, Any], id_: str) -> Kept:
     return Kept(stored_token(state, id_), state.get("service") or None, bool(state.get("gone")))
 
 
-def create(meant: Service, existing_token: str | None, created_here: CreatedHere) -> Kept:
-    """Adopt the token that was given, proven first; or mint one. Nothing that can fail follows."""
-    with meant.client() as client:
+def create(requested: Service, existing_token: str | None, created_here: CreatedHere) -> Kept:
+    """Adopt the token that was passed, proven first; or mint one. Nothing that can fail follows."""
+    with requested.client() as client:
         outcome = provision(client, None, token=existing_token)
     assert outcome.token is not None
-    kept = Kept(outcome.token, meant.url)
+    kept = Kept(outcome.token, requested.url)
     created_here.add(kept.hash)
     return kept
 
 
 def compare(
     kept: Kept,
-    meant: Service,
+    requested: Service,
     existing_token: object,
     keepers: tuple[object, object],
 ) -> Changes:
-    """Tell what the inputs ask for; `keepers` are the former ones and the new ones.
+    """Return what the inputs request; `keepers` are the former ones and the new ones.
 
-    Adopting is done once: `existing_token` counts where it is given and is not the token that is kept;
+    Adopting is done once: `existing_token` counts where it is passed and is not the stored token;
     while it names that one, nothing replaces it.
 
     Raises InvalidInputError as `decide` does.
@@ -107,13 +107,13 @@ def compare(
     rotates = ("keepers",) if differs else ()
     what = f"The token with hash {kept.hash} is"
     if existing_token == kept.token:
-        return decide(meant, kept.service, what, gone=kept.gone, updates=rotates, keeps=True)
+        return decide(requested, kept.service, what, gone=kept.gone, updates=rotates, keeps=True)
     replaces = rotates if existing_token is None else ("existing_token", *rotates)
-    return decide(meant, kept.service, what, gone=kept.gone, replaces=replaces)
+    return decide(requested, kept.service, what, gone=kept.gone, replaces=replaces)
 
 
 def decide(
-    meant: Service,
+    requested: Service,
     service: str | None,
     what: str,
     *,
@@ -130,43 +130,43 @@ def decide(
     Raises InvalidInputError for a replacement at a service that is not named and not the remembered one,
     but never for a marked token: the engine compares right after a refresh, and an error undoes the mark.
     """
-    elsewhere = service not in (None, meant.url)
+    elsewhere = service not in (None, requested.url)
     mark = ("gone",) if gone else ()
-    if mark and elsewhere and not meant.named:
+    if mark and elsewhere and not requested.named:
         return Changes(updates=mark + replaces + updates)  # which the update refuses
-    moves = ("service",) if elsewhere and meant.named else ()
+    moves = ("service",) if elsewhere and requested.named else ()
     if keeps:
         return Changes(updates=mark + updates + moves)
     if not elsewhere:
         replaces = mark + replaces
     if replaces:
-        check_named(meant, service, what)
+        check_named(requested, service, what)
     return Changes(replaces, updates + moves)
 
 
-def check_named(meant: Service, service: str | None, what: str) -> None:
+def check_named(requested: Service, service: str | None, what: str) -> None:
     """Raise InvalidInputError for a replacement at a service that is not named, and not `what`'s own."""
-    if not meant.named and service not in (None, meant.url):
+    if not requested.named and service not in (None, requested.url):
         raise InvalidInputError(
-            f"{what} of {service}, and would be replaced by one of {meant.url}, which the environment or "
+            f"{what} of {service}, and would be replaced by one of {requested.url}, which the environment or "
             "the default says.",
-            "Nothing was changed. Correct ECHOVALUE_BASE_URL; or name the service that is meant: "
+            "Nothing was changed. Correct ECHOVALUE_BASE_URL; or name the requested service: "
             "pulumi config set echovalue:baseUrl URL.",
         )
 
 
-def refresh(kept: Kept, meant: Service) -> Kept:
+def refresh(kept: Kept, requested: Service) -> Kept:
     """Prove the token; return it with the service that was asked, marked where that does not know it.
 
     Raises StoredTokenUnknownError for a 401 that does not count: of a service that nobody named, for a
     token of version 0.1.0; and as `move` does.
     """
-    if meant.named and kept.service not in (None, meant.url):
-        return move(kept, meant)
-    url = kept.service or meant.url
-    with meant.client(url) as client:
+    if requested.named and kept.service not in (None, requested.url):
+        return move(kept, requested)
+    url = kept.service or requested.url
+    with requested.client(url) as client:
         known = client.probe(kept.token).valid
-    if known or kept.service or meant.named:
+    if known or kept.service or requested.named:
         return replace(kept, service=url, gone=not known)
     raise _unknown(
         kept,
@@ -177,7 +177,7 @@ def refresh(kept: Kept, meant: Service) -> Kept:
     )
 
 
-def move(kept: Kept, meant: Service, existing_token: object = None) -> Kept:
+def move(kept: Kept, requested: Service, existing_token: object = None) -> Kept:
     """Return the token with the service that is named, proven there first where it was not its own.
 
     A marked token is proven wherever it is requested, and stays marked where it is unknown.
@@ -186,23 +186,23 @@ def move(kept: Kept, meant: Service, existing_token: object = None) -> Kept:
     InvalidInputError for a marked one at a service that is not named and not its own.
     """
     if kept.gone:
-        check_named(meant, kept.service, f"The token with hash {kept.hash} is marked as gone: it is")
-    elif not meant.named or meant.url == kept.service:
+        check_named(requested, kept.service, f"The token with hash {kept.hash} is marked as gone: it is")
+    elif not requested.named or requested.url == kept.service:
         return kept
-    with meant.client() as client:
+    with requested.client() as client:
         known = client.probe(kept.token).valid
     if known or (kept.gone and existing_token != kept.token):
-        return replace(kept, service=meant.url, gone=not known)
+        return replace(kept, service=requested.url, gone=not known)
     if kept.gone:
         raise _unknown(
             kept,
-            meant.url,
+            requested.url,
             "and existing_token names that very token",
             "Name the service that knows it; or take existing_token away, and the next up mints another.",
         )
     raise _unknown(
         kept,
-        meant.url,
+        requested.url,
         f"which is named now; it is of {kept.service or 'an earlier one'}",
         "Name that service again; or, for a token of the new one, change the keepers or the token to adopt.",
     )

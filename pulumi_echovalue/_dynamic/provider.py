@@ -58,7 +58,7 @@ class ServiceProvider(ResourceProvider):
         """Take the stack's config."""
         self._config = {name: req.config.get(f"{CONFIG_NAMESPACE}:{name}") for name in ENVIRONMENT}
 
-    def meant(self, inputs: Props) -> Service:
+    def requested(self, inputs: Props) -> Service:
         """Return the service that is requested; one that is not known yet is none that a state could hold.
 
         Raises InvalidInputError for a setting that cannot be used.
@@ -73,7 +73,7 @@ class ServiceProvider(ResourceProvider):
 
         Raises InvalidInputError for a setting that cannot be used, of the config too.
         """
-        requested = self.meant(inputs)
+        requested = self.requested(inputs)
         return inputs.get("base_url") and (requested.url or inputs["base_url"])
 
 

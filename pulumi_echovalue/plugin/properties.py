@@ -10,7 +10,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 from pulumi.runtime import rpc
 from pulumi.runtime.rpc import is_rpc_secret
 
-UNKNOWN: str = rpc.UNKNOWN  # stands for what a preview does not know yet
+UNKNOWN: str = rpc.UNKNOWN  # in place of what a preview does not know yet
 
 
 def plain(properties: Struct) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the engine asks the native provider, over gRPC.
 
-It stands on the protocol itself, for the SDK's own wrapping of it appends tracebacks to all errors
+It uses the protocol itself, for the SDK's own wrapping of it appends tracebacks to all errors
 and cannot keep a resource whose creation failed half-way.
 """
 
@@ -93,7 +93,7 @@ def _report_errors(method: Method) -> Method:
 
 
 class Provider(ResourceProviderServicer):
-    """The provider; `warn` is told a text and the URN that it is about, and shows it to a person."""
+    """The provider; `warn` takes a text and the URN that it is about, and shows it to a person."""
 
     def __init__(self, warn: Callable[[str, str], None]) -> None:
         self._setup = Setup(Service("", named=False), None, warn)
@@ -110,7 +110,7 @@ class Provider(ResourceProviderServicer):
 
     @_report_errors
     def CheckConfig(self, request: Any, context: Any) -> provider_pb2.CheckResponse:  # noqa: N802
-        """Refuse what cannot be meant; the result is stored, so the environment is no part of it."""
+        """Refuse invalid config; the result is stored, so the environment is no part of it."""
         inputs = Struct()
         inputs.CopyFrom(request.news)
         values = {name: value for name, value in plain(inputs).items() if value != UNKNOWN}
@@ -141,7 +141,7 @@ class Provider(ResourceProviderServicer):
 
     @_report_errors
     def Check(self, request: Any, context: Any) -> provider_pb2.CheckResponse:  # noqa: N802
-        """Refuse inputs that cannot be meant."""
+        """Refuse invalid inputs."""
         return self._resource(request).check(request)
 
     @_report_errors
@@ -161,7 +161,7 @@ class Provider(ResourceProviderServicer):
 
     @_report_errors
     def Update(self, request: Any, context: Any) -> provider_pb2.UpdateResponse:  # noqa: N802
-        """Make what is declared anew."""
+        """Make again what is declared."""
         return self._resource(request).update(request)
 
     @_report_errors
@@ -193,7 +193,7 @@ def _unchanged(check: Callable[[Any], object]) -> Callable[[Any], Any]:
 
 
 def serve(engine_address: str) -> None:
-    """Answer the engine until it ends this process, or is gone itself."""
+    """Response the engine until it ends this process, or is gone itself."""
     parent = os.getppid()
     engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(engine_address))
 

@@ -44,7 +44,7 @@ class TokenResource:
         self._setup = setup
 
     def check(self, request: Any) -> provider_pb2.CheckResponse:
-        """Refuse inputs that cannot be meant; a preview may not know them all."""
+        """Refuse invalid inputs; a preview may not know them all."""
         inputs = Struct()
         inputs.CopyFrom(request.news)
         values = {name: value for name, value in plain(inputs).items() if value != UNKNOWN}
@@ -69,7 +69,7 @@ class TokenResource:
         return differences(Changes(replaces, changes.updates), olds, news)
 
     def create(self, request: Any) -> provider_pb2.CreateResponse:
-        """Adopt the token that was given, proven first; or mint one."""
+        """Adopt the token that was passed, proven first; or mint one."""
         existing_token = plain(request.properties).get("existingToken")
         if request.preview:
             token = existing_token or UNKNOWN

@@ -28,7 +28,7 @@ class WalletAlertResource:
         self._setup = setup
 
     def check(self, request: Any) -> provider_pb2.CheckResponse:
-        """Refuse inputs that cannot be meant; a preview may not know them all."""
+        """Refuse invalid inputs; a preview may not know them all."""
         inputs = Struct()
         inputs.CopyFrom(request.news)
         values = plain(inputs)
@@ -40,7 +40,7 @@ class WalletAlertResource:
             checks = [check for check in checks if check[0] != "token"]  # as `read` left it out
         if "baseUrl" in values:
             checks.append(("baseUrl", check_passed, values["baseUrl"]))
-        return checked(inputs, [*checks, ("baseUrl", lambda values: self._meant(values).url, values)])
+        return checked(inputs, [*checks, ("baseUrl", lambda values: self._requested(values).url, values)])
 
     def diff(self, request: Any) -> provider_pb2.DiffResponse:
         """Compare what was declared, or what a refresh found, with the inputs."""
@@ -49,7 +49,7 @@ class WalletAlertResource:
             news = {**{name: olds[name] for name in _SECRETS if name in olds}, **news}
         changes = alert_lifecycle.compare(
             self._stored(olds, request.id),
-            self._meant(news),
+            self._requested(news),
             news.get("token"),
             alert_lifecycle.declared(news, _is_unknown),
         )
@@ -59,13 +59,13 @@ class WalletAlertResource:
         """Set the alert."""
         values = plain(request.properties)
         settings = alert_lifecycle.declared(values, _is_unknown)
-        meant = self._meant(values)
+        requested = self._requested(values)
         if request.preview:
-            unknown = {"hash": UNKNOWN, "service": meant.url}
+            unknown = {"hash": UNKNOWN, "service": requested.url}
             properties = struct(_outputs(values["token"], settings, unknown))
             return provider_pb2.CreateResponse(properties=properties)
         alert = alert_lifecycle.create(
-            meant, check_token(values["token"]), settings, self._setup.declared_here
+            requested, check_token(values["token"]), settings, self._setup.declared_here
         )
         return provider_pb2.CreateResponse(id=alert.hash, properties=_state(alert))
 
@@ -97,13 +97,13 @@ class WalletAlertResource:
     def update(self, request: Any) -> provider_pb2.UpdateResponse:
         """Set the alert again."""
         former, values = self._stored(plain(request.olds), request.id), plain(request.news)
-        settings, meant = alert_lifecycle.declared(values, _is_unknown), self._meant(values)
+        settings, requested = alert_lifecycle.declared(values, _is_unknown), self._requested(values)
         if request.preview:
-            known = {"hash": former.hash, "service": alert_lifecycle.service_of_update(former, meant)}
+            known = {"hash": former.hash, "service": alert_lifecycle.service_of_update(former, requested)}
             properties = struct(_outputs(former.token, settings, known))
             return provider_pb2.UpdateResponse(properties=properties)
         alert = alert_lifecycle.update(
-            former, meant, settings, self._setup.declared_here, self._setup.warner(request.urn)
+            former, requested, settings, self._setup.declared_here, self._setup.warner(request.urn)
         )
         return provider_pb2.UpdateResponse(properties=_state(alert))
 
@@ -115,7 +115,7 @@ class WalletAlertResource:
     def _stored(self, state: Properties, id_: str) -> KeptAlert:
         return alert_lifecycle.stored(state, id_, self._setup.service, _is_unknown)
 
-    def _meant(self, inputs: Properties) -> Service:
+    def _requested(self, inputs: Properties) -> Service:
         """Return the service of the input, else of the config, else what the environment says."""
         url = inputs.get("baseUrl")
         if url and _is_unknown(url):

@@ -207,7 +207,7 @@ def test_many_variables_in_line(vault: Vault, emulator: Emulator) -> None:  # no
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_cancelled_run_keeps_what_was_minted_for_a_vaulted_file(
+def test_a_cancelled_run_keeps_a_minted_vaulted_token(
     vault: Vault,  # noqa: F811
     emulator: Emulator,
     number: int,

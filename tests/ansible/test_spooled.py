@@ -21,7 +21,7 @@ sys.path.append(collections_path())  # where the stores are imported from, as An
 
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import EchoValueClient
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import StoreError
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.messages import Answer, Request
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.messages import Request, Response
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import provision, remove
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.command import Command
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.driver import (
@@ -68,9 +68,9 @@ class Memory(Driver):
         return self.former()
 
 
-def answer(request: Request) -> Answer:
+def answer(request: Request) -> Response:
     body = NEW if request.method == "POST" else "https://buy.stripe.com/p"
-    return Answer(200, {}, body.encode())
+    return Response(200, {}, body.encode())
 
 
 def made(driver: Memory, spool: Path, *, backup: bool = True) -> SpooledStore:
@@ -98,7 +98,7 @@ def broken() -> str | None:
     ],
 )
 @pytest.mark.parametrize("absent", [False, True])
-def test_the_former_token_is_in_the_spool_until_the_place_is_seen_to_keep_it(
+def test_the_former_token_is_in_the_spool_until_it_is_kept(
     tmp_path: Path, former: Callable[[], str | None], stays: bool, absent: bool
 ) -> None:
     """Neither a place without it nor a look that fails lets the copy go; and neither fails the task."""
@@ -142,7 +142,7 @@ def test_nothing_is_kept_without_backup(tmp_path: Path) -> None:
     assert (store.backup_file, list(spool.iterdir())) == (None, [])
 
 
-def test_a_version_is_no_backup_where_other_keys_of_the_secret_are_written_too(tmp_path: Path) -> None:
+def test_a_version_is_no_backup_beside_other_keys(tmp_path: Path) -> None:
     """Each of those writes makes a version more, and pushes an older one out."""
     driver, spool = Memory(OLD, key="one of two"), tmp_path / "spool"
     driver.secret = ("memory", "of two keys")
@@ -178,7 +178,7 @@ def test_what_was_kept_before_a_conflict_is_no_backup(tmp_path: Path) -> None:
     assert store.backup_file is None
 
 
-def test_a_place_that_can_be_written_no_more_names_the_pending_token(tmp_path: Path) -> None:
+def test_an_unwritable_place_names_the_pending_token(tmp_path: Path) -> None:
     """In words that work: played literally, they put the token into this place or into another."""
     driver, spool = Memory(), tmp_path / "spool"
     driver.refuses = True
@@ -220,12 +220,12 @@ def test_a_spool_that_is_full_says_where_the_token_belongs(
     )
     assert advice
     shutil.move(*advice.groups())
-    client = EchoValueClient(transport=lambda _request: Answer(200, {}, b"https://buy.stripe.com/p"))
+    client = EchoValueClient(transport=lambda _request: Response(200, {}, b"https://buy.stripe.com/p"))
     assert provision(client, made(driver, spool)).token == driver.token == NEW
     assert list(spool.iterdir()) == []
 
 
-def test_a_write_that_the_system_refuses_leaves_the_token_in_the_spool(tmp_path: Path) -> None:
+def test_a_refused_write_leaves_the_token_in_the_spool(tmp_path: Path) -> None:
     driver = Memory(OLD)
     driver.refuses = True
     with pytest.raises(StoreError, match=r"Input/output error.*It is not lost. The token is pending in"):
@@ -278,7 +278,7 @@ def test_nothing_is_read_between_the_mint_and_the_spool(
     store = SpooledStore(Memory(), Spool(str(spool)), "https://api.echovalue.dev", backup=True, dry_run=False)
     kept: list[str] = []
 
-    def mint(request: Request) -> Answer:
+    def mint(request: Request) -> Response:
         def refuse(*_arguments: object) -> None:
             raise OSError(errno.EIO, "")
 

@@ -278,7 +278,7 @@ def _playbook(ansible: Ansible, path: str) -> Path:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_run_that_is_cancelled_during_the_mint_keeps_the_token(
+def test_a_run_cancelled_during_the_mint_keeps_the_token(
     ansible: Ansible, emulator: Emulator, place: Path, number: int
 ) -> None:
     emulator.fault("POST /token", "late", seconds=2)

@@ -197,7 +197,7 @@ def test_many_hosts_and_runs_at_once_end_with_one_token(vault: Vault, emulator: 
     assert emulator.stats()["mints"] == 1
 
 
-def test_an_interrupted_run_is_finished_over_what_was_edited_since(vault: Vault, emulator: Emulator) -> None:
+def test_an_interrupted_run_is_finished_over_later_edits(vault: Vault, emulator: Emulator) -> None:
     emulator.register(GIVEN)
     waiting = vault.directory / ".all.yml=echovalue_token.vault"
     identity = f"default@{vault.ansible.directory}/default.password"

@@ -185,7 +185,7 @@ def test_a_placeholder_is_filled(path: Path, service: Service, empty: str) -> No
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("token: in-clear-0123456789\n", "stands there in clear text"),
+        ("token: in-clear-0123456789\n", "is there in clear text"),
         (inline("token", "short"), "exists and holds no token"),
         (inline("token", "two\nlines-0123456789"), "exists and holds no token"),
         (encrypted("token: 12345678901\n"), "is not text"),
@@ -291,7 +291,7 @@ def test_a_run_that_dies_after_its_mints_loses_none(path: Path, text: str) -> No
         assert [store.read() for store in stores] == found
 
 
-def test_a_token_that_a_full_disk_refused_is_taken_up_from_where_the_text_says(
+def test_a_token_refused_by_a_full_disk_is_taken_up(
     path: Path, service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     real = os.pwrite

@@ -45,7 +45,7 @@ from pulumi.runtime import test as run_to_its_end
 from pulumi.runtime.proto import provider_pb2
 
 import pulumi_echovalue as echovalue
-from plugins.module_utils.core.messages import Answer, Request
+from plugins.module_utils.core.messages import Request, Response
 from plugins.module_utils.core.models import token_hash
 from pulumi_echovalue._shared.module_utils.core.errors import InvalidInputError
 from pulumi_echovalue.alert_provider import WalletAlertProvider
@@ -71,7 +71,7 @@ REASONS = {
     *("rate_limited", "unavailable", "unexpected_answer", "ambiguous_mint"),
 }
 
-# What stands where another thing was meant. No text leads out of the experiment's folder, or to a program.
+# What stands where another thing was requested. No text leads out of the experiment's folder, or to a program.
 _text = st.text(max_size=8).filter(lambda text: not set(text) & set("/~${"))
 _scalar = (
     st.none()
@@ -189,17 +189,17 @@ _BY_TYPE: dict[str, Any] = {
 
 
 def _option(name: str, spec: dict[str, Any]) -> Any:
-    """Return what may be given for an option: mostly what is meant, now and then anything."""
+    """Return what may be given for an option: mostly what is requested, now and then anything."""
     kind = spec.get("type", "str")
     if "options" in spec:
-        meant = _item() if name == "tokens" else _options(spec["options"])
-        meant = st.lists(meant, max_size=3) if kind == "list" else meant
+        requested = _item() if name == "tokens" else _options(spec["options"])
+        requested = st.lists(requested, max_size=3) if kind == "list" else requested
     elif "choices" in spec:
-        meant = st.sampled_from(spec["choices"])
+        requested = st.sampled_from(spec["choices"])
     else:
         short = name.rpartition("_")[2] if name.startswith("echovalue_") else name
-        meant = _MEANT.get("base_url" if name.endswith("base_url") else short, _BY_TYPE[kind])
-    return st.integers(0, 9).flatmap(lambda die: _junk if die == 0 else meant)
+        requested = _MEANT.get("base_url" if name.endswith("base_url") else short, _BY_TYPE[kind])
+    return st.integers(0, 9).flatmap(lambda die: _junk if die == 0 else requested)
 
 
 def _options(spec: dict[str, Any]) -> Any:
@@ -226,20 +226,20 @@ class Service:
     def __init__(self) -> None:
         self.asked = 0
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Return what the service would."""
         self.asked += 1
         token = request.headers.get("x-token", "")
         path = urlsplit(request.url).path
         if request.method == "POST":
-            return Answer(200, {}, MINTED.encode())
+            return Response(200, {}, MINTED.encode())
         if path.endswith("/token"):
-            return Answer(200, {}, json.dumps({"wallet": 7, "hash": token_hash(token)}).encode())
+            return Response(200, {}, json.dumps({"wallet": 7, "hash": token_hash(token)}).encode())
         if path.endswith("/recharge"):
-            return Answer(200, {"x-balance": "7"}, b"https://buy.stripe.com/p?client_reference_id=x")
+            return Response(200, {"x-balance": "7"}, b"https://buy.stripe.com/p?client_reference_id=x")
         if path.endswith("/token/logs"):
-            return Answer(200, {}, b'{"logs": []}')
-        return Answer(200, {}, b"OK" if request.method == "PUT" else b"{}")
+            return Response(200, {}, b'{"logs": []}')
+        return Response(200, {}, b"OK" if request.method == "PUT" else b"{}")
 
 
 def _only_this_machine(resolve: Callable[..., Any]) -> Callable[..., Any]:

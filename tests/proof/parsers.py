@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 
 from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.errors import EchoValueError, StoreError
-from plugins.module_utils.core.messages import Answer
+from plugins.module_utils.core.messages import Response
 from plugins.module_utils.core.models import read_token, token_hash
 from plugins.module_utils.core.service_url import ServiceUrl
 from plugins.module_utils.files.token_file import TokenFile
@@ -141,7 +141,7 @@ _yaml = st.lists(
 
 def _answer(status: int, headers: dict[str, str], body: bytes) -> EchoValueClient:
     return EchoValueClient(
-        transport=lambda _request: Answer(status, headers, body), retries=0, sleep=lambda _seconds: None
+        transport=lambda _request: Response(status, headers, body), retries=0, sleep=lambda _seconds: None
     )
 
 

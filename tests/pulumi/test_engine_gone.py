@@ -154,7 +154,7 @@ def test_an_old_service_that_is_not_sure_changes_nothing(moved: Moved) -> None:
 
 
 @pytest.mark.slow
-def test_an_old_service_with_an_error_of_its_own_changes_nothing(moved: Moved) -> None:
+def test_an_error_of_the_old_service_changes_nothing(moved: Moved) -> None:
     moved.old.fault("GET /recharge", "status", status=500, times=0)
     moved.name(moved.new)
     assert "HTTP 500" in moved.workspace.refresh(fails=True).text

@@ -61,7 +61,7 @@ def test_a_state_in_clear_is_mended(workspace: Workspace, emulator: Emulator, by
     if by == "refresh":
         workspace.program(TRANSFORMATION + PROGRAM)
         assert (
-            "The token of 'minted' stands in clear in the stack's state: run `pulumi refresh`"
+            "The token of 'minted' is in clear in the stack's state: run `pulumi refresh`"
             in workspace.up().text
         )
         workspace.refresh()

@@ -76,10 +76,10 @@ def test_a_wrong_setting_says_where_it_comes_from(
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.usefixtures("known")
 def test_its_own_service_is_asked(emulator: Emulator, named: bool) -> None:
-    meant = Service(emulator.url, named)
+    requested = Service(emulator.url, named)
     kept = Kept(GIVEN, emulator.url)
-    assert lifecycle.refresh(kept, meant) == kept
-    assert lifecycle.refresh(Kept(GIVEN, None), meant) == kept  # which is written down
+    assert lifecycle.refresh(kept, requested) == kept
+    assert lifecycle.refresh(Kept(GIVEN, None), requested) == kept  # which is written down
     assert lifecycle.refresh(kept, Service(ELSEWHERE, named=False)) == kept
     assert emulator.stats()["requests"] == {"GET /recharge": 3}
 
@@ -90,12 +90,12 @@ def test_its_own_service_is_asked(emulator: Emulator, named: bool) -> None:
 )
 def test_whose_answer_marks_a_token(emulator: Emulator, remembered: bool, named: bool, marked: bool) -> None:
     kept = Kept(GIVEN, emulator.url if remembered else None)
-    meant = Service(emulator.url, named)
+    requested = Service(emulator.url, named)
     if marked:
-        assert lifecycle.refresh(kept, meant) == Kept(GIVEN, emulator.url, gone=True)
+        assert lifecycle.refresh(kept, requested) == Kept(GIVEN, emulator.url, gone=True)
     else:
         with pytest.raises(StoredTokenUnknownError, match="left as it is") as caught:
-            lifecycle.refresh(kept, meant)
+            lifecycle.refresh(kept, requested)
         assert f"pulumi config set echovalue:baseUrl {emulator.url}" in str(caught.value)
     assert emulator.stats()["requests"] == ASKED
 
@@ -122,7 +122,7 @@ SAME, ROTATED = ({"a": "1"}, {"a": "1"}), ({"a": "1"}, {"a": "2"})
 
 
 @pytest.mark.parametrize(
-    ("meant", "existing_token", "keepers", "expected"),
+    ("requested", "existing_token", "keepers", "expected"),
     [
         # Its own service, named or not: a replacement, but of the token that the program names.
         (Service(OWN, named=True), None, SAME, Changes(("gone",))),
@@ -145,12 +145,12 @@ SAME, ROTATED = ({"a": "1"}, {"a": "1"}), ({"a": "1"}, {"a": "2"})
 )
 def test_what_becomes_of_a_marked_token(
     emulator: Emulator,
-    meant: Service,
+    requested: Service,
     existing_token: str | None,
     keepers: tuple[object, object],
     expected: Changes,
 ) -> None:
-    assert lifecycle.compare(MARKED, meant, existing_token, keepers) == expected
+    assert lifecycle.compare(MARKED, requested, existing_token, keepers) == expected
     assert emulator.stats()["total"] == 0
 
 
@@ -158,28 +158,28 @@ def test_what_becomes_of_a_marked_token(
 def test_a_marked_token_is_proven_where_a_service_is_named(
     emulator: Emulator, existing_token: str | None
 ) -> None:
-    meant = Service(emulator.url, named=True)
+    requested = Service(emulator.url, named=True)
     if existing_token is None:
-        assert lifecycle.move(MARKED, meant) == Kept(GIVEN, emulator.url, gone=True)
+        assert lifecycle.move(MARKED, requested) == Kept(GIVEN, emulator.url, gone=True)
     else:
         with pytest.raises(StoredTokenUnknownError, match="existing_token names that very token"):
-            lifecycle.move(MARKED, meant, existing_token)
+            lifecycle.move(MARKED, requested, existing_token)
     emulator.register(GIVEN)
-    assert lifecycle.move(MARKED, meant, existing_token) == Kept(GIVEN, emulator.url)
+    assert lifecycle.move(MARKED, requested, existing_token) == Kept(GIVEN, emulator.url)
     emulator.forget(GIVEN_HASH)
 
 
-def test_a_marked_token_at_its_own_service_that_the_program_names(emulator: Emulator) -> None:
-    marked, meant = Kept(GIVEN, emulator.url, gone=True), Service(emulator.url, named=False)
+def test_a_marked_token_at_its_own_named_service(emulator: Emulator) -> None:
+    marked, requested = Kept(GIVEN, emulator.url, gone=True), Service(emulator.url, named=False)
     with pytest.raises(StoredTokenUnknownError, match="none was minted"):
-        lifecycle.move(marked, meant, GIVEN)
+        lifecycle.move(marked, requested, GIVEN)
     emulator.register(GIVEN)
-    assert lifecycle.move(marked, meant, GIVEN) == Kept(GIVEN, emulator.url)
+    assert lifecycle.move(marked, requested, GIVEN) == Kept(GIVEN, emulator.url)
     emulator.forget(GIVEN_HASH)
 
 
 @pytest.mark.parametrize("existing_token", [None, GIVEN])
-def test_a_marked_token_is_not_sent_to_a_service_that_nobody_names(
+def test_a_marked_token_is_not_sent_to_an_unnamed_service(
     emulator: Emulator, existing_token: str | None
 ) -> None:
     with pytest.raises(InvalidInputError, match=r"marked as gone: it is of https://own\.example") as caught:
@@ -193,12 +193,12 @@ def test_a_marked_token_is_not_sent_to_a_service_that_nobody_names(
 def test_a_named_service_that_knows_the_token_becomes_its_own(
     emulator: Emulator, service: str | None
 ) -> None:
-    meant = Service(emulator.url, named=True)
+    requested = Service(emulator.url, named=True)
     for become in (lifecycle.move, lifecycle.refresh):
-        assert become(Kept(GIVEN, service), meant) == Kept(GIVEN, emulator.url)
+        assert become(Kept(GIVEN, service), requested) == Kept(GIVEN, emulator.url)
 
 
-def test_a_named_service_that_does_not_know_the_token_is_an_error(emulator: Emulator) -> None:
+def test_a_named_service_without_the_token_is_an_error(emulator: Emulator) -> None:
     for become in (lifecycle.move, lifecycle.refresh):
         with pytest.raises(StoredTokenUnknownError, match="left as it is") as caught:
             become(Kept(GIVEN, ELSEWHERE), Service(emulator.url, named=True))
@@ -241,7 +241,7 @@ def test_a_deletion_asks_the_tokens_own_service(emulator: Emulator) -> None:
     assert emulator.stats()["requests"] == ASKED
 
 
-def test_a_token_that_was_adopted_again_does_not_leave_the_stack(emulator: Emulator) -> None:
+def test_a_token_adopted_again_does_not_leave_the_stack(emulator: Emulator) -> None:
     """As by `--replace` of a Token with existing_token: the new one is created first."""
     warnings: list[str] = []
     emulator.register(GIVEN)

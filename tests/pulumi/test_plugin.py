@@ -455,7 +455,7 @@ def test_a_broken_environment_is_told_in_one_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "pulumi-resource-echovalue cannot start (ImportError: cannot import name). "
-        f"Install pulumi-echovalue anew in {sys.prefix}.\n"
+        f"Reinstall pulumi-echovalue in {sys.prefix}.\n"
     )
 
 

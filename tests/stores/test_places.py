@@ -317,7 +317,7 @@ class TestSecretsManager:
         stages = place.client.describe_secret(SecretId=arn)["VersionIdsToStages"].values()
         assert sorted(stage for each in stages for stage in each) == ["AWSCURRENT", "AWSPREVIOUS"]
 
-    def test_a_former_token_that_is_no_readable_version_is_in_the_spool(
+    def test_a_former_token_without_a_version_is_in_the_spool(
         self, ansible: Controller, emulator: Emulator, place: SecretsManager
     ) -> None:
         """Seen after the move: a version without a label may go, and a look that is refused tells nothing."""
@@ -406,9 +406,7 @@ class TestSecretsManager:
         place.gate.refuses = lambda _operation: False
         assert [run[name]["status"] for name in ("first", "rotated")] == ["minted", "replaced"]
 
-    def test_sts_is_not_requested_for_a_secret_that_is_named_by_its_arn(
-        self, ansible: Controller, place: SecretsManager
-    ) -> None:
+    def test_sts_is_not_requested_for_an_arn(self, ansible: Controller, place: SecretsManager) -> None:
         arn = place.client.create_secret(Name=place.named("")["name"])["ARN"]
         seen: list[str] = []
         place.gate.refuses = lambda operation: bool(seen.append(operation))
@@ -573,7 +571,7 @@ class TestSops:
             assert text in run[f"case{number}"]["msg"]
         assert emulator.stats()["mints"] == 2
 
-    def test_keys_by_the_environment_of_the_task_or_the_variables_of_community_sops(
+    def test_keys_by_the_environment_or_by_variables(
         self, ansible: Controller, emulator: Emulator, place: Sops
     ) -> None:
         key = ansible.environment.pop("SOPS_AGE_KEY_FILE")
@@ -825,7 +823,7 @@ class TestKubernetes:
         statuses = [result["status"] for result in run.registered.values()]
         assert statuses == ["minted", "kept", "kept", "kept", "kept"]
 
-    def test_the_account_of_a_pod_counts_where_no_kubeconfig_is_named(
+    def test_the_account_of_a_pod_counts_without_a_kubeconfig(
         self, servers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         server = servers("kubernetes")
@@ -921,7 +919,7 @@ class TestKubernetes:
         assert emulator.stats()["total"] == 0
 
 
-def test_a_missing_or_broken_library_or_collection_is_reported_with_what_installs_it(
+def test_a_missing_broken_or_old_library_or_collection(
     ansible: Controller, emulator: Emulator, tmp_path: Path
 ) -> None:
     shims = tmp_path / "shims"
@@ -971,7 +969,7 @@ def test_a_missing_or_broken_library_or_collection_is_reported_with_what_install
     assert emulator.stats()["total"] == 0
 
 
-def test_a_spool_that_others_can_change_is_refused_and_left_as_it_is(
+def test_a_spool_that_others_can_change_is_refused(
     ansible: Controller, emulator: Emulator, make_place: MakePlace
 ) -> None:
     place: Place = make_place("command")

@@ -108,9 +108,7 @@ def watched(*folders: Path) -> Iterator[set[bytes]]:
         thread.join()
 
 
-def test_the_words_of_a_failure_hold_no_secret_of_the_connection(
-    ansible: Controller, make_place: MakePlace
-) -> None:
+def test_a_failure_shows_no_secret_of_the_connection(ansible: Controller, make_place: MakePlace) -> None:
     place = make_place("hashi_vault")
     secret = "of-the-login-0123456789"
     wrong = [

@@ -45,9 +45,7 @@ def kept(place: Place, name: str = "") -> Any:
 
 
 @stores(*ALL, "pass")
-def test_minted_once_kept_rotated_removed_beside_what_others_keep(
-    ansible: Controller, emulator: Emulator, place: Place
-) -> None:
+def test_a_life_beside_the_keys_of_others(ansible: Controller, emulator: Emulator, place: Place) -> None:
     if others(place):
         place.put(others(place))
     run = ansible.play(
@@ -157,7 +155,7 @@ def test_no_mint_where_the_place_cannot_be_written(
 
 
 @stores(*ALL)
-def test_a_write_that_fails_after_the_mint_is_made_good_by_the_next_run(
+def test_the_next_run_makes_good_a_failed_write(
     ansible: Controller, emulator: Emulator, at_the_mint: AtTheMint, place: Place
 ) -> None:
     screen = broken_after_the_mint(ansible, at_the_mint, place)
@@ -177,7 +175,7 @@ def test_a_write_that_fails_after_the_mint_is_made_good_by_the_next_run(
 
 
 @stores("hashi_vault", "aws_secretsmanager")
-def test_the_advice_for_a_pending_token_works_when_it_is_followed(
+def test_the_advice_for_a_pending_token_works(
     ansible: Controller, emulator: Emulator, at_the_mint: AtTheMint, place: Place
 ) -> None:
     """Word for word: by the same task once it may write, or by one for another place."""

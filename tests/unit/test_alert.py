@@ -10,15 +10,15 @@ import pytest
 
 from plugins.module_utils.core import errors
 from plugins.module_utils.core.alert import declare_alert
-from plugins.module_utils.core.messages import Answer
+from plugins.module_utils.core.messages import Response
 from plugins.module_utils.core.models import Alert
 from tests.unit.support import TOKEN, scripted, text
 
 HOOK = {"url": "https://hooks.example.com/secret", "format": "slack"}
 
 
-def data(value: Any, **headers: str) -> Answer:
-    return Answer(200, {"content-type": "application/json", **headers}, json.dumps(value).encode())
+def data(value: Any, **headers: str) -> Response:
+    return Response(200, {"content-type": "application/json", **headers}, json.dumps(value).encode())
 
 
 SET = data({"low_balance_threshold": 10, "low_balance_email": "a@example.com", "low_balance_webhook": HOOK})
@@ -133,7 +133,7 @@ def test_what_is_wrong_is_refused_for_free(given: dict[str, Any]) -> None:
         (errors.NetworkError("It was refused.", sent=False), "Nothing was changed"),
     ],
 )
-def test_a_write_that_fails(failure: Answer | Exception, word: str) -> None:
+def test_a_write_that_fails(failure: Response | Exception, word: str) -> None:
     client, _script, _pauses = scripted(SET, failure, retries=0)
     with pytest.raises(errors.EchoValueError, match=word) as caught:
         declare_alert(client, TOKEN, threshold=1)

@@ -152,7 +152,7 @@ def test_pauses_double_up_to_half_a_minute() -> None:
         (
             lambda client: client.get_wallet(TOKEN),
             "The service answered HTTP 200, but what it sent is no JSON object. Nothing was changed. Check "
-            "the service's address, and what stands between here and the service.",
+            "the service's address, and what is between here and the service.",
         ),
         (
             lambda client: provision(client, None, regenerate="once"),
@@ -171,7 +171,7 @@ def test_pauses_double_up_to_half_a_minute() -> None:
         ),
         (
             lambda client: declare_alert(client, TOKEN, webhook={"uri": 1, "a": 1}),
-            "webhook has a field that there is not: a, uri. No request was sent.",
+            "Unknown webhook field: a, uri. No request was sent.",
         ),
     ],
 )

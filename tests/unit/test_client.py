@@ -10,7 +10,7 @@ import pytest
 
 from plugins.module_utils.core import errors
 from plugins.module_utils.core.client import EchoValueClient
-from plugins.module_utils.core.messages import Answer
+from plugins.module_utils.core.messages import Response
 from plugins.module_utils.core.models import Probe, Wallet, token_hash
 from plugins.module_utils.core.service_url import ServiceUrl
 from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
@@ -21,9 +21,9 @@ TIMED_OUT = errors.RequestTimeoutError("It was late.", sent=True)
 NOT_TRUSTED = errors.NetworkError("It is not trusted.", sent=False, permanent=True)
 
 
-def wallet(**fields: object) -> Answer:
+def wallet(**fields: object) -> Response:
     data = {"wallet": 99, "created": "2023-08-09T15:40:09.77Z", "hash": token_hash(TOKEN), **fields}
-    return Answer(200, {"content-type": "application/json"}, json.dumps(data).encode())
+    return Response(200, {"content-type": "application/json"}, json.dumps(data).encode())
 
 
 def test_a_mint() -> None:
@@ -36,7 +36,7 @@ def test_a_mint() -> None:
 
 
 @pytest.mark.parametrize("failure", [NOT_SENT, text("", 429), text("", 503)])
-def test_a_mint_is_repeated_where_it_cannot_have_minted(failure: Answer | Exception) -> None:
+def test_a_mint_is_repeated_where_it_cannot_have_minted(failure: Response | Exception) -> None:
     client, script, pauses = scripted(failure, failure, text(TOKEN))
     assert client.create_token() == TOKEN
     assert len(script.requests) == 3
@@ -52,10 +52,10 @@ def test_a_mint_is_repeated_where_it_cannot_have_minted(failure: Answer | Except
         text(""),
         text("no token"),
         text("<html>login</html>"),
-        Answer(200, {}, b"\xff\xfe"),
+        Response(200, {}, b"\xff\xfe"),
     ],
 )
-def test_a_mint_in_doubt_is_not_repeated(failure: Answer | Exception) -> None:
+def test_a_mint_in_doubt_is_not_repeated(failure: Response | Exception) -> None:
     client, script, _pauses = scripted(failure, text(TOKEN))
     with pytest.raises(errors.AmbiguousMintError, match=r"minted and lost.*Nothing was stored"):
         client.create_token()
@@ -65,7 +65,7 @@ def test_a_mint_in_doubt_is_not_repeated(failure: Answer | Exception) -> None:
 @pytest.mark.parametrize(
     "failure", [NOT_SENT, SENT, TIMED_OUT, *(text("", status) for status in (429, 500, 502, 503, 504))]
 )
-def test_a_reading_is_repeated(failure: Answer | Exception) -> None:
+def test_a_reading_is_repeated(failure: Response | Exception) -> None:
     client, script, pauses = scripted(failure, text(LINK))
     assert client.get_recharge_link(TOKEN).url == LINK
     assert len(script.requests) == 2
@@ -159,7 +159,7 @@ def test_a_wallet_for_free() -> None:
         text("<html>login</html>"),
     ],
 )
-def test_a_wallet_that_is_none_is_refused(answer: Answer) -> None:
+def test_a_wallet_that_is_none_is_refused(answer: Response) -> None:
     client, _script, _pauses = scripted(answer)
     with pytest.raises(errors.UnexpectedAnswerError):
         client.get_wallet(TOKEN)
@@ -218,7 +218,7 @@ def test_a_link_that_carries_the_token_is_marked(token: str, reference: str, con
         (text("Unauthorized", 401), Probe(False)),
     ],
 )
-def test_a_probe(answer: Answer, probe: Probe) -> None:
+def test_a_probe(answer: Response, probe: Probe) -> None:
     client, _script, _pauses = scripted(answer)
     assert client.probe(TOKEN) == probe
 

@@ -8,7 +8,7 @@ import traceback
 import pytest
 
 from plugins.module_utils.core.errors import EchoValueError
-from plugins.module_utils.core.messages import Answer
+from plugins.module_utils.core.messages import Response
 from tests.unit.support import TOKEN, scripted, text
 
 BODY = "<body-of-the-answer> " + TOKEN
@@ -45,8 +45,8 @@ def test_an_error_holds_no_token_body_or_query(call: str, status: int) -> None:
     [
         text(BODY),
         text("<!DOCTYPE html><title>Login</title>"),
-        Answer(200, {"content-type": "text/html"}, TOKEN.encode()),
-        Answer(200, {}, b"\xff\xfe\x00binary"),
+        Response(200, {"content-type": "text/html"}, TOKEN.encode()),
+        Response(200, {}, b"\xff\xfe\x00binary"),
         text(""),
         text("short"),
         text(TOKEN + "\n" + TOKEN),
@@ -55,7 +55,7 @@ def test_an_error_holds_no_token_body_or_query(call: str, status: int) -> None:
         text("<html><body>Login</body></html>"),
     ],
 )
-def test_what_is_no_token_is_refused(answer: Answer) -> None:
+def test_what_is_no_token_is_refused(answer: Response) -> None:
     client, script, _pauses = scripted(answer)
     with pytest.raises(EchoValueError) as caught:
         client.create_token()

@@ -15,7 +15,7 @@ def test_one_version() -> None:
     assert re.findall(r"^version: (.+)$", (ROOT / "galaxy.yml").read_text(), re.MULTILINE) == [VERSION]
 
 
-def test_every_module_is_in_the_action_group_and_has_an_action_plugin() -> None:
+def test_every_module_is_in_the_group_and_has_an_action() -> None:
     modules = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
     group = re.findall(r"^    - (\w+)$", (ROOT / "meta" / "runtime.yml").read_text(), re.MULTILINE)
     actions = sorted(path.stem for path in (ROOT / "plugins" / "action").glob("*.py"))
@@ -31,7 +31,7 @@ def test_every_source_file_names_its_licence() -> None:
 SHARED = ("module_utils/core", "module_utils/files", "module_utils/places", "plugin_utils/places")
 
 
-def test_what_both_halves_share_knows_neither_and_has_a_licence_for_both() -> None:
+def test_what_both_halves_share_knows_neither() -> None:
     shared = [path for folder in SHARED for path in (ROOT / "plugins" / folder).rglob("*.py")]
     assert len(shared) > 20
     ansible = [path for path in (ROOT / "plugins").rglob("*.py") if path not in shared]

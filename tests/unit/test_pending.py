@@ -88,7 +88,7 @@ def test_names_tell_the_place_and_what_is_replaced(tmp_path: Path) -> None:
         staged.close()
 
 
-def test_a_rotation_is_staged_under_the_print_of_what_it_replaces(tmp_path: Path) -> None:
+def test_a_rotation_is_pending_under_the_former_print(tmp_path: Path) -> None:
     (tmp_path / "token").write_text(OTHER + "\n")
     client, script, _pauses = scripted(text(TOKEN))
     seen: list[str] = []
@@ -155,16 +155,14 @@ def test_somebody_elses_file_in_a_sticky_directory(
         monkeypatch.setattr(os, "stat", stat_of)
         monkeypatch.setattr(os, "geteuid", lambda: user)
         if refused:
-            with pytest.raises(StoreError, match=r"somebody else's.*sticky bit.*No token was minted"):
+            with pytest.raises(StoreError, match=r"another user's.*sticky bit.*No token was minted"):
                 file.check_writable()
         else:
             file.check_writable()
         monkeypatch.undo()
 
 
-def test_an_immutable_file_is_refused_and_a_read_only_one_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_immutable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "token"
     path.write_text("")
     real = os.open

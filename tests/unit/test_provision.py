@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from plugins.module_utils.core import errors
-from plugins.module_utils.core.messages import Answer
+from plugins.module_utils.core.messages import Response
 from plugins.module_utils.core.models import fingerprint
 from plugins.module_utils.core.provision import Outcome, provision, remove
 from plugins.module_utils.core.store import PendingToken, Slot
@@ -106,7 +106,7 @@ class Memory:
 )
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_what_is_decided(
-    stored: str | None, answers: list[Answer], options: dict[str, object], outcome: Outcome, dry_run: bool
+    stored: str | None, answers: list[Response], options: dict[str, object], outcome: Outcome, dry_run: bool
 ) -> None:
     mints = MINTED in answers
     client, script, _pauses = scripted(*[a for a in answers if not (dry_run and a is MINTED)])
@@ -140,7 +140,7 @@ def test_what_is_decided(
     ],
 )
 def test_what_is_refused_changes_nothing(
-    stored: str | None, answers: list[Answer], options: dict[str, object], kind: type[Exception]
+    stored: str | None, answers: list[Response], options: dict[str, object], kind: type[Exception]
 ) -> None:
     client, script, _pauses = scripted(*answers, retries=0)
     store = Memory(stored)
@@ -159,7 +159,7 @@ def test_the_order_of_a_mint() -> None:
     client, script, _pauses = scripted(UNKNOWN, MINTED)
     script_call = script.__call__
 
-    def transport(request: object) -> Answer:
+    def transport(request: object) -> Response:
         store.events.append("probe" if "recharge" in request.url else "mint")  # type: ignore[attr-defined]
         return script_call(request)  # type: ignore[arg-type]
 
@@ -255,7 +255,7 @@ def test_removing(dry_run: bool) -> None:
 def test_a_token_that_waits(
     stored: str | None,
     left: PendingToken,
-    answers: list[Answer],
+    answers: list[Response],
     options: dict[str, object],
     outcome: Outcome,
     after: str | None,
@@ -271,16 +271,14 @@ def test_a_token_that_waits(
         assert (dry.token, dry.left) == (stored, left)
 
 
-def test_a_stored_token_is_kept_where_the_pending_one_cannot_be_written() -> None:
+def test_a_stored_token_is_kept_beside_a_stuck_pending_one() -> None:
     client, _script, _pauses = scripted(VALID, VALID)
     store = Memory(TOKEN, writable=False, left=PendingToken(OTHER, fingerprint(TOKEN)))
     assert provision(client, store) == Outcome("kept", TOKEN, TOKEN, 50)
 
 
 @pytest.mark.parametrize(("answers", "regenerate"), [([VALID, UNKNOWN], "if_invalid"), ([VALID], "always")])
-def test_none_is_minted_beside_a_pending_token_that_could_not_be_written(
-    answers: list[Answer], regenerate: str
-) -> None:
+def test_none_is_minted_beside_a_stuck_pending_token(answers: list[Response], regenerate: str) -> None:
     """Not even where the place takes a write a moment later: the slot is that of the pending token."""
     client, script, _pauses = scripted(*answers)
     store = Memory(TOKEN, writable=False, left=PendingToken(OTHER, fingerprint(TOKEN)))
@@ -301,7 +299,7 @@ def test_the_loser_of_a_race_keeps_what_stands_there(regenerate: str, stored: st
     assert (store.token, store.left, script.answers) == (TOKEN, None, [])
 
 
-def test_a_neighbour_that_changed_meanwhile_costs_no_second_mint() -> None:
+def test_a_changed_neighbour_costs_no_second_mint() -> None:
     client, script, _pauses = scripted(MINTED)
     store = Memory(TOKEN)
     store.overtaken_by = [TOKEN, TOKEN]
@@ -350,9 +348,7 @@ def test_removing_takes_what_waits_too() -> None:
 @pytest.mark.parametrize(
     ("waits", "dry_run", "drops"), [(OTHER, False, False), (THIRD, False, True), (THIRD, True, False)]
 )
-def test_only_another_token_that_waits_goes_before_one_is_adopted(
-    waits: str, dry_run: bool, drops: bool
-) -> None:
+def test_only_another_pending_token_goes_before_an_adoption(waits: str, dry_run: bool, drops: bool) -> None:
     store = Memory(left=PendingToken(waits, ""), dry_run=dry_run)
     client, _script, _pauses = scripted(VALID)
     assert provision(client, store, token=OTHER, dry_run=dry_run).status == "adopted"
@@ -383,7 +379,7 @@ def test_adopting_drops_nothing_where_nothing_waits() -> None:
     assert "drop_pending" not in store.events
 
 
-def test_a_token_that_is_given_and_kept_gives_way_to_none_that_waits() -> None:
+def test_adopting_the_stored_token_drops_a_pending_one() -> None:
     store = Memory(OTHER, left=PendingToken(THIRD, fingerprint(OTHER)))
     client, _script, _pauses = scripted(VALID)
     assert provision(client, store, token=OTHER) == Outcome("kept", OTHER, OTHER, 50)

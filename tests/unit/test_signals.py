@@ -18,7 +18,7 @@ from typing import Any, Callable
 
 import pytest
 
-from plugins.module_utils.core.messages import Answer, Request
+from plugins.module_utils.core.messages import Request, Response
 from plugins.module_utils.core.provision import provision
 from plugins.module_utils.core.signals import run_uninterrupted, signal_is_pending, signals_deferred
 from plugins.module_utils.files.token_file import TokenFile
@@ -75,7 +75,7 @@ class EndAt:
         self.minted = False
         self._end = end
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> Response:
         self.minted = True
         return text(TOKEN)
 
@@ -99,9 +99,7 @@ class EndAt:
 
 
 @pytest.mark.parametrize("end", [end_by_signal, end_by_exception])
-def test_work_that_is_ended_at_any_line_after_the_mint_keeps_the_token(
-    tmp_path: Path, end: Callable[[], None]
-) -> None:
+def test_work_ended_at_any_line_after_the_mint(tmp_path: Path, end: Callable[[], None]) -> None:
     ended = 0
     for number in range(1, 1000):
         place = tmp_path / f"{number}"
@@ -171,7 +169,7 @@ def test_another_thread_that_accepts_the_signal_changes_nothing() -> None:
     assert got == ["done"]
 
 
-def test_without_room_for_a_thread_the_work_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_without_room_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 

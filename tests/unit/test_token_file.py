@@ -21,7 +21,7 @@ from typing import Callable
 import pytest
 
 from plugins.module_utils.core.errors import StoreError
-from plugins.module_utils.core.messages import Answer, Request
+from plugins.module_utils.core.messages import Request, Response
 from plugins.module_utils.core.models import fingerprint
 from plugins.module_utils.core.provision import provision, remove
 from plugins.module_utils.files import atomic_file as locked_file
@@ -250,7 +250,7 @@ def test_the_leftover_of_a_death_before_the_write_is_no_token(tmp_path: Path, le
     assert names(tmp_path) == ["token"]
 
 
-def test_the_leftover_of_a_death_after_the_write_is_put_in_place(tmp_path: Path) -> None:
+def test_a_pending_token_of_a_death_is_put_in_place(tmp_path: Path) -> None:
     (tmp_path / ".token.new").write_text(TOKEN + "\n")
     client, _script, _pauses = scripted(VALID)
     outcome = provision(client, store(tmp_path / "token"))
@@ -413,7 +413,7 @@ def test_a_file_edited_during_the_mint_is_not_overwritten(tmp_path: Path) -> Non
     client, script, _pauses = scripted(text(OTHER), VALID)
     answer = script.__call__
 
-    def edited_meanwhile(request: Request) -> Answer:
+    def edited_meanwhile(request: Request) -> Response:
         if request.method == "POST":
             path.write_text(THIRD + "\n")
         return answer(request)
@@ -424,9 +424,7 @@ def test_a_file_edited_during_the_mint_is_not_overwritten(tmp_path: Path) -> Non
     assert names(tmp_path) == ["token"]
 
 
-def test_a_sync_that_fails_after_the_rename_says_where_the_token_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_sync_says_where_the_token_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def sync(_descriptor: int) -> None:
         raise OSError(errno.EIO, "")
 
@@ -504,7 +502,7 @@ def test_an_error_of_closing_changes_nothing(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("call", ["listdir", "stat", "fstat"])
-def test_what_the_system_refuses_to_tell_is_an_error_before_the_mint(
+def test_a_refusal_of_the_system_precedes_the_mint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     path = tmp_path / "token"
@@ -560,7 +558,7 @@ def test_what_is_on_the_disk_when(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     client, script, _pauses = scripted(text(TOKEN))
 
-    def transport(request: Request) -> Answer:
+    def transport(request: Request) -> Response:
         events.append("mint")
         return script(request)
 
@@ -573,9 +571,7 @@ def test_what_is_on_the_disk_when(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert events == [room, "mint", ("file", len(TOKEN) + 1), "replace", ("directory", 0)]
 
 
-def test_a_directory_that_cannot_be_written_is_told_before_the_mint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unwritable_directory_precedes_the_mint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     client, script, _pauses = scripted()
     monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.W_OK | os.X_OK)
     for dry_run in (False, True):
@@ -587,7 +583,7 @@ def test_a_directory_that_cannot_be_written_is_told_before_the_mint(
     assert names(tmp_path) == []
 
 
-def test_a_token_that_waits_and_cannot_be_put_in_place_is_no_mint(
+def test_a_pending_token_that_cannot_be_placed_is_no_mint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".token.new").write_text(TOKEN + "\n")
@@ -633,7 +629,7 @@ def test_a_leftover_that_is_a_hard_link_is_not_trusted(tmp_path: Path) -> None:
     assert (tmp_path / "elsewhere").read_text() == OTHER + "\n"
 
 
-def test_a_death_in_the_middle_of_a_recovery_blocks_no_later_run(
+def test_a_death_during_a_recovery_blocks_no_later_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "token"
@@ -817,7 +813,7 @@ def test_files_of_one_directory_share_its_lock(tmp_path: Path, monkeypatch: pyte
         assert one.read() is two.read() is None
 
 
-def test_a_directory_that_cannot_be_listed_is_told_and_not_locked(
+def test_an_unlistable_directory_is_reported_and_not_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As of many files, which are locked by their directory before any is looked at."""

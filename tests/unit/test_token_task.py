@@ -41,7 +41,7 @@ def test_a_service_that_is_away_for_moments_is_asked_for_all() -> None:
     assert len(script.requests) == COUNT
 
 
-def test_a_fault_that_nobody_foresaw_stops_no_other_and_is_told_without_its_text() -> None:
+def test_an_unforeseen_fault_stops_no_other_token() -> None:
     class Broken(Memory):
         def read(self) -> str | None:
             raise RuntimeError(f"a library quotes {TOKEN}")

@@ -18,7 +18,7 @@ import pytest
 
 from plugins.module_utils.core import errors
 from plugins.module_utils.core.client import EchoValueClient
-from plugins.module_utils.core.messages import Answer, Request
+from plugins.module_utils.core.messages import Request, Response
 from plugins.module_utils.core.service_url import ServiceUrl
 from plugins.module_utils.core.transport import MAX_BODY, HttpTransport
 from tests.unit.support import LINK, TOKEN, raw_server
@@ -39,7 +39,7 @@ def trickle(content: bytes) -> Callable[[socket.socket], None]:
     return handle
 
 
-def send(url: str, timeout: float = 5.0, method: str = "GET", path: str = "/recharge?amount=1") -> Answer:
+def send(url: str, timeout: float = 5.0, method: str = "GET", path: str = "/recharge?amount=1") -> Response:
     headers = {"x-token": TOKEN}
     return HttpTransport(ServiceUrl.parse(url))(
         Request(method, url + path, timeout, headers, {"token": "new"} if method == "POST" else None)
@@ -162,7 +162,7 @@ def test_json_is_sent() -> None:
     assert body.replace(b" ", b"") == b'{"a":[1]}'
 
 
-def test_what_was_never_sent_is_known_also_after_another_request() -> None:
+def test_what_was_never_sent_is_known_later_too() -> None:
     with raw_server(reply(HEAD + b"Content-Length: 2\r\n\r\nok")) as url:
         transport = HttpTransport(ServiceUrl.parse(url))
         transport(Request("GET", url, 5))

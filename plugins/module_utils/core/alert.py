@@ -38,14 +38,14 @@ def declare_alert(
     webhook: Mapping[str, Any] | None = None,
     dry_run: bool = False,
 ) -> Declared:
-    """Make the low-balance alert of `token` be as given; what is None stays as it is.
+    """Make the low-balance alert of `token` be as passed; what is None stays as it is.
 
     `threshold` counts credits, 0 is off; an empty `email` clears it; `webhook` (see models.Alert) is
     compared and written whole. Reading costs 1 credit, and writing a difference another; `dry_run`
     writes nothing. Raises InvalidInputError before any request, and the errors of the client.
     """
-    given = {"threshold": threshold, "email": email, "webhook": webhook}
-    wanted = {name: check(given[name]) for name, check in CHECKS.items() if given[name] is not None}
+    passed = {"threshold": threshold, "email": email, "webhook": webhook}
+    wanted = {name: check(passed[name]) for name, check in CHECKS.items() if passed[name] is not None}
     before, cost = client.get_settings(token)
     after = replace(before, **wanted)
     if after != before and not dry_run:
@@ -80,7 +80,7 @@ def check_webhook(webhook: object) -> dict[str, Any]:
         raise InvalidInputError("webhook must be a mapping.")
     unknown = sorted(set(webhook) - set(WEBHOOK_FIELDS))
     if unknown:
-        raise InvalidInputError(f"webhook has a field that there is not: {', '.join(unknown)}.")
+        raise InvalidInputError(f"Unknown webhook field: {', '.join(unknown)}.")
     fields = set_fields(webhook)
     if not is_https_url(str(fields.get("url"))):
         raise InvalidInputError("webhook.url must be an https URL.")

@@ -21,7 +21,7 @@ from .errors import (
     UnauthorizedError,
     UnexpectedAnswerError,
 )
-from .messages import Answer, Request, Transport
+from .messages import Request, Response, Transport
 from .models import (
     Alert,
     Probe,
@@ -39,7 +39,7 @@ from .service_url import DEFAULT_BASE_URL, ServiceUrl, is_host
 DEFAULT_TIMEOUT = 10.0  # seconds
 MAX_TIMEOUT = 86_400.0  # seconds; of some weeks the system makes an error
 DEFAULT_CONNECTIONS = 8  # open at a time
-DEFAULT_RETRIES = 4  # further tries
+DEFAULT_RETRIES = 4
 AMOUNTS = (1, 3)  # million operations that a recharge link can be for
 MAX_LOGS = 100  # entries of the log that one request can ask for
 
@@ -53,7 +53,7 @@ def check_amount(amount: object) -> None:
 
 
 def check_timeout(timeout: float, name: str = "timeout") -> None:
-    """Raise InvalidInputError for a time-out that nobody can wait for; `name` is how it was given."""
+    """Raise InvalidInputError for a time-out that nobody can wait for; `name` is how it was passed."""
     if not 0 < timeout <= MAX_TIMEOUT:
         raise InvalidInputError(f"{name} must be a number of seconds above 0, and {MAX_TIMEOUT:g} at most.")
 
@@ -62,7 +62,7 @@ class EchoValueClient:
     """A client of one EchoValue service; several threads may share it.
 
     `base_url` see ServiceUrl; `timeout` in seconds for one whole exchange; `retries` is the number
-    of further tries; `verify`, `proxies` and `connections` see transport.HttpTransport.
+    of retries; `verify`, `proxies` and `connections` see transport.HttpTransport.
     `transport`, `sleep` and `clock` are seams for tests. `close` ends its connections.
 
     All calls raise the errors of errors.py.
@@ -126,7 +126,7 @@ class EchoValueClient:
     def get_wallet(self, token: str, *, details: bool = True) -> Wallet:
         """Return the wallet of `token`.
 
-        With `details` it is read whole, for 1 credit; without, the free probe tells the balance
+        With `details` it is read whole, for 1 credit; without, the free probe reports the balance
         alone. An empty wallet (402) is an answer: `wallet` 0, `created` None.
         """
         token = check_token(token)
@@ -238,7 +238,7 @@ class EchoValueClient:
         query: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         json: Any = None,
-    ) -> Answer:
+    ) -> Response:
         """Send a request, again where that is safe, and return the answer if its status is 200."""
         request = Request(
             method,
@@ -262,7 +262,7 @@ class EchoValueClient:
 
 
 def is_https_url(text: str) -> bool:
-    """Tell whether `text` is a URL that starts with https:// and a host."""
+    """Return whether `text` is a URL that starts with https:// and a host."""
     if not text.isascii() or not text.isprintable() or " " in text:
         return False
     try:
@@ -276,20 +276,20 @@ def _authorized(token: str) -> dict[str, str]:
     return {"x-token": check_token(token)}
 
 
-def _credits(answer: Answer, header: str) -> int | None:
+def _credits(answer: Response, header: str) -> int | None:
     """Return a header's whole number; older deployments do not send it."""
     value = answer.headers.get(header, "").strip()
     digits = value[1:] if value.startswith("-") else value
     return int(value) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
 
 
-def _cost_of_paid(answer: Answer) -> int:
-    """Return the credits that a paid call took; an older deployment does not tell, and takes 1."""
+def _cost_of_paid(answer: Response) -> int:
+    """Return the credits that a paid call took; an older deployment does not report them, and takes 1."""
     cost = _credits(answer, "x-cost")
     return 1 if cost is None else cost
 
 
-def _json(answer: Answer) -> dict[str, Any]:
+def _json(answer: Response) -> dict[str, Any]:
     """Return a body that is a JSON object."""
     try:
         data = json.loads(_text(answer))
@@ -300,7 +300,7 @@ def _json(answer: Answer) -> dict[str, Any]:
     return data
 
 
-def _text(answer: Answer) -> str:
+def _text(answer: Response) -> str:
     """Return a body as text, without line ends behind it; a page for people is not an answer."""
     if "html" in answer.headers.get("content-type", "").lower() or _WEB_PAGE.match(answer.body):
         raise _unexpected(answer, "it sent a web page, as a login page or a proxy does")
@@ -310,7 +310,7 @@ def _text(answer: Answer) -> str:
         raise _unexpected(answer, "what it sent is no text") from None
 
 
-def _unexpected(answer: Answer, why: str) -> UnexpectedAnswerError:
+def _unexpected(answer: Response, why: str) -> UnexpectedAnswerError:
     return UnexpectedAnswerError(
         f"The service answered HTTP {answer.status}, but {why}.", status=answer.status
     )

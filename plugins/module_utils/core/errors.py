@@ -5,7 +5,7 @@
 EchoValueError                    reason
 ├── InvalidInputError             invalid_input      refused before any request was sent
 ├── StoreError                    store              the place that keeps the token cannot be read or written
-│   └── ConflictError             conflict           somebody else changed the place meanwhile
+│   └── ConflictError             conflict           another writer changed the place meanwhile
 ├── NetworkError                  network            no answer came: not resolved, refused, reset, not trusted
 │   └── RequestTimeoutError       timeout            no whole answer came in time
 ├── ServiceError                                     an answer came, but not the one that was hoped for
@@ -51,7 +51,7 @@ class EchoValueError(Exception):
 
 
 class InvalidInputError(EchoValueError):
-    """A value that was given is refused; no request was sent."""
+    """A value that was passed is refused; no request was sent."""
 
     reason = "invalid_input"
     advice = "No request was sent."
@@ -64,16 +64,16 @@ class StoreError(EchoValueError):
 
 
 class ConflictError(StoreError):
-    """Somebody else changed the place after it was read; what they put there stays."""
+    """Another writer changed the place after it was read; what they put there stays."""
 
     reason = "conflict"
-    advice = "What stands there now is untouched. Run again."
+    advice = "What is there now is untouched. Run again."
 
 
 class NetworkError(EchoValueError):
     """No answer came.
 
-    `sent` tells whether the request may have reached the service, `permanent` whether a further
+    `sent` says whether the request may have reached the service, `permanent` whether a further
     try is of no use.
     """
 
@@ -136,14 +136,14 @@ class PaymentRequiredError(ServiceError):
 
 
 class RateLimitedError(ServiceError):
-    """429: too many requests, and the further tries are used up."""
+    """429: too many requests, and the retries are used up."""
 
     reason = "rate_limited"
     advice = "Nothing was changed. Run again later."
 
 
 class ServiceUnavailableError(ServiceError):
-    """A 5xx, and the further tries are used up."""
+    """A 5xx, and the retries are used up."""
 
     reason = "unavailable"
     advice = "Nothing was changed, and the token is not doubted. Run again later."
@@ -153,11 +153,11 @@ class UnexpectedAnswerError(ServiceError):
     """An answer that the service does not give: a login page, a redirect, a broken body."""
 
     reason = "unexpected_answer"
-    advice = "Nothing was changed. Check the service's address, and what stands between here and the service."
+    advice = "Nothing was changed. Check the service's address, and what is between here and the service."
 
 
 class AmbiguousMintError(EchoValueError):
-    """A mint was sent, and no answer told whether it took place; it is never repeated by itself."""
+    """A mint was sent, and no answer said whether it took place; it is never repeated by itself."""
 
     reason = "ambiguous_mint"
     advice = (

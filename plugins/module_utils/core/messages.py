@@ -26,7 +26,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What came back; header names are in lower case."""
 
     status: int
@@ -36,4 +36,4 @@ class Answer:
 
 # Returns the answer, whatever its status; raises NetworkError, RequestTimeoutError, or
 # UnexpectedAnswerError for a body that is too long.
-Transport = Callable[[Request], Answer]
+Transport = Callable[[Request], Response]

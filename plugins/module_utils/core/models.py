@@ -63,7 +63,7 @@ def fingerprint(token: str | None) -> str:
 
 @dataclass(frozen=True)
 class Probe:
-    """What the free probe told: is the token valid, and its credits where the service said so."""
+    """What the free probe found: is the token valid, and its credits where the service said so."""
 
     valid: bool
     balance: int | None = None
@@ -73,7 +73,7 @@ class Probe:
 class Wallet:
     """A token's wallet.
 
-    `wallet` counts credits (None where a free reading did not tell), `created` is the service's
+    `wallet` counts credits (None where a free reading did not report them), `created` is the service's
     own text (None where not read), `hash` the token's sha256, `cost` the credits the reading took.
     """
 

@@ -18,7 +18,7 @@ from .errors import (
     UnauthorizedError,
     UnexpectedAnswerError,
 )
-from .messages import Answer, Request, Transport
+from .messages import Request, Response, Transport
 
 _FIRST_DELAY = 0.5  # seconds before the first retry; doubled each time
 _DOUBLINGS = 9  # are enough for the longest
@@ -37,7 +37,7 @@ class Retrying:
         self._clock = clock
         self._resume_at = 0.0  # until then a 429 asked all threads to be quiet
 
-    def send(self, transport: Transport, request: Request) -> Answer:
+    def send(self, transport: Transport, request: Request) -> Response:
         """Return the response if its status is 200; raise NetworkError or ServiceError."""
         tries = 0
         while True:
@@ -87,7 +87,7 @@ def _delay(tries: int, error: NetworkError | ServiceError) -> float:
     return min(max(backoff, asked), _LONGEST_DELAY)
 
 
-def _error_of(answer: Answer) -> ServiceError:
+def _error_of(answer: Response) -> ServiceError:
     what = f"The service answered HTTP {answer.status}."
     if 300 <= answer.status < 400:
         what = f"The service answered HTTP {answer.status}, a redirect, which was not followed."
@@ -99,8 +99,8 @@ def _error_of(answer: Answer) -> ServiceError:
     return kind(what, status=answer.status, retry_after=_retry_after(answer))
 
 
-def _retry_after(answer: Answer) -> float | None:
-    """Return the seconds that Retry-After asks for, given in seconds or as an HTTP date."""
+def _retry_after(answer: Response) -> float | None:
+    """Return the seconds that Retry-After asks for, in seconds or as an HTTP date."""
     value = answer.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value)

@@ -38,13 +38,13 @@ class ServiceUrl:
         def refuse(why: str) -> InvalidInputError:
             return InvalidInputError(f"base_url is refused: {why}.")
 
-        given = str(text)
-        if not given.isascii() or not given.isprintable() or any(c in given for c in ' \\"<>'):
+        passed = str(text)
+        if not passed.isascii() or not passed.isprintable() or any(c in passed for c in ' \\"<>'):
             raise refuse("it holds characters that no URL has")
-        if "?" in given or "#" in given:
+        if "?" in passed or "#" in passed:
             raise refuse("it must have neither a query nor a fragment")
         try:
-            parts = urlsplit(given)
+            parts = urlsplit(passed)
             scheme, host, port = parts.scheme.lower(), (parts.hostname or "").lower(), parts.port
         except ValueError:
             raise refuse("its host or port cannot be read") from None
@@ -81,7 +81,7 @@ class ServiceUrl:
 
 
 def is_host(host: str) -> bool:
-    """Tell whether lower-case text is a host's name or address, an IPv6 one without its brackets."""
+    """Return whether lower-case text is a host's name or address, an IPv6 one without its brackets."""
     if ":" not in host:
         return _HOST.fullmatch(host) is not None
     try:

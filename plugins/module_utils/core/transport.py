@@ -18,7 +18,7 @@ from .errors import (
     UnexpectedAnswerError,
     causes_of,
 )
-from .messages import Answer, Request
+from .messages import Request, Response
 from .network_settings import proxies_to, trusted_certificates
 from .service_url import ServiceUrl
 from .version import VERSION
@@ -65,7 +65,7 @@ class HttpTransport:
         """End all connections."""
         self._adapter.close()
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: Request) -> Response:
         """Send `request` once and return the answer, whatever its status.
 
         Raises NetworkError, RequestTimeoutError, or UnexpectedAnswerError for a body over MAX_BODY.
@@ -102,7 +102,7 @@ class HttpTransport:
                 status=response.status_code,
             )
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status_code, headers, body)
+        return Response(response.status_code, headers, body)
 
 
 def _read_body(response: requests.Response) -> bytes | None:
@@ -111,7 +111,7 @@ def _read_body(response: requests.Response) -> bytes | None:
     if promised > MAX_BODY:
         return None
     body: bytes = response.raw.read(MAX_BODY + 1)  # as it was sent: nothing is unpacked
-    if len(body) < promised:  # older urllib3 does not tell
+    if len(body) < promised:  # older urllib3 does not report it
         raise ConnectionError
     return body if len(body) <= MAX_BODY else None
 

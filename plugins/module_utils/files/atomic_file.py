@@ -130,7 +130,7 @@ class AtomicFile:
                 raise self._error(f"cannot be replaced ({reason_of(error)})") from None
         where = os.stat(self._directory.path)
         if where.st_mode & stat.S_ISVTX and os.geteuid() not in (0, found.st_uid, where.st_uid):
-            raise self._error("cannot be replaced: it is somebody else's, in a directory with the sticky bit")
+            raise self._error("cannot be replaced: it is another user's, in a directory with the sticky bit")
 
     def stage(self, room: int, replaces: str = "", pending: PendingFile | None = None) -> StagedFile:
         """Make the file for a new content of at most `room` bytes, with its attributes; or open `pending`."""
@@ -173,7 +173,7 @@ class AtomicFile:
         self.put_in_place(staged.path, keep_former=keep_former)
 
     def put_in_place(self, source: str, *, keep_former: bool) -> None:
-        """Let a filled file take this one's place, durably, unless somebody edited this one after `read`."""
+        """Let a filled file take this one's place, durably, unless that was edited after `read`."""
         try:
             if self._read() != self._found:
                 raise ConflictError(
@@ -290,7 +290,7 @@ def _copy_attributes(source: str, target: str) -> None:
 
 
 def _mount_points() -> frozenset[str]:
-    """Return where file systems are mounted, single files among them, as far as the system tells."""
+    """Return where file systems are mounted, single files among them, as far as the system reports."""
     try:
         with open(_MOUNTED, "rb") as lines:
             return frozenset(

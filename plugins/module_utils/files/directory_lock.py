@@ -14,14 +14,14 @@ from contextlib import contextmanager, suppress
 
 from ..core.errors import NOTHING_MINTED, StoreError
 
-LOCK_PATIENCE = 300.0  # seconds; far longer than a mint with all its further tries
+LOCK_PATIENCE = 300.0  # seconds; far longer than a mint with all its retries
 _LOCK_PAUSE = 0.05  # seconds
 
 
 class DirectoryLock:
     """A directory for the files of one process; its threads share the lock and the syncs.
 
-    One that cannot be opened is not locked: a file in it may still be read, and `check` tells why
+    One that cannot be opened is not locked: a file in it may still be read, and `check` says why
     nothing can be written.
     """
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Private: for this collection and its Pulumi package only.
-"""What tells one kind of place from another for who types it: pure data."""
+"""What distinguishes one kind of place from another for who types it: pure data."""
 
 from __future__ import annotations
 

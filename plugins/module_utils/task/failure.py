@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private: for this collection and its Pulumi package only.
-"""How a failed task tells an error: `msg` for people, with the options that help, `reason` for playbooks."""
+"""How a failed task reports an error: `msg` for people, with the options that help; `reason`."""
 
 from __future__ import annotations
 

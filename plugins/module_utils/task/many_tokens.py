@@ -21,12 +21,12 @@ from ..core.signals import signal_is_pending, signals_deferred
 from .results import Place, failed_entry, perform
 from .token_requests import TokenRequest
 
-_MOST_TOLD = 5  # failures that the message tells one by one
+_MOST_LISTED = 5  # failures that the message lists one by one
 _OUTAGE = 60.0  # seconds of nothing but failures to reach the service, after which the rest is not tried
 
 
 class _Outage:
-    """Notes how long the service has been away: the further tries of all tokens could add up to hours."""
+    """Notes how long the service has been away: the retries of all tokens could add up to hours."""
 
     def __init__(self) -> None:
         self._since: float | None = None
@@ -103,8 +103,8 @@ def _summary(entries: list[dict[str, Any]]) -> dict[str, Any]:
         return result
     for entry in entries:
         entry["token"] = None  # a failure is shown
-    told = [f"{entry['place']}: {entry['msg']}" if entry["place"] else entry["msg"] for entry in failures]
-    more = len(told) - _MOST_TOLD
+    texts = [f"{entry['place']}: {entry['msg']}" if entry["place"] else entry["msg"] for entry in failures]
+    more = len(texts) - _MOST_LISTED
     msg = f"{len(failures)} of {len(entries)} tokens failed; the others are where they belong. "
-    msg += " | ".join(told[:_MOST_TOLD]) + (f" | and {more} more, listed in tokens." if more > 0 else "")
+    msg += " | ".join(texts[:_MOST_LISTED]) + (f" | and {more} more, listed in tokens." if more > 0 else "")
     return {**result, "failed": True, "msg": msg, "reason": failures[0]["reason"]}

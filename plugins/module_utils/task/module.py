@@ -31,7 +31,7 @@ CONNECTION_SPEC: dict[str, Any] = {
     "ca_path": {"type": "path"},
 }
 
-# For the modules that are given a token.
+# For the modules that take a token.
 TOKEN_SPEC: dict[str, Any] = {
     "token": {"type": "str", "no_log": True},
     "path": {"type": "path"},
@@ -47,7 +47,7 @@ class Module(AnsibleModule):
 
     Ansible masks the value of a no_log option in every string of a result. So a module may let it go:
     here the invocation, the one place where it must not show, is masked by hand. `hidden` options are
-    masked there alone. That is for those whose values are words and numbers as they stand everywhere;
+    masked there alone. That is for those whose values are words and numbers as they are everywhere;
     their action plugin keeps them from the system log.
     """
 
@@ -77,14 +77,14 @@ class Module(AnsibleModule):
         return {"invocation": {"module_args": {**arguments, **masks}}}
 
     def add_path_info(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Add what Ansible tells of a file; where it cannot look, the token is in its place all the same."""
+        """Add what Ansible reports of a file; where it cannot look, the token is still in its place."""
         with suppress(OSError):
             super().add_path_info(kwargs)
         return kwargs
 
 
 def run(module: Module, work: Callable[[Module, EchoValueClient], None]) -> None:
-    """Call `work`, which ends the module itself; tell its errors as a failure of the module."""
+    """Call `work`, which ends the module itself; report its errors as a failure of the module."""
     try:
         check_texts(module.params)
         work(module, make_client(module.params))
@@ -109,8 +109,8 @@ def make_client(params: Mapping[str, Any]) -> EchoValueClient:
 def check_texts(value: Any, name: str = "") -> None:
     """Raise InvalidInputError for a text, at any depth of the options, that the system has no form for."""
     if isinstance(value, str):
-        if "\0" in value or not _is_whole_text(value):
-            raise InvalidInputError(f"{name} must hold no zero byte and no half of a character.")
+        if "\0" in value or not _is_valid_text(value):
+            raise InvalidInputError(f"{name} must not contain NUL bytes or unpaired surrogates.")
     elif isinstance(value, Mapping):
         for key, one in value.items():
             check_texts(str(key), f"A key of {name}")
@@ -120,7 +120,7 @@ def check_texts(value: Any, name: str = "") -> None:
             check_texts(one, name)
 
 
-def _is_whole_text(text: str) -> bool:
+def _is_valid_text(text: str) -> bool:
     try:
         return bool(os.fsencode(text)) or not text
     except UnicodeEncodeError:
@@ -133,12 +133,12 @@ def check_forms(arguments: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
     That is a number where an option is a mapping, into which it looks, and infinity for a whole number.
     """
     for name, option in spec.items():
-        given = arguments.get(name)
-        if option.get("type") == "int" and _is_infinite(given):
+        value = arguments.get(name)
+        if option.get("type") == "int" and _is_infinite(value):
             raise InvalidInputError(f"{name} must be a whole number.")
-        if "options" not in option or given is None:
+        if "options" not in option or value is None:
             continue
-        for one in given if isinstance(given, list) else [given]:
+        for one in value if isinstance(value, list) else [value]:
             if isinstance(one, Mapping):
                 check_forms(one, option["options"])
             elif not isinstance(one, str):
@@ -167,7 +167,7 @@ def given_token(module: Module) -> str | None:
         advice = "No request was sent. Provision it with echovalue.cloud.echovalue_token."
     else:
         token = os.environ.get("ECHOVALUE_TOKEN") if token is None else token
-        missing = "No token was given."
+        missing = "No token was passed."
         advice = "Set token, path, or the environment variable ECHOVALUE_TOKEN on the target."
     if token:
         return check_token(token)

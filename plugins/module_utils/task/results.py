@@ -17,7 +17,7 @@ from .token_requests import TokenRequest
 
 
 class KeptStore(Store, Protocol):
-    """A `Store` that tells where it keeps what was replaced."""
+    """A `Store` that says where it keeps what was replaced."""
 
     @property
     def backup_file(self) -> str | None:
@@ -26,7 +26,7 @@ class KeptStore(Store, Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """Where one token is kept, and what the task's result tells of it."""
+    """Where one token is kept, and what the task's result says of it."""
 
     store: KeptStore
     kind: str
@@ -84,9 +84,9 @@ def failed_entry(place: Place | None, error: EchoValueError) -> dict[str, Any]:
     return _entry(place, changed=False, **nothing, failed=True, **failure(error))
 
 
-def _entry(place: Place | None, **told: Any) -> dict[str, Any]:
+def _entry(place: Place | None, **known: Any) -> dict[str, Any]:
     return {
-        **told,
+        **known,
         "store": place and place.kind,
         "place": place and place.words,
         "path": place and place.path,

@@ -31,7 +31,7 @@ from .yaml_edit import STRING, VAULT_TAGS, Document, Value, YamlFormError
 _MAX_SIZE = 16 * 1024 * 1024  # bytes of a file
 _MAX_ENCRYPTED = 4096  # bytes of a token
 _ATTEMPTS = 3  # to write a file that is edited meanwhile
-_TRIAL = Value("$ANSIBLE_VAULT\n", VAULT_TAGS[0])  # stands for a token that is not minted yet
+_TRIAL = Value("$ANSIBLE_VAULT\n", VAULT_TAGS[0])  # in place of a token that is not minted yet
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class VaultFile:
         document = self.content().document
         with self._guard:
             if not self._tried:
-                with suppress(YamlFormError):  # another variable may stand in the way
+                with suppress(YamlFormError):  # another variable may be in the way
                     document.edited(dict.fromkeys((each.name for each in self._variables), trial))
                     self._tried = True
             try:
@@ -332,7 +332,7 @@ class VaultVariable:
             return text
         if self._file.content().seal is None:
             raise StoreError(
-                f"{self.words} stands there in clear text.",
+                f"{self.words} is there in clear text.",
                 f"{NOTHING_MINTED} Encrypt it with ansible-vault encrypt_string, or remove it.",
             )
         if found.tag not in (STRING, "!unsafe"):

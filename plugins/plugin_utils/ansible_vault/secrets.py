@@ -29,7 +29,7 @@ class Vault:
         self._library = library
 
     def decrypt(self, ciphertext: str, place: str) -> tuple[str, Seal]:
-        """Return the plaintext of what stands at `place`, and the seal that it had."""
+        """Return the plaintext of what is at `place`, and the seal that it had."""
         self._check_secrets(place)
         try:
             plaintext, _id, secret = self._library.decrypt_and_get_vault_id(ciphertext)

@@ -34,11 +34,11 @@ _COMMENTS = r"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\r|\n))*(?:[ \t]*#[^\r\n]*)?"
 _COMMENTS_FROM_COLUMN = rf"(?:{_BLANK_LINES} {{%d,}}#[^\r\n]*(?:\r\n|\r|\n|$))*"
 
 _Pairs = list[tuple[yaml.Node, yaml.Node]]
-Edit = tuple[int, int, str]  # what stands between two places gives way to this
+Edit = tuple[int, int, str]  # what is between two places gives way to this
 
 
 class YamlFormError(Exception):
-    """A variable cannot be told from the rest of the text; says why, and in what line."""
+    """A variable cannot be separated from the rest of the text; says why, and in what line."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Value:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A variable as it stands in a text: the parser's events of its key and of its value."""
+    """A variable as it is in a text: the parser's events of its key and of its value."""
 
     name: str  # "" where the key is no string
     key: list[Any]
@@ -81,7 +81,7 @@ class _Entry:
 
 
 class Document:
-    """A text that is one document: what its variables are, and where they stand.
+    """A text that is one document: what its variables are, and where they are.
 
     Raises YamlFormError where Ansible does not load it as a mapping of variables.
     """
@@ -128,7 +128,7 @@ class Document:
         return own, pairs, root, events
 
     def error(self, why: str, index: int) -> YamlFormError:
-        """Return the error that something stands in the way in the line of `index`."""
+        """Return the error that something is in the way in the line of `index`."""
         return YamlFormError(f"{why} (line {len(_LINE_END.findall(self.text, 0, index)) + 1})")
 
     def value(self, name: str) -> Value | None:
@@ -301,7 +301,7 @@ def _removed(document: Document, index: int) -> Edit:
 
 
 def _in_block(value: Value, indent: str, line_end: str) -> tuple[str, str]:
-    """Return a value as YAML: what stands on the line of its key, and the lines below."""
+    """Return a value as YAML: what is on the line of its key, and the lines below."""
     if value.tag in VAULT_TAGS:
         return f"{value.tag} |", "".join(indent + line + line_end for line in value.text.splitlines())
     return _in_one_line(value), ""
@@ -325,7 +325,7 @@ def _key(name: str) -> str:
 
 
 def _only_these_changed(before: Document, after: Document, values: Mapping[str, Value | None]) -> bool:
-    """Tell whether the variables have these values, and all else is as it was."""
+    """Return whether the variables have these values, and all else is as it was."""
 
     def others(document: Document) -> list[list[tuple[Any, ...]]]:
         return [entry.meaning for entry in document.entries if entry.name not in values]

@@ -40,7 +40,7 @@ def open_place(options: Mapping[str, Any], run: RunContext) -> SecretKey:
 
 
 def _client(run: RunContext, connection: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
-    """Return an API client for a connection as of kubernetes.core, and what tells its cluster from others."""
+    """Return an API client for a connection as of kubernetes.core, and what identifies its cluster."""
     check_library("kubernetes", "24.2.0", _unusable)
     check_collection("kubernetes.core", "5.0.0")
     if get_api_client is None:

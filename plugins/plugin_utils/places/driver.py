@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ...module_utils.core.errors import NOTHING_MINTED, ConflictError, StoreError
 
-REHEARSAL = "no-token-but-a-rehearsal-of-the-write"  # stands for a token that is not minted yet
+REHEARSAL = "no-token-but-a-rehearsal-of-the-write"  # in place of a token that is not minted yet
 
 
 class Driver(Protocol):
@@ -18,7 +18,7 @@ class Driver(Protocol):
     """
 
     words: str  # the place, as a person says it
-    secret: tuple[str, ...]  # all that tells this secret from every other, as the client resolved it
+    secret: tuple[str, ...]  # all that distinguishes this secret from every other, as the client resolved it
     key: str
     path: str | None = None  # the file, as the task names it; None where the place is none
     backup_file: str | None = None  # where a place that is a file keeps what was replaced

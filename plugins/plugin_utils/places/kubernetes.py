@@ -88,7 +88,7 @@ class SecretKey(Driver):
 
     @contextmanager
     def _translate_errors(self, done: str) -> Iterator[None]:
-        """Let what the client raises be a StoreError; the server's own words tell what is not allowed."""
+        """Let what the client raises be a StoreError; the server's own words say what is not allowed."""
         try:
             yield
         except kubernetes.client.ApiException as error:

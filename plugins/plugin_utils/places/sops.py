@@ -33,7 +33,7 @@ class SopsKey(Driver):
         self.path = shown_path
 
     def read(self) -> str | None:
-        """Return the decrypted value of the key; raise StoreError where it stands in clear in the file."""
+        """Return the decrypted value of the key; raise StoreError where it is in clear in the file."""
         with self._file.lock():
             self._content = self._file.read()
         self._value = None
@@ -109,7 +109,7 @@ class SopsKey(Driver):
         value = self._value_in(self._parsed(partial(parse, self._path), text, "its text"))
         if not str(value).startswith("ENC["):
             raise StoreError(
-                f"{self.words} stands, or would stand, in clear.",
+                f"{self.words} is, or would be, in clear.",
                 f"{NOTHING_MINTED} See encrypted_regex, encrypted_suffix and their like, in .sops.yaml and "
                 "in the file itself.",
             )

@@ -23,7 +23,7 @@ def _ini(text: str) -> Any:
     return {name: dict(section) for name, section in parser.items()}
 
 
-# How a format's text is read with its values as they stand there, encrypted; by the end of the file's name.
+# How a format's text is read with its values as they are there, encrypted; by the end of the file's name.
 _PARSERS: dict[str, Callable[[str], Any]] = {
     ".yaml": lambda text: next(yaml.load_all(text, yaml.BaseLoader), None),
     ".json": json.loads,
