@@ -15,7 +15,7 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
 
 demo: .venv/ready ## Provision tokens on an embedded server, twice, and show what happened
-	@.venv/bin/python -m tests.demo
+	@.venv/bin/python -m tools.demo
 
 test: .venv/ready ## Run the tests that a change needs; the first time, the Pulumi engine is built
 	@$(NOX) --tags test && $(NOX) --session left_out -- test

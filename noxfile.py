@@ -36,7 +36,7 @@ def install(session: nox.Session, *groups: str) -> None:
 def installed_collection(session: nox.Session) -> Path:
     """Copy the sources to where ansible-test wants a collection."""
     target = Path(".build/ansible-test/ansible_collections/echovalue/cloud").resolve()
-    session.run("python", "-m", "tests.release", str(target), "tree", silent=True)
+    session.run("python", "-m", "tools.release", str(target), "tree", silent=True)
     session.run(*GIT_INIT, str(target), external=True, silent=True)
     return target
 
@@ -86,7 +86,7 @@ def lint(session: nox.Session) -> None:
     session.run("yamllint", "--strict", ".")
     session.run("antsibull-changelog", "lint")
     session.run("codespell")
-    actionlint = session.run("python", "-m", "tests.engine", "--path", "actionlint", silent=True)
+    actionlint = session.run("python", "-m", "tools.engine", "--path", "actionlint", silent=True)
     session.run(f"{str(actionlint).splitlines()[-1]}/actionlint", external=True)
     collections = str(installed_collection(session).parents[2])
     session.run("ansible-lint", "--offline", "--strict", "-q", env={"ANSIBLE_COLLECTIONS_PATH": collections})
@@ -196,7 +196,7 @@ def demo(session: nox.Session) -> None:
     """What `make demo` does."""
     install(session, "demo", "test")
     session.install("--no-deps", "--editable", ".")
-    session.run("python", "-m", "tests.engine", "pulumi")  # here, where its progress shows
+    session.run("python", "-m", "tools.engine", "pulumi")  # here, where its progress shows
     session.run("pytest", "-n", "2", "tests/test_demo.py", *session.posargs)
 
 
@@ -248,7 +248,7 @@ def slow(session: nox.Session) -> None:
 def kubernetes(session: nox.Session) -> None:
     """The same against a real Kubernetes API server."""
     install(session, "stores", "test")
-    session.run("python", "-m", "tests.engine", "kubernetes")  # here, where its progress shows
+    session.run("python", "-m", "tools.engine", "kubernetes")  # here, where its progress shows
     session.run("pytest", "-n", "2", "tests/stores", "tests/field", "-m", "kubernetes", *session.posargs)
     session.run("pytest", "-n", "2", "tests/engine/test_servers.py", *session.posargs)
 
@@ -257,7 +257,7 @@ def kubernetes(session: nox.Session) -> None:
 def stores_oldest(session: nox.Session) -> None:
     """The places with a library, with the oldest versions of it and of its collection that are documented."""
     install(session, "stores-oldest", "test")
-    session.run("python", "-m", "tests.engine", "kubernetes")
+    session.run("python", "-m", "tools.engine", "kubernetes")
     places = ("-k", "HashiVault or SecretsManager or Kubernetes", "-m", "not slow")
     session.run("pytest", "-n", "2", "tests/stores/test_places.py", *places, *session.posargs)
 
@@ -266,8 +266,8 @@ def stores_oldest(session: nox.Session) -> None:
 def molecule(session: nox.Session) -> None:
     """A molecule scenario for each store, and one for the wallet."""
     install(session, "stores", "emulator")
-    collections = "from tests.workspace import collections_path; print(collections_path())"
-    path = session.run("python", "-m", "tests.engine", "--path", "kubernetes", silent=True)
+    collections = "from tools.checkout import collections_path; print(collections_path())"
+    path = session.run("python", "-m", "tools.engine", "--path", "kubernetes", silent=True)
     session.run(
         *("molecule", "test", *(session.posargs or ["--all"])),
         env={
@@ -303,7 +303,7 @@ def sanity(session: nox.Session, group: str) -> None:
         home.joinpath(".ansible/test/cache").mkdir(parents=True, exist_ok=True)
         home.joinpath(".ansible/test/cache", name).write_text(GET_PIP)
     built = Path(session.create_tmp(), "built").resolve()
-    session.run("python", "-m", "tests.release", str(built), "collection", silent=True)
+    session.run("python", "-m", "tools.release", str(built), "collection", silent=True)
     (archive,) = built.iterdir()
     install_collection(session, "ansible-galaxy", str(archive), built / "collections")
     collection = built / "collections/ansible_collections/echovalue/cloud"
@@ -342,7 +342,7 @@ def run_pulumi(
     """Run tests of the Pulumi package with the dependencies of a group."""
     install(session, group)
     session.install("--no-deps", "--editable", ".")
-    session.run("python", "-m", "tests.engine", *sets)  # here, where its progress shows
+    session.run("python", "-m", "tools.engine", *sets)  # here, where its progress shows
     session.run(
         *("pytest", "-n", "2", *arguments, *session.posargs),
         env={"EMULATOR_PYTHON": sys.executable},
@@ -354,7 +354,7 @@ def dist(session: nox.Session) -> None:
     """Build what is published into dist/; run the examples with it in clean environments."""
     install(session, "dist")
     session.run("pytest", "tests/release")
-    session.run("python", "-m", "tests.release", "dist")
+    session.run("python", "-m", "tools.release", "dist")
     (collection,) = map(str, Path("dist").glob("echovalue-cloud-*"))
     package = sorted(map(str, Path("dist").glob("pulumi_echovalue-*")))
     session.run("twine", "check", "--strict", *package)
@@ -442,7 +442,7 @@ def coverage(session: nox.Session) -> None:
     install(session, "coverage", "stores", "test", "pulumi")
     programs(session, "pass", "gpg")
     session.install("--no-deps", "--editable", ".")
-    session.run("python", "-m", "tests.engine", "pulumi", "kubernetes")
+    session.run("python", "-m", "tools.engine", "pulumi", "kubernetes")
     folder, settings = Path("build/coverage").resolve(), str(Path("tests/coverage.ini").resolve())
     tests = [f"tests/{name}" for name in ("unit", "ansible", "stores", "pulumi")]
     shutil.rmtree(folder, ignore_errors=True)
@@ -487,7 +487,7 @@ def bench(session: nox.Session) -> None:
     """Time and memory of this and of what people do today; writes build/bench.json and the plot."""
     install(session, "bench")
     session.install("--no-deps", "--editable", ".")
-    session.run("python", "-m", "tests.bench", "--plot", "docs/performance.png", *session.posargs)
+    session.run("python", "-m", "tools.bench", "--plot", "docs/performance.png", *session.posargs)
 
 
 @nox.session(python=NEWEST, tags=["test-all"])
@@ -503,21 +503,21 @@ def install_proof(session: nox.Session, *sets: str, needs: tuple[str, ...] = ())
     install(session, "proof")
     session.install("--no-deps", "--editable", ".")
     programs(session, "strace", *needs)
-    session.run("python", "-m", "tests.engine", *sets)  # here, where its progress shows
+    session.run("python", "-m", "tools.engine", *sets)  # here, where its progress shows
 
 
 @nox.session(python=NEWEST, tags=["proof"])
 def proof(session: nox.Session) -> None:
     """Experiments that try to lose a token, or to let somebody in; writes build/proof.json."""
     install_proof(session, "pulumi", "kubernetes", needs=("sshd", "sudo", "setfacl"))
-    session.run("python", "-m", "tests.proof", *session.posargs)
+    session.run("python", "-m", "tools.proof", *session.posargs)
 
 
 @nox.session(python=NEWEST, tags=["test"])
 def proof_short(session: nox.Session) -> None:
     """The same experiments in short: a sample of each."""
     install_proof(session, "pulumi")
-    session.run("python", "-m", "tests.proof", "--short", *session.posargs)
+    session.run("python", "-m", "tools.proof", "--short", *session.posargs)
 
 
 @nox.session(python=NEWEST, tags=["matrix"])
@@ -536,7 +536,7 @@ def canaries(session: nox.Session, group: str, sdk: str) -> None:
     pinned = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), sdk)
     install(session, group)
     session.install(*(one for one in pinned if one.startswith("pulumi==")))
-    session.run("python", "-m", "tests.proof", "canaries", *session.posargs)
+    session.run("python", "-m", "tools.proof", "canaries", *session.posargs)
 
 
 @nox.session(venv_backend="none")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.client import Emulator
-from tests.workspace import ROOT
+from tools.checkout import ROOT
+from tools.emulator.client import Emulator
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def home(tmp_path: Path) -> dict[str, str]:
 
 def demo(environment: dict[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.demo"],
+        [sys.executable, "-m", "tools.demo"],
         cwd=ROOT,
         env={**environment, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ansible.playbook import Ansible
-from tests.emulator.client import Emulator
+from tests.testkit.playbook import Ansible
+from tools.emulator.client import Emulator
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.ansible.playbook import Ansible, alert, link, logs, wallet
-from tests.emulator.client import Emulator
+from tests.testkit.playbook import Ansible, alert, link, logs, wallet
+from tools.emulator.client import Emulator
 
 GIVEN = "token-of-the-logs-0123456789abcdef"
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.ansible.playbook import Ansible, token, wait_until
 from tests.ansible.test_vault_file import Vault, vault  # noqa: F401 - a fixture
-from tests.emulator.client import Emulator
+from tests.testkit.playbook import Ansible, token, wait_until
+from tools.emulator.client import Emulator
 
 GIVEN = "given-token-0123456789abcdef"
 MANY = 120

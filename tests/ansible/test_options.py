@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.ansible.playbook import Ansible
-from tests.emulator.client import Emulator
+from tests.testkit.playbook import Ansible
+from tools.emulator.client import Emulator
 
 GIVEN = "given-token-0123456789abcdef"
 WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
@@ -18,7 +18,11 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
     "in_an_item": ("token", {"tokens": [{"command": 5}]}, "command must be a mapping"),
     "zero_byte": ("token", {"path": "/nowhere/a\0b"}, "path must not contain NUL"),
     "zero_byte_here": ("token", {"vault_file": "a\0b"}, "vault_file must not contain NUL"),
-    "zero_byte_of_many": ("token", {"command": {"argv": ["true", "\0"]}}, "command.argv must not contain NUL"),
+    "zero_byte_of_many": (
+        "token",
+        {"command": {"argv": ["true", "\0"]}},
+        "command.argv must not contain NUL",
+    ),
     "no_token": ("wallet_info", {"token": "short"}, "That is not a token"),
     "infinite": ("wallet_info", {"token": GIVEN, "retries": "Infinity"}, "retries must be a whole number"),
     "for_ever": ("wallet_info", {"token": GIVEN, "timeout": 1e20}, "timeout must be a number of seconds"),

@@ -13,7 +13,7 @@ from plugins.module_utils.places.definition import PlaceDefinition
 from plugins.module_utils.places.registry import PLACES
 from plugins.modules import echovalue_token
 from plugins.plugin_utils.connections.registry import OPENERS
-from tests.workspace import ROOT
+from tools.checkout import ROOT
 
 OPTIONS = yaml.safe_load(echovalue_token.DOCUMENTATION)["options"]
 ROLE = ROOT / "roles/echovalue_token"

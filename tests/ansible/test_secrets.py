@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.ansible.playbook import Ansible, alert, link, logs, token, wallet
-from tests.emulator.client import Emulator
+from tests.testkit.playbook import Ansible, alert, link, logs, token, wallet
+from tools.emulator.client import Emulator
 
 # From ansible-core 2.22 on.
 MASKS = importlib.util.find_spec("ansible.module_utils.secrets") is not None

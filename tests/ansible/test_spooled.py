@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workspace import collections_path
+from tools.checkout import collections_path
 
 sys.path.append(collections_path())  # where the stores are imported from, as Ansible does
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.ansible.playbook import Ansible, Task, token, wait_until
-from tests.emulator.client import Emulator
+from tests.testkit.playbook import Ansible, Task, token, wait_until
+from tools.emulator.client import Emulator
 
 GIVEN = "given-token-0123456789abcdef"
 

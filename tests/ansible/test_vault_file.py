@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.ansible.playbook import Ansible, token
-from tests.emulator.client import Emulator
+from tests.testkit.playbook import Ansible, token
+from tools.emulator.client import Emulator
 
 GIVEN = "given-token-0123456789abcdef"
 BIN = Path(sys.executable).parent

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 
-from tests.workspace import collections_path
+from tools.checkout import collections_path
 
 sys.path.append(collections_path())  # where the stores are imported from, as Ansible does
 

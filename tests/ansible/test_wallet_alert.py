@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.ansible.playbook import Ansible, alert, wallet
-from tests.emulator.client import Emulator
-from tests.emulator.webhook import Webhook
+from tests.testkit.playbook import Ansible, alert, wallet
+from tools.emulator.client import Emulator
+from tools.emulator.webhook import Webhook
 
 pytestmark = pytest.mark.slow
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.ansible.playbook import Ansible, link, token, wallet
-from tests.emulator.client import Emulator
+from tests.testkit.playbook import Ansible, link, token, wallet
+from tools.emulator.client import Emulator
 
 GIVEN = "given-token-0123456789abcdef"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.ansible.playbook import Ansible, Run, role
-from tests.emulator.client import Emulator
+from tests.testkit.playbook import Ansible, Run, role
+from tools.emulator.client import Emulator
 
 pytestmark = pytest.mark.slow
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.measure import Case, measure, plan
-from tests.bench.rows import CONCURRENCY, ROWS
-from tests.emulator.client import Emulator
-from tests.workspace import ROOT
+from tools.bench.measure import Case, measure, plan
+from tools.bench.rows import CONCURRENCY, ROWS
+from tools.checkout import ROOT
+from tools.emulator.client import Emulator
 
 MANY = 200
 BY_NAME = {(row.part, row.name): row for row in ROWS}
@@ -37,7 +37,7 @@ def run(emulator: Emulator, name: str, count: int) -> list[Case]:
 def test_the_benchmark_runs(part: str, tmp_path: Path) -> None:
     results = tmp_path / "bench.json"
     options = ["--repeat", "1", "--counts", "0", "1", "2", "--latency", "0", "--only", part]
-    command = [sys.executable, "-m", "tests.bench", *options, "--results", str(results)]
+    command = [sys.executable, "-m", "tools.bench", *options, "--results", str(results)]
     subprocess.run(command, cwd=ROOT, check=True)
     cases = json.loads(results.read_text())["cases"]
     assert {(case["part"], case["row"]) for case in cases} == {name for name in BY_NAME if name[0] == part}

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.ansible.playbook import Ansible, alert, wait_until, wallet
-from tests.emulator.client import Emulator
-from tests.workspace import ROOT
+from tests.testkit.playbook import Ansible, alert, wait_until, wallet
+from tools.checkout import ROOT
+from tools.emulator.client import Emulator
 
 EXAMPLE = ROOT / "docs" / "examples" / "alert"
 TOKEN = "of-the-rulebook-0123456789"  # not the wallet's

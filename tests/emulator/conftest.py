@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.emulator.client import Emulator
+from tools.emulator.client import Emulator
 
 
 class Reply(NamedTuple):

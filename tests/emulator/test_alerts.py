@@ -9,8 +9,8 @@ from hashlib import sha256
 
 import pytest
 
-from tests.emulator.client import Emulator
-from tests.emulator.webhook import Webhook
+from tools.emulator.client import Emulator
+from tools.emulator.webhook import Webhook
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 import pytest
 
-from tests.emulator.openapi import DOCUMENT
+from tools.emulator.openapi import DOCUMENT
 
 FORM = "application/x-www-form-urlencoded"
 OPERATIONS = [f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods]

@@ -8,8 +8,8 @@ import schemathesis
 from hypothesis import settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from tests.emulator.client import Emulator
-from tests.emulator.openapi import DOCUMENT
+from tools.emulator.client import Emulator
+from tools.emulator.openapi import DOCUMENT
 
 RICH = {"x-token": "the-token-of-the-contract"}
 POOR = {"x-token": "the-token-without-credits"}

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.emulator.client import Emulator
+from tools.emulator.client import Emulator
 
 
 def wait_for_a_mint(emulator):

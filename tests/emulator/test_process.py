@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.client import Emulator
-from tests.emulator.openapi import DOCUMENT
+from tools.emulator.client import Emulator
+from tools.emulator.openapi import DOCUMENT
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, "-m", "tests.emulator"]
+COMMAND = [sys.executable, "-m", "tools.emulator"]
 
 
 def in_threads(number, work):
@@ -123,7 +123,7 @@ def test_a_clean_end(call, tmp_path, fault, number):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_it_ends_with_its_parent(tmp_path, workers):
     program = (
-        "import os; from tests.emulator.client import Emulator\n"
+        "import os; from tools.emulator.client import Emulator\n"
         f"emulator = Emulator(workers={workers}); emulator.start()\n"
         "print(emulator.port, flush=True); os._exit(0)"
     )

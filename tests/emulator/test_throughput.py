@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tests.emulator.client import Emulator
+from tools.emulator.client import Emulator
 
 FLOOR = 1_000  # requests a second; a fast machine does many times as much
 CONNECTIONS = 16

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine import EngineError, build, ensure, tool_path
-from tests.workspace import ROOT
+from tools.checkout import ROOT
+from tools.engine import EngineError, build, ensure, tool_path
 
 PROVIDER = """
 import pulumi.dynamic as dynamic
@@ -187,7 +187,7 @@ class TestBuilding:
         with pytest.raises(EngineError) as caught:
             ensure("kubernetes")
         text = str(caught.value)
-        assert "k8s.io/kubernetes/cmd/kube-apiserver, pinned in tests/engine/kubernetes/go.mod" in text
+        assert "k8s.io/kubernetes/cmd/kube-apiserver, pinned in tools/engine/kubernetes/go.mod" in text
         assert "  x.go:1: no such thing\n" in text
         assert "downloading x" not in text
         assert "run it again" in text

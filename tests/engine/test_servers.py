@@ -16,8 +16,8 @@ import urllib.request
 
 import pytest
 
-from tests.engine import EngineError
-from tests.engine.servers import kubernetes_server, openbao_server, secrets_manager_server
+from tests.testkit.servers import kubernetes_server, openbao_server, secrets_manager_server
+from tools.engine import EngineError
 
 
 def call(method, url, headers, body=None, ca=None):
@@ -122,7 +122,7 @@ def test_moto_keeps_secrets_by_account(tmp_path):
 
 
 def test_a_server_that_ends_is_told_with_its_last_lines(tmp_path, monkeypatch):
-    monkeypatch.setattr("tests.engine.servers._free_ports", lambda count: [99999])
+    monkeypatch.setattr("tests.testkit.servers._free_ports", lambda count: [99999])
     with (
         pytest.raises(EngineError, match=r"(?s)bao ended .*Its last lines:\n.*99999"),
         openbao_server(tmp_path),
@@ -133,7 +133,7 @@ def test_a_server_that_ends_is_told_with_its_last_lines(tmp_path, monkeypatch):
 def test_a_server_ends_when_the_tests_are_killed(tmp_path):
     program = (
         "import pathlib, sys, time\n"
-        "from tests.engine.servers import openbao_server\n"
+        "from tests.testkit.servers import openbao_server\n"
         "with openbao_server(pathlib.Path(sys.argv[1])) as server:\n"
         "    print(server.address, flush=True)\n"
         "    time.sleep(60)\n"

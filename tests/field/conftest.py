@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.ansible.conftest import _emulator, emulator  # noqa: F401 - fixtures
-from tests.engine.servers import kubernetes_server, openbao_server, secrets_manager_server
+from tests.testkit.servers import kubernetes_server, openbao_server, secrets_manager_server
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.client import Emulator
-from tests.pulumi.workspace import Workspace, raw_tokens
+from tests.testkit.pulumi_workspace import Workspace, raw_tokens
+from tools.emulator.client import Emulator
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from pulumi_echovalue._decisions import alert as alert_lifecycle
 from pulumi_echovalue.alert_provider import AlertError, WalletAlertProvider
-from tests.emulator.client import Emulator
+from tools.emulator.client import Emulator
 
 GIVEN = "feedfacefeedfacefeedfacefeedface"
 GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()

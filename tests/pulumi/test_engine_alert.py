@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from tests.emulator.client import Emulator
-from tests.pulumi.workspace import Workspace
+from tests.testkit.pulumi_workspace import Workspace
+from tools.emulator.client import Emulator
 
 HOST = "hooks-canary.example.com"
 HEADER = "header-canary-5f1e"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.client import Emulator
-from tests.pulumi.workspace import Run, Workspace
+from tests.testkit.pulumi_workspace import Run, Workspace
+from tools.emulator.client import Emulator
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BLOCKS = dict(

@@ -8,8 +8,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from tests.emulator.client import Emulator
-from tests.pulumi.workspace import Workspace
+from tests.testkit.pulumi_workspace import Workspace
+from tools.emulator.client import Emulator
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "docs" / "examples" / "pulumi"

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.client import Emulator
-from tests.pulumi.workspace import Run, Workspace
+from tests.testkit.pulumi_workspace import Run, Workspace
+from tools.emulator.client import Emulator
 
 WAYS = ("argument", "config", "explicit", "native")
 PYTHON = """

@@ -13,8 +13,8 @@ import pytest
 
 from pulumi_echovalue._shared.module_utils.core.client import EchoValueClient
 from pulumi_echovalue._shared.module_utils.core.models import Alert
-from tests.emulator.client import Emulator
-from tests.pulumi.workspace import Workspace
+from tests.testkit.pulumi_workspace import Workspace
+from tools.emulator.client import Emulator
 
 TOKEN = "feedfacefeedfacefeedfacefeedface"
 CANARIES = ("hooks-canary.example.com", "path-canary-5f1e", "header-canary-77ab", "option-canary-90cd")

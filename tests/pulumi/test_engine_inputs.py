@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.emulator.client import Emulator
-from tests.pulumi.workspace import Workspace
+from tests.testkit.pulumi_workspace import Workspace
+from tools.emulator.client import Emulator
 
 MISSING = "It is passed, and is empty or missing."
 # A project holds the outputs that the programs refer to; `tokn` is none of them.

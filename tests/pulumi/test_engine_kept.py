@@ -11,8 +11,8 @@ import pulumi.automation as auto
 import pytest
 
 import pulumi_echovalue as echovalue
-from tests.emulator.client import Emulator
-from tests.pulumi.workspace import PASSPHRASE, PROJECT, Workspace, raw_tokens
+from tests.testkit.pulumi_workspace import PASSPHRASE, PROJECT, Workspace, raw_tokens
+from tools.emulator.client import Emulator
 
 # A stack of version 0.1.0, and its program: data/make_stack.py wrote it.
 OLD_STACK = Path(__file__).parent / "data" / "stack-0.1.0.json"

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.client import Emulator
-from tests.engine import build, tool_path
-from tests.pulumi.workspace import OUTSIDE, Workspace
+from tests.testkit.pulumi_workspace import OUTSIDE, Workspace
+from tools.emulator.client import Emulator
+from tools.engine import build, tool_path
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 GO = {**build.GO_ENVIRONMENT, "GOFLAGS": "-mod=mod"}  # the same for all, so that little is compiled twice

@@ -11,9 +11,9 @@ from pathlib import Path
 import hvac
 import pytest
 
-from tests.emulator.client import Emulator
-from tests.engine.servers import OpenBao, openbao_server
-from tests.pulumi.workspace import Workspace
+from tests.testkit.pulumi_workspace import Workspace
+from tests.testkit.servers import OpenBao, openbao_server
+from tools.emulator.client import Emulator
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "examples" / "pulumi-openbao"
 

@@ -10,8 +10,8 @@ import json
 
 import pytest
 
-from tests.emulator.client import Emulator
-from tests.pulumi.workspace import Workspace
+from tests.testkit.pulumi_workspace import Workspace
+from tools.emulator.client import Emulator
 
 GIVEN = "feedfacefeedfacefeedfacefeedface"
 WEBHOOK = "hooks-canary.example.com"

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.emulator.client import Emulator
-from tests.pulumi.workspace import Workspace
+from tests.testkit.pulumi_workspace import Workspace
+from tools.emulator.client import Emulator
 
 ONE = """
 token = echovalue.Token("app", keepers={"release": "1"})

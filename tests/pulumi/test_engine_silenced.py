@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.emulator.client import Emulator
-from tests.pulumi.workspace import Workspace
+from tests.testkit.pulumi_workspace import Workspace
+from tools.emulator.client import Emulator
 
 PYTHON = """
 token = echovalue.Token("app")

@@ -17,7 +17,7 @@ from pulumi_echovalue._shared.module_utils.core.errors import (
     InvalidInputError,
     StoredTokenUnknownError,
 )
-from tests.emulator.client import Emulator
+from tools.emulator.client import Emulator
 
 GIVEN = "feedfacefeedfacefeedfacefeedface"
 GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()

@@ -33,9 +33,9 @@ from pulumi_echovalue.plugin import __main__ as command_line
 from pulumi_echovalue.plugin import provider as plugin
 from pulumi_echovalue.plugin import token
 from pulumi_echovalue.plugin.properties import UNKNOWN, plain, struct
-from tests.emulator.client import Emulator
 from tests.pulumi.asking import GIVEN, GIVEN_HASH, NONE, SOME, UNHEARD_OF, Engine, asking, failure
-from tests.workspace import ROOT
+from tools.checkout import ROOT
+from tools.emulator.client import Emulator
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from pulumi.runtime.rpc import wrap_rpc_secret as secret
 from pulumi_echovalue._shared.module_utils.core.client import EchoValueClient
 from pulumi_echovalue._shared.module_utils.core.models import Alert
 from pulumi_echovalue.plugin.properties import UNKNOWN, plain, struct
-from tests.emulator.client import Emulator
 from tests.pulumi.asking import GIVEN, GIVEN_HASH, NONE, UNHEARD_OF, Engine, asking, failure
+from tools.emulator.client import Emulator
 
 HOOK = {"url": "https://hooks.example.com/s3cret", "format": "telegram", "options": {"chat_id": 5.0}}
 READ, WRITTEN = {"GET /token/settings": 1}, {"GET /token/settings": 1, "PUT /token/settings": 1}

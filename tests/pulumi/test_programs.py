@@ -15,7 +15,7 @@ from pulumi.runtime import test as run_to_its_end
 import pulumi_echovalue as echovalue
 from pulumi_echovalue._decisions.service import client_of
 from pulumi_echovalue._shared.module_utils.core.errors import InvalidInputError
-from tests.emulator.client import Emulator
+from tools.emulator.client import Emulator
 
 GIVEN = "feedfacefeedfacefeedfacefeedface"
 GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()

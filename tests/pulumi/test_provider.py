@@ -16,7 +16,7 @@ from pulumi.output import UNKNOWN
 
 from pulumi_echovalue._decisions import token as lifecycle
 from pulumi_echovalue.provider import TokenError, TokenProvider
-from tests.emulator.client import Emulator
+from tools.emulator.client import Emulator
 
 GIVEN = "feedfacefeedfacefeedfacefeedface"
 GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()

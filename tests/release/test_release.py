@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.release.__main__ import ROOT, build
+from tools.release.__main__ import ROOT, build
 
 # What lies at the top of each; a folder ends with a slash.
 COLLECTION = {
@@ -92,7 +92,7 @@ def test_a_second_build_gives_the_same_bytes(built: Path, tmp_path: Path) -> Non
     mask = os.umask(0o007)
     try:
         subprocess.run(
-            [sys.executable, "-m", "tests.release", str(tmp_path / "again")],
+            [sys.executable, "-m", "tools.release", str(tmp_path / "again")],
             cwd=ROOT,
             check=True,
             capture_output=True,

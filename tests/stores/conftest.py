@@ -12,10 +12,10 @@ from typing import Any, Callable
 import pytest
 
 from tests.ansible.conftest import _emulator, emulator  # noqa: F401 - fixtures
-from tests.ansible.playbook import Ansible
-from tests.emulator.client import Emulator
-from tests.stores.gate import gate
-from tests.stores.places import PLACES, Pass, Place
+from tests.testkit.gate import gate
+from tests.testkit.places import PLACES, Pass, Place
+from tests.testkit.playbook import Ansible
+from tools.emulator.client import Emulator
 
 MakePlace = Callable[..., Any]
 AtTheMint = list[Callable[[], object]]

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import yaml
 
-from tests.ansible.playbook import token
-from tests.emulator.client import Emulator
-from tests.engine.servers import etcd_server
 from tests.stores.conftest import Controller
-from tests.workspace import ROOT
+from tests.testkit.playbook import token
+from tests.testkit.servers import etcd_server
+from tools.checkout import ROOT
+from tools.emulator.client import Emulator
 
 PAGE = (ROOT / "docs" / "stores.md").read_text()
 

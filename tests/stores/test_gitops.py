@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.ansible.playbook import Ansible
-from tests.emulator.client import Emulator
 from tests.stores.conftest import Controller
-from tests.workspace import ROOT
+from tests.testkit.playbook import Ansible
+from tools.checkout import ROOT
+from tools.emulator.client import Emulator
 
 pytestmark = pytest.mark.slow
 

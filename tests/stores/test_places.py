@@ -20,13 +20,13 @@ import pytest
 import trustme
 from ansible.parsing.vault import VaultLib
 
-from tests.ansible.playbook import token, wait_until
-from tests.emulator.client import Emulator
-from tests.engine.servers import openbao_server
 from tests.stores.conftest import AtTheMint, Controller, MakePlace
-from tests.stores.gate import gate
-from tests.stores.places import HashiVault, KubernetesSecret, Place, SecretsManager, Sops
-from tests.workspace import collections_path
+from tests.testkit.gate import gate
+from tests.testkit.places import HashiVault, KubernetesSecret, Place, SecretsManager, Sops
+from tests.testkit.playbook import token, wait_until
+from tests.testkit.servers import openbao_server
+from tools.checkout import collections_path
+from tools.emulator.client import Emulator
 
 sys.path.append(collections_path())  # where the stores are imported from, as Ansible does
 

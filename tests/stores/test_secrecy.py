@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.ansible.playbook import role, token
-from tests.emulator.client import Emulator
 from tests.stores.conftest import Controller, MakePlace, stores
-from tests.stores.places import Place
+from tests.testkit.places import Place
+from tests.testkit.playbook import role, token
+from tools.emulator.client import Emulator
 
 pytestmark = pytest.mark.slow
 

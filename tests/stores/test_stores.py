@@ -11,10 +11,10 @@ from pathlib import Path
 from threading import Barrier
 from typing import Any
 
-from tests.ansible.playbook import Run, Task, token
-from tests.emulator.client import Emulator
 from tests.stores.conftest import AtTheMint, Controller, MakePlace, stores
-from tests.stores.places import Place
+from tests.testkit.places import Place
+from tests.testkit.playbook import Run, Task, token
+from tools.emulator.client import Emulator
 
 # As awkward as a value may be that is somebody else's.
 OTHERS = {"user": "{{ 1 + 1 }}", "number": "007", "word": "a: 'b' # \"c\"\n%", "empty": ""}

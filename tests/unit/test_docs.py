@@ -62,10 +62,15 @@ def test_each_text_of_a_failure_is_told() -> None:
 
 def test_the_architecture_agrees_with_the_tree() -> None:
     page = (DOCS / "architecture.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`((?:plugins|pulumi_echovalue|roles|tests|extensions|docs)/[\w/.]*)`", page))
+    named = set(
+        re.findall(r"`((?:plugins|pulumi_echovalue|roles|tests|tools|extensions|docs)/[\w/.]*)`", page)
+    )
     assert sorted(name for name in named if not (ROOT / name).exists()) == []
     folders = {path.parent.relative_to(ROOT) for path in SOURCES} | {
-        path.relative_to(ROOT) for path in (ROOT / "tests").iterdir() if any(path.glob("**/*.py"))
+        path.relative_to(ROOT)
+        for room in ("tests", "tools")
+        for path in (ROOT / room).iterdir()
+        if any(path.glob("**/*.py"))
     }
     known = {Path(name) for name in named} | {Path(name).parent for name in named}
     assert sorted(str(one) for one in folders if one not in known and one.parent not in known) == []

@@ -23,7 +23,7 @@ def test_every_module_is_in_the_group_and_has_an_action() -> None:
 
 
 def test_every_source_file_names_its_licence() -> None:
-    files = [path for folder in ("plugins", "tests") for path in (ROOT / folder).rglob("*.py")]
+    files = [path for folder in ("plugins", "tests", "tools") for path in (ROOT / folder).rglob("*.py")]
     assert files
     assert [path for path in files if "SPDX-License-Identifier" not in path.read_text()] == []
 

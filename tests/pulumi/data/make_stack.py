@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from pulumi_echovalue import __version__
-from tests.emulator.client import Emulator
-from tests.pulumi.workspace import Workspace
+from tests.testkit.pulumi_workspace import Workspace
+from tools.emulator.client import Emulator
 
 HERE = Path(__file__).resolve().parent
 

@@ -1,5 +1,0 @@
-# SPDX-License-Identifier: BSD-2-Clause
-"""An EchoValue-compatible server on this machine: for the demo, the tests and the benchmark.
-
-Run it with `python -m tests.emulator`, or from Python with `tests.emulator.client.Emulator`.
-"""

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The rows of the benchmark: what is run, for which numbers of tokens."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.testkit.pulumi_workspace import Workspace
+from tools.checkout import collections_path
+
+HERE = Path(__file__).resolve().parent
+PHASES = ("new", "again")
+CONCURRENCY = 8  # the default of echovalue_token
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that is timed."""
+
+    arguments: tuple[str, ...]
+    folder: Path
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a row is run: an empty folder, a service, a number of tokens."""
+
+    folder: Path
+    url: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """A way to provision tokens, for `counts` of them; others between those may be asked for.
+
+    `prepare` makes ready, and returns a function of the phase, "new" or "again", that gives the
+    commands whose time is summed up. `process` is a part of the command line by which the process
+    whose memory counts is known.
+    """
+
+    part: str
+    name: str
+    title: str
+    counts: tuple[int, ...]
+    process: str
+    prepare: Callable[[Site], Callable[[str], list[Command]]]
+    phases: tuple[str, ...] = PHASES
+
+
+def _ansible(site: Site) -> tuple[Path, dict[str, str], list[str]]:
+    """Return a folder, an environment and arguments for the commands of Ansible."""
+    tokens = site.folder / "tokens"
+    tokens.mkdir()
+    inventory = site.folder / "inventory"
+    inventory.write_text(f"localhost ansible_connection=local ansible_python_interpreter={sys.executable}\n")
+    values = {
+        "base_url": site.url,
+        "concurrency": CONCURRENCY,
+        "tokens": [{"path": str(tokens / f"token{n}")} for n in range(site.count)],
+        "secrets": [{"hashi_vault": {"path": f"{site.folder.name}/token{n}"}} for n in range(site.count)],
+    }
+    (site.folder / "values.json").write_text(json.dumps(values))
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+        "ANSIBLE_COLLECTIONS_PATH": collections_path(),
+        "ANSIBLE_HOME": str(site.folder / "ansible"),
+        "ANSIBLE_REMOTE_TEMP": str(site.folder / "remote"),
+        "ECHOVALUE_BASE_URL": site.url,
+        "HOME": str(site.folder),  # where the spool is
+    }
+    return site.folder, environment, ["-i", str(inventory), "-e", f"@{site.folder}/values.json"]
+
+
+def _playbook(name: str) -> Callable[[Site], Callable[[str], list[Command]]]:
+    def prepare(site: Site) -> Callable[[str], list[Command]]:
+        folder, environment, arguments = _ansible(site)
+        playbook = Command(
+            (str(Path(sys.executable).with_name("ansible-playbook")), *arguments, str(HERE / name)),
+            folder,
+            environment,
+        )
+        return lambda _phase: [playbook]
+
+    return prepare
+
+
+def _ping(site: Site) -> Callable[[str], list[Command]]:
+    folder, environment, arguments = _ansible(site)
+    program = str(Path(sys.executable).with_name("ansible"))
+    ping = Command((program, "localhost", "-m", "ansible.builtin.ping", *arguments), folder, environment)
+    return lambda _phase: [ping]
+
+
+def _floor(site: Site) -> Callable[[str], list[Command]]:
+    ping = _ping(site)
+
+    def commands(phase: str) -> list[Command]:
+        program = (sys.executable, str(HERE / "floor.py"))
+        arguments = (site.url, phase, str(site.count), str(CONCURRENCY), str(site.folder / "kept"))
+        return [*ping(phase), Command(program + arguments, site.folder, os.environ)]
+
+    return commands
+
+
+def _openbao_floor(site: Site) -> Callable[[str], list[Command]]:
+    ping = _ping(site)
+
+    def commands(phase: str) -> list[Command]:
+        program = (sys.executable, str(HERE / "openbao_floor.py"))
+        arguments = (site.url, phase, str(site.count), str(CONCURRENCY), site.folder.name)
+        return [*ping(phase), Command(program + arguments, site.folder, os.environ)]
+
+    return commands
+
+
+def _openbao_start(site: Site) -> Callable[[str], list[Command]]:
+    imported = Command((sys.executable, "-c", "import hvac"), site.folder, os.environ)
+    ping = _ping(site)
+    return lambda phase: [*ping(phase), imported]
+
+
+def _up(program: str, *, native: bool = False) -> Callable[[Site], Callable[[str], list[Command]]]:
+    def prepare(site: Site) -> Callable[[str], list[Command]]:
+        workspace = Workspace(site.folder, site.url)
+        if native:
+            workspace.project("python")
+        (workspace.root / "__main__.py").write_text(f"COUNT = {site.count}\n{program}")
+        up = ("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--color=never")
+        return lambda _phase: [Command(up, workspace.root, workspace.environment)]
+
+    return prepare
+
+
+OURS = """
+import pulumi_echovalue as echovalue
+
+for number in range(COUNT):
+    echovalue.Token(f"token{number}")
+"""
+
+NATIVE = """
+import pulumi
+
+for number in range(COUNT):
+    pulumi.CustomResource("echovalue:index:Token", f"token{number}", {"token": None, "hash": None})
+"""
+
+ALERT = """
+import pulumi_echovalue as echovalue
+
+echovalue.WalletAlert("low", token=echovalue.Token("token"), threshold=50, email="ops@example.com")
+"""
+
+IDLE = """
+from tools.bench.idle import Idle
+
+for number in range(COUNT):
+    Idle(f"idle{number}")
+"""
+
+ENGINE = """
+import pulumi
+
+for number in range(COUNT):
+    pulumi.ComponentResource("bench:Nothing", f"nothing{number}")
+"""
+
+MODULE = "AnsiballZ_"
+PROVIDER = "pulumi.dynamic"
+PLUGIN = "pulumi-resource-echovalue"
+
+# All rows of one part and count are run one after the other, then again: so they are paired.
+ROWS = (
+    Row("ansible", "ping", "ansible -m ping", (0,), MODULE, _ping, ("new",)),
+    Row("ansible", "uri", "one `uri` task", (1,), MODULE, _playbook("uri.yml"), ("new",)),
+    Row("ansible", "single", "ours, one task", (1,), MODULE, _playbook("single.yml")),
+    Row("ansible", "alert", "ours, one token and its alert", (1,), MODULE, _playbook("alert.yml")),
+    Row("ansible", "floor", "the floor", (1, 10, 50, 100, 1000), "floor.py", _floor),
+    Row("ansible", "bulk", "ours in bulk", (0, 1, 10, 50, 100, 1000), MODULE, _playbook("bulk.yml")),
+    Row("ansible", "loop", "ours in a loop", (1, 10, 100, 1000), MODULE, _playbook("loop.yml")),
+    Row("ansible", "today", "today's playbook", (1, 10, 50), MODULE, _playbook("today.yml")),
+    Row("openbao", "start", "`ansible -m ping` and `import hvac`", (1,), MODULE, _openbao_start, ("new",)),
+    Row("openbao", "role", "ours, by the role", (1,), MODULE, _playbook("openbao_role.yml")),
+    Row("openbao", "floor", "the floor", (1, 50), "floor.py", _openbao_floor),
+    Row("openbao", "bulk", "ours in bulk", (1, 50), MODULE, _playbook("openbao.yml")),
+    Row("pulumi", "engine", "the engine alone", (0, 1, 100, 1000), PROVIDER, _up(ENGINE)),
+    Row("pulumi", "idle", "a resource that does nothing", (1, 100, 1000), PROVIDER, _up(IDLE)),
+    Row("pulumi", "token", "ours", (1, 100, 1000), PROVIDER, _up(OURS)),
+    Row("pulumi", "alert", "ours, one token and its alert", (1,), PROVIDER, _up(ALERT)),
+    Row("pulumi", "native", "ours, native", (1, 100, 1000), PLUGIN, _up(NATIVE, native=True)),
+)

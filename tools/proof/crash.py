@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Kill a run at every system call from the first touch of its place on; then let the next run come.
+
+A token may be lost in one window alone: the request to mint has left, and the answer is not yet in a
+file. `in the window` counts the calls there, for one token; `lost` those at which a kill lost one.
+"""
+
+from __future__ import annotations
+
+from tools.emulator.client import Emulator
+from tools.proof import subject
+from tools.proof.report import Report
+from tools.proof.scenarios import GIVEN, OLD, Scenario, hashes, minted, play_all
+
+_SAMPLE = 40  # every 40th call in the short form
+
+
+def run(short: bool) -> Report:
+    """Run the experiment."""
+    return play_all("Killed at each system call", _play, short)
+
+
+def _play(scenario: Scenario, emulator: Emulator, short: bool) -> Report:
+    report = Report("Killed")
+    place = scenario.place
+    points = lost = recovered = window = 0
+    with place.work(base_url=emulator.url, **scenario.options) as work:
+        for thread in scenario.threads:
+            place.set(scenario.old)
+            recorded = subject.run(work, trace=True, thread=thread)
+            report.expect(recorded.code == 0, f"{scenario.words}: fails undisturbed: {recorded.output}")
+            calls = subject.from_first_touch(recorded.calls, place.touched)
+            if thread == subject.MINT:
+                window = max(subject.windows(calls))
+            for call in calls[:: _SAMPLE if short else 1]:
+                for token in minted(emulator):
+                    emulator.forget(token)
+                place.set(scenario.old)
+                kill = f"{call.name}:signal=SIGKILL:when={call.number}"
+                killed = subject.run(work, kill, trace=True, thread=thread)
+                where = f"{scenario.words}, killed at {call.words}"
+                report.expect(not killed.stuck, f"{where}: it hangs")
+                points += 1
+                gone = minted(emulator) - hashes(place.tokens())
+                lost += bool(gone)
+                at = killed.calls[-1] if killed.calls else call  # runs differ a little
+                report.expect(at.may_lose or not gone, f"{where}: a token is lost")
+                _check_after(scenario, where, report)
+                found = place.tokens()
+                again = subject.run(work)
+                recovered += bool(found - {OLD, GIVEN})
+                _check_again(scenario, where, again, found, report)
+    report.rows.append(
+        {
+            "place": place.kind,
+            "what": scenario.name,
+            "points": points,
+            "found again": recovered,
+            "in the window": window,
+            "lost": lost,
+        }
+    )
+    return report
+
+
+def _check_after(scenario: Scenario, where: str, report: Report) -> None:
+    """Check what a killed run left."""
+    place = scenario.place
+    report.expect(not place.open_to_others(), f"{where}: open to others: {place.open_to_others()}")
+    for token in place.current():
+        report.expect(token is None or "broken" not in token, f"{where}: {token}")
+    if scenario.old is not None:
+        report.expect(scenario.old in place.tokens(), f"{where}: the old token is gone")
+    if scenario.old is not None and "state" not in scenario.options:
+        report.expect(None not in place.current(), f"{where}: no token stands there")
+
+
+def _check_again(
+    scenario: Scenario, where: str, again: subject.Ended, found: set[str], report: Report
+) -> None:
+    """Check the run that comes next, which is the same once more."""
+    place = scenario.place
+    report.expect(again.code == 0 and not again.stuck, f"{where}: the next run fails: {again.output}")
+    report.expect(found <= place.tokens(), f"{where}: the next run loses a token")
+    report.expect(not place.pending_files(), f"{where}: the next run leaves {place.pending_files()}")
+    report.expect(not place.open_to_others(), f"{where}: then open to others: {place.open_to_others()}")
+    entries = again.result.get("tokens") or [again.result]
+    told = [entry.get("token") for entry in entries]
+    report.expect(told == place.current(), f"{where}: the next run tells another token than it keeps")
+    if scenario.old is None and again.code == 0:
+        waiting = found - {OLD, GIVEN}
+        report.expect(waiting <= set(told), f"{where}: the next run does not take up what waits")

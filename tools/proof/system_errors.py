@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Let the system refuse one call, at each call that can be refused so, and look at what people are told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from tools.emulator.client import Emulator
+from tools.proof import subject
+from tools.proof.report import Report
+from tools.proof.scenarios import Scenario, hashes, minted, play_all
+
+_OPEN = ("EACCES", "EMFILE", "EIO", "EINTR", "ENOSPC", "EROFS", "EDQUOT")
+_WRITE = ("ENOSPC", "EDQUOT", "EIO", "EINTR")
+_CHANGE = ("EACCES", "EROFS", "EIO", "ENOSPC", "EDQUOT")
+# Which error a call can give; a signal's EINTR is seen by those that may wait.
+_ERRORS = {
+    "openat": _OPEN,
+    "read": ("EIO", "EINTR"),
+    "pread64": ("EIO", "EINTR"),
+    "getdents64": ("EIO",),
+    "write": _WRITE,
+    "pwrite64": _WRITE,
+    "ftruncate": ("EIO", "EROFS", "EINTR"),
+    "fsync": ("EIO", "ENOSPC", "EDQUOT", "EROFS", "EINTR"),
+    "flock": ("EINTR", "ENOLCK"),
+    "rename": _CHANGE,
+    "mkdir": _CHANGE,
+    "unlink": ("EACCES", "EROFS", "EIO"),
+    "fchmod": ("EPERM", "EROFS", "EIO"),
+    "chmod": ("EPERM", "EROFS", "EIO"),
+    "fchmodat": ("EPERM", "EROFS", "EIO"),
+    "chown": ("EPERM", "EROFS", "EIO", "EDQUOT"),
+    "newfstatat": ("EACCES", "EIO"),
+    "fstat": ("EIO",),
+    "lstat": ("EACCES", "EIO"),
+    "stat": ("EACCES", "EIO"),
+    "statx": ("EACCES", "EIO"),
+    "faccessat2": ("EACCES", "EROFS", "EIO"),
+    "access": ("EACCES", "EROFS", "EIO"),
+    "close": ("EIO", "EINTR"),
+    "lseek": ("EIO",),
+    "setxattr": ("ENOSPC", "EIO", "EDQUOT"),
+    "listxattr": ("EIO",),
+    "utimensat": ("EACCES", "EROFS", "EIO"),
+    "memfd_create": ("EMFILE",),
+    "pipe2": ("EMFILE",),
+    "epoll_create1": ("EMFILE",),
+    "epoll_wait": ("EINTR",),
+    "wait4": ("EINTR",),
+    "clock_nanosleep": ("EINTR",),
+    "getrandom": ("EINTR",),
+    "socket": ("EMFILE", "EACCES"),
+    "connect": ("EINTR", "EACCES"),
+    "sendto": ("EIO", "EINTR"),
+    "recvfrom": ("EIO", "EINTR"),
+    "poll": ("EINTR",),
+    "ppoll": ("EINTR",),
+}
+_SAMPLE = 60  # every 60th case in the short form
+
+
+def run(short: bool) -> Report:
+    """Run the experiment."""
+    return play_all("A system call refused", _play, short)
+
+
+def _play(scenario: Scenario, emulator: Emulator, short: bool) -> Report:
+    report = Report("Refused")
+    counted: Counter[str] = Counter()
+    place = scenario.place
+    with place.work(base_url=emulator.url, **scenario.options) as work:
+        for thread in scenario.threads:
+            place.set(scenario.old)
+            recorded = subject.run(work, trace=True, thread=thread)
+            calls = subject.from_first_touch(recorded.calls, place.touched)
+            cases = [(call, error) for call in calls for error in _errors_of(call)]
+            for call, error in cases[:: _SAMPLE if short else 1]:
+                for token in minted(emulator):
+                    emulator.forget(token)
+                place.set(scenario.old)
+                ended = subject.run(work, f"{call.name}:error={error}:when={call.number}", thread=thread)
+                counted["points"] += 1
+                where = f"{scenario.words}, {error} at {call.words} {call.arguments[:60]}"
+                _check(scenario, where, ended, minted(emulator), counted, report)
+    columns = ("points", "done all the same", "refused", "of these kept elsewhere")
+    counts = {name: counted[name] for name in columns}
+    report.rows.append({"place": place.kind, "what": scenario.name, **counts})
+    return report
+
+
+def _errors_of(call: subject.Call) -> tuple[str, ...]:
+    """Return the errors that a call can give.
+
+    strace leaves a descriptor open whose close it refuses, as no system does: the lock, or the end of a pipe,
+    and somebody would wait for it.
+    """
+    if call.name == "close" and not Path(call.file).is_file():
+        return ()
+    return _ERRORS.get(call.name, ())
+
+
+def _check(
+    scenario: Scenario,
+    where: str,
+    ended: subject.Ended,
+    new: set[str],
+    counted: Counter[str],
+    report: Report,
+) -> None:
+    place, told = scenario.place, ended.result
+    kept = place.tokens()
+    report.expect(not ended.stuck, f"{where}: it hangs")
+    report.expect(not place.open_to_others(), f"{where}: open to others: {place.open_to_others()}")
+    report.expect(new <= hashes(kept) or told.get("reason") == "ambiguous_mint", f"{where}: a token is lost")
+    if scenario.old is not None:
+        report.expect(scenario.old in kept, f"{where}: the old token is gone")
+    if ended.code == 0:
+        counted["done all the same"] += 1
+        if "state" not in scenario.options:
+            entries = told.get("tokens") or [told]
+            is_kept = [entry.get("token") for entry in entries] == place.current()
+            report.expect(is_kept, f"{where}: told is not what is kept")
+        return
+    counted["refused"] += 1
+    report.expect(told.get("reason"), f"{where}: no reason: {ended.output[-300:]}")
+    report.expect("Traceback" not in ended.output, f"{where}: a traceback: {ended.output[-300:]}")
+    report.expect(not any(token in ended.output for token in kept), f"{where}: a token is told")
+    elsewhere = hashes(kept) & new - hashes({token for token in place.current() if token})
+    if elsewhere:
+        counted["of these kept elsewhere"] += 1
+        named = [*map(str, place.holding(elsewhere)), "is pending beside it"]
+        is_told = any(words in told.get("msg", "") for words in named)
+        report.expect(is_told, f"{where}: not told where the token is: {told.get('msg')}")
