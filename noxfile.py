@@ -142,7 +142,21 @@ def emulator(session: nox.Session) -> None:
     session.run("pytest", "-n", "2", "tests/emulator", *session.posargs)
 
 
-@nox.session(python=NEWEST, tags=["test", "matrix"])
+@nox.session(python=NEWEST, tags=["test"])
+def lives(session: nox.Session) -> None:
+    """A life of a token in each place and half, by real playbooks and on a real engine."""
+    install(session, "stores", "pulumi", "test")
+    session.install("--no-deps", "--editable", ".")
+    programs(session, "pass", "gpg")
+    session.run("python", "-m", "tools.engine", "pulumi")  # here, where its progress shows
+    tests = ("tests/ansible", "tests/stores", "tests/pulumi")
+    session.run(
+        *("pytest", "-n", "3", *tests, "-m", "essential and not kubernetes", *session.posargs),
+        env={"EMULATOR_PYTHON": sys.executable},
+    )
+
+
+@nox.session(python=NEWEST, tags=["test-all", "matrix"])
 def ansible(session: nox.Session) -> None:
     """The modules, by real playbooks, on the newest ansible-core."""
     install(session, "test", "ansible")
@@ -150,7 +164,7 @@ def ansible(session: nox.Session) -> None:
 
 
 # What is shown and what is registered differs between the cores.
-@nox.session(python="3.11", tags=["test"])
+@nox.session(python="3.11", tags=["test-all"])
 def ansible_shown(session: nox.Session) -> None:
     """What the oldest ansible-core shows and registers."""
     install(session, "test", "ansible-oldest")
@@ -227,7 +241,7 @@ def units(session: nox.Session) -> None:
     session.run("ansible-test", "units", "--python", NEWEST, "--color", "no", *session.posargs)
 
 
-@nox.session(python=NEWEST, tags=["test"])
+@nox.session(python=NEWEST, tags=["test-all"])
 def stores(session: nox.Session) -> None:
     """The places of the controller and the roles, against real servers and programs."""
     install(session, "stores", "test")
@@ -315,7 +329,7 @@ def sanity(session: nox.Session, group: str) -> None:
     )
 
 
-@nox.session(python=NEWEST, tags=["test", "matrix"])
+@nox.session(python=NEWEST, tags=["test-all", "matrix"])
 def pulumi(session: nox.Session) -> None:
     """The Pulumi package: alone, and by ordinary programs on a real engine."""
     run_pulumi(session, "pulumi", "tests/pulumi", "tests/engine/test_engine.py", "-m", "not slow")
@@ -513,7 +527,7 @@ def proof(session: nox.Session) -> None:
     session.run("python", "-m", "tools.proof", *session.posargs)
 
 
-@nox.session(python=NEWEST, tags=["test"])
+@nox.session(python=NEWEST, tags=["test-all"])
 def proof_short(session: nox.Session) -> None:
     """The same experiments in short: a sample of each."""
     install_proof(session, "pulumi")
@@ -541,13 +555,13 @@ def canaries(session: nox.Session, group: str, sdk: str) -> None:
 
 @nox.session(venv_backend="none")
 def left_out(session: nox.Session) -> None:
-    """Tell which checks the named commands did not run, under the command that does."""
+    """Print which checks the named commands do not run, under the command that does."""
     done = set(session.posargs)
     listed = session.run(sys.executable, "-m", "nox", "--list", "--json", silent=True)
     left: dict[str, list[str]] = {}
     for one in json.loads(str(listed)):
         if one["tags"] and not done.intersection(one["tags"]):
             left.setdefault(one["tags"][0], []).append(one["session"])
-    print(f"Done: make {' '.join(session.posargs)}. Left out, with the command that runs it:")
+    print(f"make {' '.join(session.posargs)} leaves out, with the command that runs it:")
     for command, sessions in left.items():
         print(f"  make {command:9} {', '.join(sessions)}")

@@ -9,6 +9,8 @@ import pytest
 
 from plugins.plugin_utils.places.child import run_child
 
+pytestmark = pytest.mark.essential
+
 MANY = b"x" * 1_000_000  # bytes, more than a pipe takes
 
 

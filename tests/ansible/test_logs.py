@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.testkit.playbook import Ansible, alert, link, logs, wallet
 from tools.emulator.client import Emulator
 
 GIVEN = "token-of-the-logs-0123456789abcdef"
 
 
+@pytest.mark.essential
 def test_logs(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
     emulator.forget(emulator.register(GIVEN))  # and its former calls
     emulator.register(GIVEN)

@@ -35,6 +35,7 @@ def many_playbook(directory: Path, tokens: list[dict[str, Any]]) -> Path:
     return playbook
 
 
+@pytest.mark.essential
 def test_minting_many(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
     tokens = paths(tmp_path, MANY)
     run = ansible.play(

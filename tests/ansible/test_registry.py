@@ -15,6 +15,8 @@ from plugins.modules import echovalue_token
 from plugins.plugin_utils.connections.registry import OPENERS
 from tools.checkout import ROOT
 
+pytestmark = pytest.mark.essential
+
 OPTIONS = yaml.safe_load(echovalue_token.DOCUMENTATION)["options"]
 ROLE = ROOT / "roles/echovalue_token"
 VARIABLES = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"][

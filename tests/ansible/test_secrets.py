@@ -26,7 +26,14 @@ HOOK = {
 }
 
 
-@pytest.mark.parametrize("options", [(), ("-vvvvvv", "--diff"), ("--check", "--diff", "-v")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        pytest.param(("-vvvvvv", "--diff"), marks=pytest.mark.essential),
+        ("--check", "--diff", "-v"),
+    ],
+)
 def test_a_token_is_registered_and_not_shown(
     ansible: Ansible, emulator: Emulator, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
@@ -87,6 +94,7 @@ def test_a_link_without_the_token_is_shown_whole(ansible: Ansible, tmp_path: Pat
     assert run["token"]["token"] not in run.shown
 
 
+@pytest.mark.essential
 def test_a_difference_shows_hashes(ansible: Ansible, tmp_path: Path) -> None:
     path = str(tmp_path / "token")
     first = ansible.play(token(path=path))["result"]
@@ -96,6 +104,7 @@ def test_a_difference_shows_hashes(ansible: Ansible, tmp_path: Path) -> None:
     assert first["token"] not in run.shown
 
 
+@pytest.mark.essential
 def test_no_job_in_the_background(ansible: Ansible, tmp_path: Path) -> None:
     run = ansible.play({**token(path=str(tmp_path / "token")), "async": 10, "poll": 1}, fails=True)
     assert "async" in run.screen

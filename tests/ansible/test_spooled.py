@@ -33,6 +33,8 @@ from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.sops_progra
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.spool import Spool
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.spooled import SpooledStore
 
+pytestmark = pytest.mark.essential
+
 OLD = "0123456789abcdef0123456789abcdef"
 OTHER = "another0another0another0another0"
 NEW = "fedcba9876543210fedcba9876543210"

@@ -55,6 +55,7 @@ def stored(emulator: Emulator, place: Path) -> dict[str, Any]:
     return {"token": value, "hash": emulator.register(value)}
 
 
+@pytest.mark.essential
 def test_minting(ansible: Ansible, emulator: Emulator, place: Path) -> None:
     path = place / "token"
     check, run, check_again, run_again = cycle(ansible, path=str(path))
@@ -78,6 +79,7 @@ def test_minting(ansible: Ansible, emulator: Emulator, place: Path) -> None:
     assert stats["total"] == 3, "one mint, and one probe for each run that found the token"
 
 
+@pytest.mark.essential
 def test_adopting(ansible: Ansible, emulator: Emulator, place: Path) -> None:
     emulator.register(GIVEN, wallet=7)
     path = place / "token"
@@ -115,6 +117,7 @@ def test_minting_without_a_place(ansible: Ansible, emulator: Emulator) -> None:
     assert emulator.stats()["mints"] == 2
 
 
+@pytest.mark.essential
 def test_removing(ansible: Ansible, emulator: Emulator, place: Path, stored: dict[str, Any]) -> None:
     path = place / "token"
     emulator.reset_stats()
@@ -131,6 +134,7 @@ def test_removing(ansible: Ansible, emulator: Emulator, place: Path, stored: dic
     assert list(content(place).values()) == [stored["token"] + "\n"]
 
 
+@pytest.mark.essential
 def test_rotating(ansible: Ansible, emulator: Emulator, place: Path, stored: dict[str, Any]) -> None:
     path = place / "token"
     check, run, _check_again, run_again = cycle(ansible, path=str(path), regenerate="always")
@@ -202,6 +206,7 @@ def test_doubt_changes_nothing(
     assert "Traceback" not in run.shown
 
 
+@pytest.mark.essential
 def test_a_mint_in_doubt_is_sent_once(ansible: Ansible, emulator: Emulator, place: Path) -> None:
     emulator.fault("POST /token", "drop", after_work=True, times=0)
     run = ansible.play(token(path=str(place / "token")), fails=True)
@@ -257,6 +262,7 @@ def test_owner_group_and_mode(ansible: Ansible, place: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
+@pytest.mark.essential
 def test_many_processes_at_once_end_with_one_token(ansible: Ansible, emulator: Emulator, place: Path) -> None:
     emulator.options(latency=0.2)
     path = str(place / "token")

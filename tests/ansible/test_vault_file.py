@@ -70,6 +70,7 @@ def vault(ansible: Ansible) -> Vault:
     return Vault(ansible)
 
 
+@pytest.mark.essential
 def test_a_new_file(vault: Vault, emulator: Emulator) -> None:
     run = vault.run(
         {**vault.task("check"), "check_mode": True},
@@ -210,6 +211,7 @@ def test_an_interrupted_run_is_finished_over_later_edits(vault: Vault, emulator:
     assert emulator.stats()["mints"] == 0
 
 
+@pytest.mark.essential
 def test_no_plaintext_reaches_the_disk(vault: Vault, emulator: Emulator) -> None:
     emulator.register(GIVEN)
     vault.run(vault.task(token=GIVEN), vault.task(regenerate="always"), vault.task(state="absent"))

@@ -33,6 +33,8 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision imp
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.ansible_vault.file import VaultFile
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.ansible_vault.secrets import Vault
 
+pytestmark = pytest.mark.essential
+
 DEV, DEV_TOO, PROD = (VaultSecret(f"password {name}".encode()) for name in ("dev", "dev too", "prod"))
 SECRETS = [("dev", DEV), ("dev", DEV_TOO), ("prod", PROD)]
 GIVEN = "given-token-0123456789abcdef"

@@ -35,6 +35,7 @@ def settings(emulator: Emulator) -> dict[str, Any]:
         return json.load(answer)
 
 
+@pytest.mark.essential
 @pytest.mark.parametrize("put", ["replace", "merge"])
 def test_a_life(ansible: Ansible, emulator: Emulator, path: str, put: str) -> None:
     emulator.options(put=put)

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.testkit.playbook import Ansible, link, token, wallet
 from tools.emulator.client import Emulator
 
 GIVEN = "given-token-0123456789abcdef"
 
 
+@pytest.mark.essential
 def test_wallets(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
     path = str(tmp_path / "token")
     ansible.environment["ECHOVALUE_TOKEN"] = GIVEN
@@ -59,6 +62,7 @@ def test_an_older_deployment_without_headers(ansible: Ansible, emulator: Emulato
     assert (run["whole"]["wallet"], run["whole"]["cost"]) == (99, 1)
 
 
+@pytest.mark.essential
 def test_links(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
     path = str(tmp_path / "token")
     run = ansible.play(

@@ -27,6 +27,7 @@ def path(tmp_path: Path, emulator: Emulator) -> str:
     return str(tmp_path / "token")
 
 
+@pytest.mark.essential
 def test_enough_is_told_for_free(ansible: Ansible, emulator: Emulator, path: str) -> None:
     run = guard(ansible, {"echovalue_wallet_path": path, "echovalue_wallet_minimum": 9})
     assert run["echovalue_wallet_result"]["enough"] is True

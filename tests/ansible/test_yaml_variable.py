@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from plugins.plugin_utils.ansible_vault.yaml_edit import Document, Value, YamlFormError
 
+pytestmark = pytest.mark.essential
+
 CIPHERTEXT = "$ANSIBLE_VAULT;1.1;AES256\n6162\n"
 VAULTED = Value(CIPHERTEXT, "!vault")
 PLAIN = Value("0123456789abcdef")

@@ -17,6 +17,8 @@ from pulumi_echovalue._decisions import alert as alert_lifecycle
 from pulumi_echovalue.alert_provider import AlertError, WalletAlertProvider
 from tools.emulator.client import Emulator
 
+pytestmark = pytest.mark.essential
+
 GIVEN = "feedfacefeedfacefeedfacefeedface"
 GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
 HOOK = {"url": "https://hooks.example.com/canary", "format": "slack"}

@@ -32,6 +32,7 @@ def order(text: str) -> list[str]:
     return re.findall(r"Token \S+ (created replacement|created|deleted original|deleted)", text)
 
 
+@pytest.mark.essential
 def test_a_new_token_and_an_unchanged_one(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program(ONE)
     assert "[unknown]" in workspace.pulumi("preview", "--diff").out
@@ -51,6 +52,7 @@ def test_a_new_token_and_an_unchanged_one(workspace: Workspace, emulator: Emulat
     assert workspace.outputs() == outputs
 
 
+@pytest.mark.essential
 def test_rotation_puts_the_new_token_before_the_old_one_goes(
     workspace: Workspace, emulator: Emulator
 ) -> None:

@@ -48,6 +48,7 @@ outputs: {token: "${app.token}"}
 """
 
 
+@pytest.mark.essential
 def test_a_life(workspace: Workspace, emulator: Emulator) -> None:
     workspace.yaml(ONE)
     assert "[unknown]" in workspace.pulumi("preview", "--diff").out

@@ -19,6 +19,8 @@ from pulumi_echovalue._shared.module_utils.core.errors import (
 )
 from tools.emulator.client import Emulator
 
+pytestmark = pytest.mark.essential
+
 GIVEN = "feedfacefeedfacefeedfacefeedface"
 GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
 ELSEWHERE = "https://elsewhere.example"

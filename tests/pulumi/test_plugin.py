@@ -37,6 +37,8 @@ from tests.pulumi.asking import GIVEN, GIVEN_HASH, NONE, SOME, UNHEARD_OF, Engin
 from tools.checkout import ROOT
 from tools.emulator.client import Emulator
 
+pytestmark = pytest.mark.essential
+
 
 @pytest.fixture
 def engine(emulator: Emulator) -> Iterator[Engine]:

@@ -16,6 +16,8 @@ from pulumi_echovalue.plugin.properties import UNKNOWN, plain, struct
 from tests.pulumi.asking import GIVEN, GIVEN_HASH, NONE, UNHEARD_OF, Engine, asking, failure
 from tools.emulator.client import Emulator
 
+pytestmark = pytest.mark.essential
+
 HOOK = {"url": "https://hooks.example.com/s3cret", "format": "telegram", "options": {"chat_id": 5.0}}
 READ, WRITTEN = {"GET /token/settings": 1}, {"GET /token/settings": 1, "PUT /token/settings": 1}
 OTHER = "0123456789abcdef0123456789abcdef"

@@ -17,6 +17,8 @@ from pulumi_echovalue._decisions.service import client_of
 from pulumi_echovalue._shared.module_utils.core.errors import InvalidInputError
 from tools.emulator.client import Emulator
 
+pytestmark = pytest.mark.essential
+
 GIVEN = "feedfacefeedfacefeedfacefeedface"
 GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
 

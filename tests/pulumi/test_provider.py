@@ -18,6 +18,8 @@ from pulumi_echovalue._decisions import token as lifecycle
 from pulumi_echovalue.provider import TokenError, TokenProvider
 from tools.emulator.client import Emulator
 
+pytestmark = pytest.mark.essential
+
 GIVEN = "feedfacefeedfacefeedfacefeedface"
 GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
 KEPT = {"token": GIVEN, "hash": GIVEN_HASH, "keepers": {"a": "1"}}  # as version 0.1.0 wrote it
@@ -122,6 +124,7 @@ def test_read(token_provider: TokenProvider, emulator: Emulator, capsys: pytest.
 
 def test_a_hint_is_of_pulumi(token_provider: TokenProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECHOVALUE_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("ECHOVALUE_RETRIES", "0")
     text = failure(token_provider.read, GIVEN_HASH, KEPT)
     assert "the stack's config echovalue:baseUrl, else from ECHOVALUE_BASE_URL" in text
     text = failure(token_provider.read, GIVEN_HASH, {**KEPT, "service": "http://127.0.0.1:9"})

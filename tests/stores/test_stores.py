@@ -11,6 +11,8 @@ from pathlib import Path
 from threading import Barrier
 from typing import Any
 
+import pytest
+
 from tests.stores.conftest import AtTheMint, Controller, MakePlace, stores
 from tests.testkit.places import Place
 from tests.testkit.playbook import Run, Task, token
@@ -44,6 +46,7 @@ def kept(place: Place, name: str = "") -> Any:
     return place.content(name).get(place.key or "token")
 
 
+@pytest.mark.essential
 @stores(*ALL, "pass")
 def test_a_life_beside_the_keys_of_others(ansible: Controller, emulator: Emulator, place: Place) -> None:
     if others(place):
