@@ -14,7 +14,7 @@ endif
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
 
-demo: .venv/ready ## Provision tokens on an embedded server, twice, and show what happened
+demo: .venv/demo ## Provision tokens on an embedded server, twice, and show what happened
 	@.venv/bin/python -m tools.demo
 
 test: .venv/ready ## Run the tests that a change needs; the first time, the Pulumi engine is built
@@ -74,5 +74,10 @@ clean: ## Remove all that these commands made
 	@$(PYTHON) -m venv --clear .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	@.venv/bin/uv pip install --quiet --python .venv --group dev
+	@touch $@
+
+.venv/demo: .venv/ready
+	@echo "Installing what the demo shows into .venv ..."
+	@.venv/bin/uv pip install --quiet --python .venv --group demo
 	@.venv/bin/uv pip install --quiet --python .venv --no-deps --editable .
 	@touch $@

@@ -41,7 +41,9 @@ version) echo "go version go$GO_VERSION linux/amd64" ;;
 list) echo "$GO_MODULE" ;;
 build)
   sleep 0.05
-  [ "$GO_FAILS" ] && echo "go: downloading x v1" >&2 && echo "x.go:1: no such thing" >&2 && exit 1
+  echo "go: downloading x v1" >&2
+  echo "k8s.io/x" >&2
+  [ "$GO_FAILS" ] && echo "x.go:1: no such thing" >&2 && exit 1
   while [ "$1" != -o ]; do shift; done
   echo "$3" >>"$GO_LOG"
   : >"$2"
@@ -156,6 +158,11 @@ class TestBuilding:
         )
         assert last.startswith("built the Pulumi engine 3.256.0 in ")
 
+    def test_a_build_says_how_far_it_is(self, monkeypatch, capsys):
+        monkeypatch.setattr(build._Progress, "_PAUSE", 0.0)
+        ensure("kubernetes")
+        assert "  kube-apiserver: compiled 1 of up to 1 packages\n" in capsys.readouterr().err
+
     def test_a_second_call_builds_nothing(self, go, capsys):
         folder = ensure("pulumi")
         capsys.readouterr()
@@ -171,7 +178,7 @@ class TestBuilding:
 
     def test_other_pins_are_built_anew_and_the_old_ones_go(self, tmp_path, monkeypatch):
         old = ensure("kubernetes")
-        monkeypatch.setattr(build, "GO_BUILD", (*build.GO_BUILD, "-v"))
+        monkeypatch.setattr(build, "GO_BUILD", (*build.GO_BUILD, "-tags=other"))
         new = ensure("kubernetes")
         assert (old.exists(), new.exists()) == (False, True)
         assert len(self.builds(tmp_path)) == 2

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -169,8 +170,9 @@ def _build_set(wanted: Set, folder: Path, lock: int) -> None:
     for pins in wanted.pins:
         flags = f"-ldflags={pins.ldflags.format(version=_version(wanted))}"
         for name, package in pins.programs.items():
-            command = [*GO_BUILD, flags, "-o", str(new / name), package]
-            _run_go(go, command, pins, lock)
+            listed = _run_go(go, ["go", "list", "-mod=readonly", "-deps", package], pins, lock)
+            command = [*GO_BUILD, "-v", flags, "-o", str(new / name), package]
+            _run_go(go, command, pins, lock, _Progress(name, len(listed.split())))
         for name, (module, path) in pins.copies.items():
             command = ["go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module]
             source = Path(_run_go(go, command, pins, lock).strip(), path)
@@ -184,26 +186,52 @@ def _build_set(wanted: Set, folder: Path, lock: int) -> None:
     _say(f"built {title} in {time.monotonic() - begin:.0f} seconds")
 
 
-def _run_go(go: str, command: list[str], pins: Pins, lock: int) -> str:
+class _Progress:
+    """Says now and then how many packages of a program are compiled; those of the cache are not counted."""
+
+    _PAUSE = 10.0  # seconds between two lines
+
+    def __init__(self, name: str, packages: int) -> None:
+        self._name, self._packages = name, packages
+        self._compiled = 0
+        self._said = time.monotonic()
+
+    def note(self, line: str) -> None:
+        """Note a line of `go build -v`."""
+        self._compiled += not line.startswith(("go: ", "#", "\t"))
+        if time.monotonic() - self._said > self._PAUSE:
+            self._said = time.monotonic()
+            _say(f"  {self._name}: compiled {self._compiled} of up to {self._packages} packages")
+
+
+def _run_go(go: str, command: list[str], pins: Pins, lock: int, progress: _Progress | None = None) -> str:
     """Run one go command in the pins' folder and return what it prints."""
-    done = subprocess.run(
-        [go, *command[1:]],
-        cwd=PINS / pins.folder,
-        env={**os.environ, **GO_ENVIRONMENT},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        pass_fds=[lock],
-    )
-    if done.returncode:
-        raise EngineError(
-            f"`{' '.join(command[:2])}` failed for {command[-1]}, pinned in tools/engine/"
-            f"{pins.folder}/go.mod. Its last lines:\n{_last_lines(done.stderr)}\n"
-            "If a download failed, look at GOPROXY and the network; if the disk is full, make"
-            " room. Then run it again: what was fetched and compiled is kept."
-        )
-    return done.stdout
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
+        with subprocess.Popen(
+            [go, *command[1:]],
+            cwd=PINS / pins.folder,
+            env={**os.environ, **GO_ENVIRONMENT},
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=subprocess.PIPE,
+            text=True,
+            pass_fds=[lock],
+        ) as process:
+            assert process.stderr
+            errors = []
+            for line in process.stderr:
+                errors.append(line)
+                if progress:
+                    progress.note(line)
+        if process.returncode:
+            raise EngineError(
+                f"`{' '.join(command[:2])}` failed for {command[-1]}, pinned in tools/engine/"
+                f"{pins.folder}/go.mod. Its last lines:\n{_last_lines(''.join(errors))}\n"
+                "If a download failed, look at GOPROXY and the network; if the disk is full, make"
+                " room. Then run it again: what was fetched and compiled is kept."
+            )
+        printed.seek(0)
+        return printed.read()
 
 
 def _go(needed: str) -> str:
