@@ -50,3 +50,10 @@ def test_the_collection_imports_itself_by_relative_names() -> None:
         assert not re.search(r"^ *(from|import) ansible_collections\.echovalue", text, re.MULTILINE), path
         assert "import_module" not in text, path
         assert "__import__" not in text, path
+
+
+def test_the_hooks_have_the_versions_of_the_lint_session() -> None:
+    pinned = set(re.findall(r'"(\w+)==([\d.]+)"', (ROOT / "pyproject.toml").read_text()))
+    hooks = re.findall(r"/([\w-]+)\n    rev: v([\d.]+)", (ROOT / ".pre-commit-config.yaml").read_text())
+    assert len(hooks) == 3
+    assert {(name.removesuffix("-pre-commit"), version) for name, version in hooks} <= pinned
