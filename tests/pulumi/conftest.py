@@ -18,11 +18,12 @@ import pytest
 from tests.testkit.pulumi_workspace import Workspace, raw_tokens
 from tools.emulator.client import Emulator
 
+EMULATOR_PYTHON = os.environ.get("EMULATOR_PYTHON", sys.executable)  # it runs on newer ones than the package
+
 
 @pytest.fixture(scope="session")
 def _emulator() -> Iterator[Emulator]:
-    python = os.environ.get("EMULATOR_PYTHON", sys.executable)  # it runs on newer ones than the package
-    with Emulator(python=python) as emulator:
+    with Emulator(python=EMULATOR_PYTHON) as emulator:
         yield emulator
 
 
@@ -40,7 +41,7 @@ def emulator(_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 @pytest.fixture
 def other(emulator: Emulator) -> Iterator[Emulator]:
     """Another service, that knows no token of the first."""
-    with Emulator() as other:
+    with Emulator(python=EMULATOR_PYTHON) as other:
         yield other
 
 
