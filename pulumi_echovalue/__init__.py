@@ -7,20 +7,23 @@ token = echovalue.Token("app")
 wallet = echovalue.get_wallet(token, details=False)
 """
 
+from ._shared.module_utils.core.forecast import Forecast
 from ._shared.module_utils.core.models import Wallet
 from ._shared.module_utils.core.version import VERSION
-from .functions import get_recharge_link, get_wallet
+from .functions import get_forecast, get_recharge_link, get_wallet
 from .token import Token
 from .wallet_alert import WalletAlert, Webhook
 
 __version__ = VERSION
 
 __all__ = [
+    "Forecast",
     "Token",
     "Wallet",
     "WalletAlert",
     "Webhook",
     "__version__",
+    "get_forecast",
     "get_recharge_link",
     "get_wallet",
 ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a program can ask about a token: its wallet, and a link to recharge it."""
+"""What a program can ask about a token: its wallet, how long that lasts, and a link to recharge it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ._decisions.hints import explain
 from ._decisions.service import find_service
 from ._shared.module_utils.core.client import EchoValueClient, check_amount
 from ._shared.module_utils.core.errors import EchoValueError, InvalidInputError
+from ._shared.module_utils.core.forecast import Forecast, read_forecast
 from ._shared.module_utils.core.models import Wallet, check_token, token_hash
 from .stack_config import read_config
 from .token import Token, token_and_service
@@ -54,6 +55,54 @@ def get_wallet(
         base_url,
         lambda client, text: client.get_wallet(text, details=details),
         None if required else lambda text: Wallet(None, None, token_hash(text), None),
+    )
+
+
+@overload
+def get_forecast(
+    token: Token | pulumi.Input[str],
+    *,
+    required: Literal[True] = True,
+    base_url: pulumi.Input[str] | None = None,
+) -> pulumi.Output[Forecast]: ...
+
+
+@overload
+def get_forecast(
+    token: Token | pulumi.Input[str],
+    *,
+    required: bool,
+    base_url: pulumi.Input[str] | None = None,
+) -> pulumi.Output[Forecast | None]: ...
+
+
+def get_forecast(
+    token: Token | pulumi.Input[str],
+    *,
+    required: bool = True,
+    base_url: pulumi.Input[str] | None = None,
+) -> pulumi.Output[Forecast] | pulumi.Output[Forecast | None]:
+    """Return when a token's wallet is empty, at the pace that the service's log shows; free.
+
+    `token`, `base_url` and `required` as for `get_wallet`.
+
+    The result is an Output of Forecast: `spent` credits over `hours`, by so many `entries` of the log;
+    `per_day`, None where they cover less than an hour; `days_left`, None also where nothing was spent.
+    None as a whole where it is not `required` and could not be had. It is a secret where the token is
+    one. In a preview it is unknown, and nothing is asked.
+
+    Raises as `get_wallet` does.
+
+    Example::
+
+        forecast = pulumi.Output.unsecret(echovalue.get_forecast(token))
+        pulumi.export("days_left", forecast.days_left)
+    """
+    return _ask(
+        token,
+        base_url,
+        lambda client, text: read_forecast(client, text, client.get_wallet(text, details=False).wallet),
+        None if required else lambda _text: None,
     )
 
 

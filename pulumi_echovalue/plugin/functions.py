@@ -11,6 +11,7 @@ from pulumi.runtime.rpc import wrap_rpc_secret as secret
 from .._decisions.hints import explain
 from .._shared.module_utils.core.client import EchoValueClient
 from .._shared.module_utils.core.errors import EchoValueError, InvalidInputError
+from .._shared.module_utils.core.forecast import read_forecast
 from .._shared.module_utils.core.models import check_token, token_hash
 from .answers import Properties, Setup
 from .properties import plain
@@ -50,7 +51,20 @@ def _get_recharge_link(client: EchoValueClient, token: str, arguments: Propertie
     return {"url": secret(client.get_recharge_link(token, int(amount) if whole else amount).url)}
 
 
+def _get_forecast(client: EchoValueClient, token: str, arguments: Properties) -> Properties:
+    wallet = client.get_wallet(token, details=False)
+    found = read_forecast(client, token, wallet.wallet)
+    return {
+        "spent": found.spent,
+        "hours": found.hours,
+        "perDay": found.per_day,
+        "daysLeft": found.days_left,
+        "entries": found.entries,
+    }
+
+
 _QUESTIONS = {
     "echovalue:index:getWallet": _get_wallet,
+    "echovalue:index:getForecast": _get_forecast,
     "echovalue:index:getRechargeLink": _get_recharge_link,
 }

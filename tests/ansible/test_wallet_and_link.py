@@ -48,6 +48,27 @@ def test_wallets(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
     assert emulator.stats()["credits_spent"] == 2
 
 
+def test_a_forecast(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
+    spender = "token-that-spends-0123456789abcdef"
+    emulator.forget(emulator.register(spender))
+    hash_ = emulator.register(spender, wallet=9)
+    run = ansible.play(
+        wallet("paid", token=spender),
+        wallet("free", token=spender, details=False, forecast=True),
+        {**wallet("fresh", path=str(tmp_path / "none"), forecast=True), "check_mode": True},
+        wallet("dead", token="dead-token-0123456789abcdef", forecast=True, ignore_errors=True),
+    )
+    assert "forecast" not in run["paid"]
+    assert (run["free"]["wallet"], run["free"]["cost"], run["free"]["hash"]) == (8, 0, hash_)
+    forecast = run["free"]["forecast"]
+    assert (forecast["spent"], forecast["per_day"], forecast["days_left"]) == (1, None, None)
+    assert forecast["entries"] == 2  # asking for the balance is the other
+    assert run["fresh"]["forecast"] is None
+    assert run["dead"]["reason"] == "unauthorized"
+    assert len(run["dead"]["hash"]) == 64
+    assert emulator.stats()["credits_spent"] == 1
+
+
 def test_an_older_deployment_without_headers(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
     emulator.options(balance_headers=False)
     path = str(tmp_path / "token")

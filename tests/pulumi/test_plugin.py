@@ -389,6 +389,17 @@ def test_the_wallet(engine: Engine, emulator: Emulator) -> None:
     assert engine.invoke("getWallet", token=GIVEN)["wallet"] == 0
 
 
+def test_a_forecast(engine: Engine, emulator: Emulator) -> None:
+    token = "token-without-a-past-0123456789abcdef"
+    emulator.register(token, wallet=42)
+    engine.invoke("getWallet", token=token)
+    found = engine.invoke("getForecast", token=secret(token))
+    assert (found["spent"], found["entries"]) == (1, 2)
+    assert "daysLeft" not in found  # of a minute nothing can be said
+    assert engine.invoke("getForecast", token=UNHEARD_OF, required=False) == {}
+    assert emulator.stats()["credits_spent"] == 1
+
+
 def test_a_link(engine: Engine, emulator: Emulator) -> None:
     emulator.register(GIVEN)
     request = provider_pb2.InvokeRequest(

@@ -138,6 +138,18 @@ def test_a_token_is_asked_about_at_its_own_service(mocks: Mocks, emulator: Emula
         value(lambda: echovalue.get_wallet(echovalue.Token("app"), base_url=emulator.url))
 
 
+def test_a_forecast(mocks: Mocks, emulator: Emulator) -> None:
+    token = "token-of-a-program-0123456789abcdef"
+    hash_ = emulator.register(token, wallet=42)
+    value(lambda: echovalue.get_wallet(token))
+    found, *_ = value(lambda: echovalue.get_forecast(token))
+    assert (found.spent, found.days_left) == (1, None)
+    emulator.forget(hash_)
+    assert value(lambda: echovalue.get_forecast(token, required=False))[0] is None
+    with pytest.raises(pulumi.RunError, match="HTTP 401"):
+        value(lambda: echovalue.get_forecast(token))
+
+
 def test_what_is_not_required_lets_the_program_go_on(
     mocks: Mocks, emulator: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -459,7 +459,7 @@ def _dynamic(
             failures = provider.check({}, inputs).failures
             if failures:
                 return _refused(service, " ".join(failure.reason for failure in failures))
-            provider.diff("id", dict(state), inputs)
+            provider.diff(state["hash"], dict(state), inputs)
         except Exception as error:
             if type(error).__name__ not in ("TokenError", "AlertError"):
                 raise
@@ -478,8 +478,8 @@ class _Mocks(pulumi.runtime.Mocks):
         return {}
 
 
-def _function(function: Callable[..., Any], option: str) -> Callable[[Service, Any], str]:
-    """Return what asks by a function of a program, which takes an `option` of its own."""
+def _function(function: Callable[..., Any], option: str = "required") -> Callable[[Service, Any], str]:
+    """Return what asks by a function of a program, which may take an `option` of its own."""
 
     def check(service: Service, arguments: dict[str, Any]) -> str:
         pulumi.runtime.set_mocks(_Mocks(), project="shop")
@@ -554,6 +554,7 @@ _TAKERS: dict[str, Callable[[], tuple[Any, Callable[[Service, Any], str]]]] = {
         _dynamic(WalletAlertProvider, _ALERT_STATE),
     ),
     "Python: get_wallet": lambda: (_some(_ARGUMENTS), _function(echovalue.get_wallet, "details")),
+    "Python: get_forecast": lambda: (_some(_ARGUMENTS), _function(echovalue.get_forecast)),
     "Python: get_recharge_link": lambda: (
         _some(_ARGUMENTS),
         _function(echovalue.get_recharge_link, "amount"),
@@ -564,7 +565,12 @@ _TAKERS: dict[str, Callable[[], tuple[Any, Callable[[Service, Any], str]]]] = {
     ),
     "native: Diff": lambda: (
         _some({"existingToken": _INPUTS["existing_token"], "keepers": _INPUTS["keepers"]}),
-        _native("Diff", lambda news: provider_pb2.DiffRequest(urn=_URN, olds=_struct(_STATE), news=news)),
+        _native(
+            "Diff",
+            lambda news: provider_pb2.DiffRequest(
+                id=_STATE["hash"], urn=_URN, olds=_struct(_STATE), news=news
+            ),
+        ),
     ),
     "native: Check of WalletAlert": lambda: (
         _some({**_ALERT, "baseUrl": _url | _junk}),
@@ -574,7 +580,9 @@ _TAKERS: dict[str, Callable[[], tuple[Any, Callable[[Service, Any], str]]]] = {
         _some({**_ALERT, "baseUrl": _url | _junk}),
         _native(
             "Diff",
-            lambda news: provider_pb2.DiffRequest(urn=_ALERT_URN, olds=_struct(_ALERT_STATE), news=news),
+            lambda news: provider_pb2.DiffRequest(
+                id=_ALERT_STATE["hash"], urn=_ALERT_URN, olds=_struct(_ALERT_STATE), news=news
+            ),
         ),
     ),
     "native: CheckConfig": lambda: (
@@ -586,6 +594,7 @@ _TAKERS: dict[str, Callable[[], tuple[Any, Callable[[Service, Any], str]]]] = {
         _native("Configure", lambda args: provider_pb2.ConfigureRequest(args=args)),
     ),
     "native: getWallet": lambda: (_some(_ARGUMENTS), _native("Invoke", _invoke("getWallet"))),
+    "native: getForecast": lambda: (_some(_ARGUMENTS), _native("Invoke", _invoke("getForecast"))),
     "native: getRechargeLink": lambda: (_some(_ARGUMENTS), _native("Invoke", _invoke("getRechargeLink"))),
 }
 
