@@ -3,16 +3,22 @@
 
 from __future__ import annotations
 
+import shutil
+import stat
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2 import Environment
 
 from tests.testkit.playbook import Ansible, Run, role
+from tools.checkout import ROOT
 from tools.emulator.client import Emulator
 
 pytestmark = pytest.mark.slow
 
+TEMPLATE = ROOT / "roles" / "echovalue_wallet" / "templates" / "metrics.prom.j2"
 GIVEN = "given-token-0123456789abcdef"
 
 
@@ -113,6 +119,69 @@ def test_a_balance_that_is_not_told_is_not_enough(ansible: Ansible, emulator: Em
     emulator.options(balance_headers=False)
     run = guard(ansible, {"echovalue_wallet_path": path, "echovalue_wallet_minimum": 1}, fails=True)
     assert "for 1 credit" in run.screen
+
+
+GAUGES = ("echovalue_token_valid", "echovalue_wallet_credits", "echovalue_wallet_days_left")
+
+
+def test_metrics(ansible: Ansible, emulator: Emulator, path: str, tmp_path: Path) -> None:
+    file = tmp_path / "token.prom"
+    variables = {"echovalue_wallet_path": path, "echovalue_wallet_textfile": str(file)}
+    run = guard(ansible, variables, options=("--check",))
+    assert not file.exists()
+    run = guard(ansible, variables)
+    result = run["echovalue_wallet_result"]
+    assert (result["enough"], result["valid"], result["wallet"]) == (True, True, 9)
+    label = f'{{hash="{result["hash"][:16]}"}}'
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+    samples = [line for line in file.read_text().splitlines() if not line.startswith("#")]
+    assert samples == [f"echovalue_token_valid{label} 1", f"echovalue_wallet_credits{label} 9"]
+    written = file.stat().st_mtime_ns
+    guard(ansible, variables)
+    assert file.stat().st_mtime_ns == written
+    # A dead token is a metric, and no failure where the role only warns.
+    emulator.forget(result["hash"])
+    run = guard(ansible, {**variables, "echovalue_wallet_action": "warn"})
+    assert (run["echovalue_wallet_result"]["valid"], run["echovalue_wallet_result"]["enough"]) == (
+        False,
+        False,
+    )
+    assert f"echovalue_token_valid{label} 0\n" in file.read_text()
+    assert "does not know the token with hash" in run.screen
+    assert "does not know the token" in guard(ansible, variables, fails=True).screen
+
+
+def test_the_template_is_what_prometheus_reads(tmp_path: Path) -> None:
+    template = Environment(trim_blocks=True).from_string(TEMPLATE.read_text())
+    result = {"hash": "0" * 64, "valid": True, "wallet": 0, "days_left": 0.25}
+    text = template.render(echovalue_wallet_result=result)
+    assert [line.split()[2:] for line in text.splitlines() if line.startswith("# TYPE")] == [
+        [name, "gauge"] for name in GAUGES
+    ]
+    if promtool := shutil.which("promtool"):
+        done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True)
+        # It would have seconds, where people ask for days.
+        assert done.stderr.splitlines() == [f'{GAUGES[2]} use base unit "seconds" instead of "days"']
+
+
+def test_days(ansible: Ansible, emulator: Emulator) -> None:
+    """Of a token without a past nothing can be said, so that is enough."""
+    hash_ = emulator.register("token-without-a-past-0123456789abcdef", wallet=9)
+    variables = {
+        "echovalue_wallet_token": "token-without-a-past-0123456789abcdef",
+        "echovalue_wallet_minimum_days": 7,
+    }
+    run = guard(ansible, variables)
+    assert (run["echovalue_wallet_result"]["enough"], run["echovalue_wallet_result"]["days_left"]) == (
+        True,
+        None,
+    )
+    emulator.spend(hash_, hours=48, cost=9)
+    run = guard(ansible, variables, fails=True)
+    assert run["echovalue_wallet_result"]["days_left"] == 2.0
+    assert "for 2.0 days at the present pace) and 0 for 7 days are asked for" in " ".join(run.screen.split())
+    run = guard(ansible, {**variables, "echovalue_wallet_minimum_days": 1.5})
+    assert run["echovalue_wallet_result"]["enough"] is True
 
 
 def test_wrong_arguments_stop_the_role(ansible: Ansible, emulator: Emulator, path: str) -> None:

@@ -193,6 +193,10 @@ class Emulator:
         answer = self._control("POST", "/tokens", {"token": token, "wallet": wallet})
         return answer["hash"]
 
+    def spend(self, token_hash: str, *, hours: float, cost: int) -> None:
+        """Write down a call of so many hours ago; the wallet stays as it is."""
+        self._control("POST", f"/tokens/{token_hash}/calls", {"hours": hours, "cost": cost})
+
     def options(self, **options: Any) -> None:
         """Change `links`, `balance_headers`, `latency`, `put` or `webhook_ca` until the next start."""
         self._control("PUT", "/options", options)

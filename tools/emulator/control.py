@@ -33,6 +33,7 @@ def routes(ledger: Ledger) -> list[Route]:
         ("POST", "/tokens", _register),
         ("PUT", "/tokens/{hash}", _set_wallet),
         ("DELETE", "/tokens/{hash}", _forget),
+        ("POST", "/tokens/{hash}/calls", _add_call),
         ("PUT", "/options", _set_options),
     ]
     return [Route(path, partial(_answer, ledger, call), methods=[method]) for method, path, call in calls]
@@ -75,6 +76,10 @@ def _set_wallet(ledger: Ledger, request: Request, data: Any) -> None:
 def _forget(ledger: Ledger, request: Request, _: Any) -> None:
     if not ledger.forget(request.path_params["hash"]):
         raise LookupError
+
+
+def _add_call(ledger: Ledger, request: Request, data: Any) -> None:
+    ledger.add_call(request.path_params["hash"], **data)
 
 
 def _set_options(ledger: Ledger, _: Request, data: Any) -> None:
