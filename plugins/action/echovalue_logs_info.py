@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from ..plugin_utils.censor import CensoringAction
+from ..plugin_utils.on_controller import TokenAction
 
 
-class ActionModule(CensoringAction):
+class ActionModule(TokenAction):
     pass

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..plugin_utils.censor import CensoringAction
+from ..plugin_utils.on_controller import TokenAction
 
 
-class ActionModule(CensoringAction):
+class ActionModule(TokenAction):
     def secrets(self, result: dict[str, Any]) -> list[str]:
         return [result["url"]] if result.get("contains_token") else []

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..plugin_utils.censor import CensoringAction
+from ..plugin_utils.on_controller import TokenAction
 
 
-class ActionModule(CensoringAction):
+class ActionModule(TokenAction):
     def run_module(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         no_log, self._task.no_log = self._task.no_log, True  # nothing for the target's system log
         try:

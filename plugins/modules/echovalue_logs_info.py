@@ -124,7 +124,8 @@ import json
 
 from ..module_utils.core.client import EchoValueClient
 from ..module_utils.core.models import is_int
-from ..module_utils.task.module import CONNECTION_SPEC, TOKEN_SPEC, Module, given_token, run
+from ..module_utils.task.module import CONNECTION_SPEC, Module, given_token, run
+from ..module_utils.task.options import TOKEN_CONSTRAINTS, TOKEN_SPEC
 
 
 def work(module: Module, client: EchoValueClient) -> None:
@@ -145,7 +146,7 @@ def main() -> None:
             **TOKEN_SPEC,
             **CONNECTION_SPEC,
         },
-        mutually_exclusive=[("token", "path")],
+        **TOKEN_CONSTRAINTS,
         supports_check_mode=True,
     )
     run(module, work)

@@ -78,12 +78,12 @@ contains_token:
 from ..module_utils.core.client import AMOUNTS, EchoValueClient
 from ..module_utils.task.module import (
     CONNECTION_SPEC,
-    TOKEN_SPEC,
     Module,
     exit_with_secrets,
     given_token,
     run,
 )
+from ..module_utils.task.options import TOKEN_CONSTRAINTS, TOKEN_SPEC
 
 
 def work(module: Module, client: EchoValueClient) -> None:
@@ -110,7 +110,7 @@ def main() -> None:
             **TOKEN_SPEC,
             **CONNECTION_SPEC,
         },
-        mutually_exclusive=[("token", "path")],
+        **TOKEN_CONSTRAINTS,
         supports_check_mode=True,
     )
     run(module, work)

@@ -145,7 +145,8 @@ from urllib.parse import urlsplit
 from ..module_utils.core.alert import CHECKS, FORMATS, Declared, declare_alert
 from ..module_utils.core.client import EchoValueClient
 from ..module_utils.core.models import WEBHOOK_FIELDS, Alert
-from ..module_utils.task.module import CONNECTION_SPEC, TOKEN_SPEC, Module, given_token, run
+from ..module_utils.task.module import CONNECTION_SPEC, Module, given_token, run
+from ..module_utils.task.options import TOKEN_CONSTRAINTS, TOKEN_SPEC
 
 
 def work(module: Module, client: EchoValueClient) -> None:
@@ -206,7 +207,7 @@ def main() -> None:
             **TOKEN_SPEC,
             **CONNECTION_SPEC,
         },
-        mutually_exclusive=[("token", "path")],
+        **TOKEN_CONSTRAINTS,
         required_if=[("state", "present", DECLARED, True)],
         supports_check_mode=True,
         hidden=["webhook"],  # whole, what is spelled wrong in it too

@@ -129,7 +129,8 @@ from ..module_utils.core.errors import UnauthorizedError
 from ..module_utils.core.forecast import read_forecast
 from ..module_utils.core.models import token_hash
 from ..module_utils.task.failure import failure
-from ..module_utils.task.module import CONNECTION_SPEC, TOKEN_SPEC, Module, given_token, run
+from ..module_utils.task.module import CONNECTION_SPEC, Module, given_token, run
+from ..module_utils.task.options import TOKEN_CONSTRAINTS, TOKEN_SPEC
 
 
 def work(module: Module, client: EchoValueClient) -> None:
@@ -155,7 +156,7 @@ def main() -> None:
             **TOKEN_SPEC,
             **CONNECTION_SPEC,
         },
-        mutually_exclusive=[("token", "path")],
+        **TOKEN_CONSTRAINTS,
         supports_check_mode=True,
     )
     run(module, work)

@@ -36,7 +36,11 @@ class CensoringAction(ActionBase):
 
     def run_module(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Run the module on the target and return its result."""
-        result: dict[str, Any] = self._execute_module(task_vars=task_vars)
+        return self.execute_module(self._task.args, task_vars)
+
+    def execute_module(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Run the module with these arguments and return its result."""
+        result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
         return result
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

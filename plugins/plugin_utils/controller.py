@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private: for this collection and its Pulumi package only.
-"""What echovalue_token does on the controller: all places but a file on the target."""
+"""What is done on the controller: all places but a file on the target."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from contextlib import ExitStack
 from typing import Any, Callable
 
 from ..module_utils.core.errors import EchoValueError, InvalidInputError
+from ..module_utils.files.directory_lock import reason_of
 from ..module_utils.task.many_tokens import perform_many
 from ..module_utils.task.module import CONNECTION_SPEC, check_texts, make_client
 from ..module_utils.task.options import ARGUMENT_SPEC, CONSTRAINTS
 from ..module_utils.task.results import Place, perform
-from ..module_utils.task.token_requests import TokenRequest, token_requests
+from ..module_utils.task.token_requests import TokenRequest, requested_place, token_requests
 from .ansible_vault.file import VaultFile
 from .ansible_vault.secrets import Vault
 from .connections.registry import OPENERS
 from .connections.run_context import RunContext
+from .places.driver import refused, stored_token
 from .places.spool import Spool
 from .places.spooled import SpooledStore
 
@@ -49,6 +51,38 @@ def provision_on_controller(
         pairs = [(one, places.try_open(one)) for one in requests]
         places.lock_files(until_done)
         return perform_many(pairs, client, params["concurrency"], **doing)
+
+
+def read_token_at(params: Mapping[str, Any], run: RunContext) -> str | None:
+    """Return the token in the place that validated options name; the place, and the spool, stay as they are.
+
+    None in check mode where there is none: a task before may provide it. Raises InvalidInputError there
+    else, and StoreError.
+    """
+    check_texts(params)
+    place, options = requested_place(params, "The task")
+    token, words = _read(str(place), options, run)
+    if token is None and not run.check_mode:
+        raise InvalidInputError(
+            f"There is no token in {words}.",
+            "No request was sent. Provision it with echovalue.cloud.echovalue_token.",
+        )
+    return token
+
+
+def _read(kind: str, options: Mapping[str, Any], run: RunContext) -> tuple[str | None, str]:
+    """Return the token in a place, and the place in words."""
+    if kind != "vault_file":
+        driver = OPENERS[kind]()(options, run)
+        try:
+            return stored_token(driver), driver.words
+        except OSError as error:
+            raise refused(driver, "read", reason_of(error)) from None
+    path = os.path.realpath(run.find_path(options["vault_file"]))
+    file = VaultFile(path, Vault(run.vault), backup=False, dry_run=True, directory=run.directory(path))
+    variable = file.variable(options["variable"])
+    with file.lock():
+        return variable.read(), f"variable {options['variable']} of {options['vault_file']}"
 
 
 class _Places:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from plugins.doc_fragments import token
 from plugins.module_utils.places.definition import PlaceDefinition
 from plugins.module_utils.places.registry import PLACES
 from plugins.modules import echovalue_token
@@ -18,6 +19,7 @@ from tools.checkout import ROOT
 pytestmark = pytest.mark.essential
 
 OPTIONS = yaml.safe_load(echovalue_token.DOCUMENTATION)["options"]
+READ = yaml.safe_load(token.ModuleDocFragment.DOCUMENTATION)["options"]  # of the modules that take a token
 ROLE = ROOT / "roles/echovalue_token"
 VARIABLES = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"][
     "options"
@@ -38,17 +40,18 @@ def text_of(folder: Path) -> str:
 @pytest.mark.parametrize("name", PLACES)
 def test_a_place_is_documented(name: str) -> None:
     place = PLACES[name]
-    for documented in (OPTIONS, OPTIONS["tokens"]["suboptions"]):
+    for documented in (OPTIONS, OPTIONS["tokens"]["suboptions"], READ):
         assert documented[name]["type"] == place.spec["type"]
         assert set(documented[name].get("suboptions", {})) == set(suboptions(place))
-        assert [option for option in place.beside if option not in documented] == []
+        beside = place.beside if documented is not READ or place.on_controller else ()  # no file is written
+        assert [option for option in beside if option not in documented] == []
     for option, spec in suboptions(place).items():
-        documented = OPTIONS[name]["suboptions"][option]
-        assert documented["type"] == spec["type"], option
-        default = place.defaults.get(option)
-        if default not in (None, {}):
-            words = f"{default:g}" if isinstance(default, float) else str(default)
-            assert words in str(documented["description"]), option
+        for documented in (OPTIONS[name]["suboptions"][option], READ[name]["suboptions"][option]):
+            assert documented["type"] == spec["type"], option
+            default = place.defaults.get(option)
+            if default not in (None, {}):
+                words = f"{default:g}" if isinstance(default, float) else str(default)
+                assert words in str(documented["description"]), option
     assert f"\n## {name}\n" in PAGE
 
 

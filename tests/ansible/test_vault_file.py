@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.testkit.playbook import Ansible, token
+from tests.testkit.playbook import Ansible, link, token, wallet
 from tools.emulator.client import Emulator
 
 GIVEN = "given-token-0123456789abcdef"
@@ -95,6 +95,24 @@ def test_a_new_file(vault: Vault, emulator: Emulator) -> None:
     assert vault.loaded() == first["token"]
     assert vault.file.read_text() == text
     assert (emulator.stats()["mints"], emulator.stats()["credits_spent"]) == (1, 0)
+
+
+def test_other_modules_read_the_variable(vault: Vault, emulator: Emulator) -> None:
+    place = {"vault_file": "group_vars/all.yml"}
+    vault.run(vault.task("first"))
+    before = vault.file.read_bytes()
+    run = vault.run(
+        wallet("wallet", details=False, **place),
+        link("link", **place),
+        {**wallet("check", vault_file="group_vars/none.yml"), "check_mode": True},
+        wallet("missing", ignore_errors=True, variable="other", **place),
+    )
+    assert run["wallet"]["wallet"] == 100
+    assert run["link"]["balance"] == 100
+    assert run["check"]["wallet"] is None
+    assert run["missing"]["msg"].startswith("There is no token in variable other of group_vars/all.yml.")
+    assert vault.file.read_bytes() == before
+    assert [entry.name for entry in vault.directory.iterdir()] == ["all.yml"]
 
 
 def test_a_plain_file_changes_in_one_variable(vault: Vault) -> None:

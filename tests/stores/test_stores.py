@@ -15,7 +15,7 @@ import pytest
 
 from tests.stores.conftest import AtTheMint, Controller, MakePlace, stores
 from tests.testkit.places import Place
-from tests.testkit.playbook import Run, Task, token
+from tests.testkit.playbook import Run, Task, alert, link, logs, role, token, wallet
 from tools.emulator.client import Emulator
 
 # As awkward as a value may be that is somebody else's.
@@ -341,3 +341,49 @@ def playbook(ansible: Controller, place: Place, **options: Any) -> Path:
     tasks = [token("result", **place.options, **options), tell]
     path.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
     return path
+
+
+@stores(*ALL)
+def test_other_modules_read_the_place(ansible: Controller, emulator: Emulator, place: Place) -> None:
+    ansible.play(token("first", **place.options))
+    before = place.content()
+    emulator.reset_stats()
+    run = ansible.play(
+        wallet("wallet", details=False, **place.options),
+        checked(wallet("checked", details=False, **place.options)),
+        link("link", **place.options),
+        alert("alert", threshold=5, **place.options),
+        logs("logs", **place.options),
+        options=("-vvv",),
+    )
+    assert not [name for name, result in run.registered.items() if result.get("failed")]
+    found = kept(place)
+    assert {run[name]["hash"] for name in ("wallet", "checked")} == {sha256(found.encode()).hexdigest()}
+    assert (run["link"]["url"].startswith("https://"), run["alert"]["threshold"]) == (True, 5)
+    assert len(run["logs"]["logs"]) == 5
+    assert [secret for secret in (found, *place.secrets) if secret in run.shown] == []
+    assert (place.content(), ansible.pending) == (before, [])
+    variables = {f"echovalue_wallet_{place.store}": place.options[place.store], "echovalue_wallet_minimum": 1}
+    run = ansible.play(role(variables, "wallet"), also=("echovalue_wallet_result",), options=("-vvv",))
+    assert run["echovalue_wallet_result"]["enough"] is True
+    assert [secret for secret in (found, *place.secrets) if secret in run.shown] == []
+
+
+@stores("hashi_vault", "sops")
+def test_other_modules_where_there_is_no_token(ansible: Controller, emulator: Emulator, place: Place) -> None:
+    ansible.environment["ECHOVALUE_TOKEN"] = GIVEN  # which is not asked for
+    run = ansible.play(
+        wallet("missing", ignore_errors=True, **place.options),
+        {**wallet("check", **place.options), "check_mode": True},
+        {**link("check_link", **place.options), "check_mode": True},
+        wallet("two", ignore_errors=True, token=GIVEN, **place.options),
+        wallet("unnamed", ignore_errors=True, **{place.store: {}}),
+    )
+    assert run["missing"]["reason"] == "invalid_input"
+    assert "There is no token in" in run["missing"]["msg"]
+    assert (run["check"]["wallet"], run["check_link"]["url"]) == (None, None)
+    assert {run[name]["reason"] for name in ("two", "unnamed")} == {"invalid_input"}
+    place.put({place.key or "token": "no token"})
+    run = ansible.play(wallet("other", ignore_errors=True, **place.options))
+    assert run["other"]["reason"] == "store"
+    assert emulator.stats()["total"] == 0

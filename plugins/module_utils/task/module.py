@@ -31,12 +31,6 @@ CONNECTION_SPEC: dict[str, Any] = {
     "ca_path": {"type": "path"},
 }
 
-# For the modules that take a token.
-TOKEN_SPEC: dict[str, Any] = {
-    "token": {"type": "str", "no_log": True},
-    "path": {"type": "path"},
-}
-
 MAX_CONNECTIONS = 1000  # the library makes room for all at once
 
 _MASK = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
@@ -157,7 +151,8 @@ def _is_infinite(value: Any) -> bool:
 def given_token(module: Module) -> str | None:
     """Return the token that `token`, `path` or the environment's ECHOVALUE_TOKEN names.
 
-    None in check mode, with a warning, where a task before this one would provide it.
+    A place of the controller was read there: its token came as `token`. None in check mode, with a
+    warning, where a task before this one would provide it.
     """
     path = module.params["path"]
     token = module.params["token"]
@@ -168,7 +163,7 @@ def given_token(module: Module) -> str | None:
     else:
         token = os.environ.get("ECHOVALUE_TOKEN") if token is None else token
         missing = "No token was passed."
-        advice = "Set token, path, or the environment variable ECHOVALUE_TOKEN on the target."
+        advice = "Set token, its place, or the environment variable ECHOVALUE_TOKEN on the target."
     if token:
         return check_token(token)
     if not module.check_mode:

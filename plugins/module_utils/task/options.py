@@ -19,6 +19,14 @@ _ITEM: dict[str, Any] = {
     "token": {"type": "str", "no_log": True},
 }
 
+# Of the modules that take a token: a place is only read, so the attributes of a file have no use.
+TOKEN_SPEC: dict[str, Any] = {
+    "token": {"type": "str", "no_log": True},
+    **{place.name: place.spec for place in PLACES.values()},
+    **PLACES["vault_file"].beside,
+}
+TOKEN_CONSTRAINTS: dict[str, Any] = {"mutually_exclusive": [("token", *PLACES)]}
+
 ARGUMENT_SPEC: dict[str, Any] = {
     **_ITEM,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

@@ -86,7 +86,12 @@ def _set(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _request(options: Mapping[str, Any], params: Mapping[str, Any], who: str) -> TokenRequest:
+def requested_place(options: Mapping[str, Any], who: str) -> tuple[str | None, dict[str, Any]]:
+    """Return the name of the place that options name, None where they name none, and its own options.
+
+    `who` begins the text of an error. Raises InvalidInputError for two places, for one that is not named
+    whole, and for options that go with another one.
+    """
     places = [place for place in PLACES.values() if options[place.name] is not None]
     if len(places) > 1:
         raise InvalidInputError(f"{who} names two places: {' and '.join(place.name for place in places)}.")
@@ -95,11 +100,15 @@ def _request(options: Mapping[str, Any], params: Mapping[str, Any], who: str) ->
         # Where no place is named, the attributes of a file have none to go with, and do no harm.
         unsupported = other is not place and (place is not None or other.on_controller)
         for name in other.beside if unsupported else ():
-            if options[name] is not None:
+            if options.get(name) is not None:
                 raise InvalidInputError(f"{who} has {name}, which does not go with {place and place.name}.")
-    own = {} if place is None else _options_of(place, options, who)
+    return (None, {}) if place is None else (place.name, _options_of(place, options, who))
+
+
+def _request(options: Mapping[str, Any], params: Mapping[str, Any], who: str) -> TokenRequest:
+    place, own = requested_place(options, who)
     return TokenRequest(
-        None if place is None else place.name,
+        place,
         own,
         options["token"],
         params["state"],
@@ -113,7 +122,7 @@ def _options_of(place: PlaceDefinition, options: Mapping[str, Any], who: str) ->
     """Return the options of the place that is named. Raises InvalidInputError."""
     value = options[place.name]
     if place.required is None:
-        beside = {name: options[name] for name in place.beside}
+        beside = {name: options.get(name) for name in place.beside}
         own = {place.name: value, **beside, **{n: d for n, d in place.defaults.items() if beside[n] is None}}
     else:
         own = {**place.defaults, **_set(value)}

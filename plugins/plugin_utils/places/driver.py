@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ...module_utils.core.errors import NOTHING_MINTED, ConflictError, StoreError
+from ...module_utils.core.models import TOKEN_FORM, read_token
 
 REHEARSAL = "no-token-but-a-rehearsal-of-the-write"  # in place of a token that is not minted yet
 
@@ -41,6 +42,21 @@ class Driver(Protocol):
         None where it has none, or where a limit or an expiry is known to take it. May raise anything.
         """
         return None
+
+
+def stored_token(driver: Driver) -> str | None:
+    """Return the token that a driver reads; an empty value is a place to fill.
+
+    Raises StoreError where something else is there.
+    """
+    value = driver.read()
+    token = read_token(value)
+    if value and token is None:
+        raise StoreError(
+            f"{driver.words} exists and holds no token: {TOKEN_FORM}.",
+            f"{NOTHING_MINTED} Take it away, or put the right token there.",
+        )
+    return token
 
 
 def conflict(driver: Driver) -> ConflictError:

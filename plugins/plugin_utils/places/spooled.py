@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
-from ...module_utils.core.errors import NOTHING_MINTED, ConflictError, StoreError
-from ...module_utils.core.models import TOKEN_FORM, fingerprint, read_token
+from ...module_utils.core.errors import ConflictError, StoreError
+from ...module_utils.core.models import fingerprint, read_token
 from ...module_utils.core.store import PendingToken, Slot
 from ...module_utils.files.directory_lock import reason_of
 from ...module_utils.files.pending import PendingTokens, StagedFile
-from .driver import Driver, conflict, refused
+from .driver import Driver, conflict, refused, stored_token
 from .spool import Spool, SpoolFiles
 
 
@@ -71,13 +71,7 @@ class SpooledStore:
     def read(self) -> str | None:
         """Return the token under the key; an empty value is a place to fill."""
         self._former = None  # what was kept before a conflict is not what is replaced now
-        value = self._driver.read()
-        self._stored = read_token(value)
-        if value and self._stored is None:
-            raise StoreError(
-                f"{self._driver.words} exists and holds no token: {TOKEN_FORM}.",
-                f"{NOTHING_MINTED} Take it away, or put the right token there.",
-            )
+        self._stored = stored_token(self._driver)
         return self._stored
 
     def pending(self) -> PendingToken | None:
