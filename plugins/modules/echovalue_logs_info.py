@@ -124,12 +124,12 @@ import json
 
 from ..module_utils.core.client import EchoValueClient
 from ..module_utils.core.models import is_int
-from ..module_utils.task.module import CONNECTION_SPEC, Module, given_token, run
+from ..module_utils.task.module import CONNECTION_SPEC, Module, passed_token, run
 from ..module_utils.task.options import TOKEN_CONSTRAINTS, TOKEN_SPEC
 
 
 def work(module: Module, client: EchoValueClient) -> None:
-    token = given_token(module)
+    token = passed_token(module)
     if token is None:
         module.exit_json(changed=False, logs=None, spent=None)
     logs = client.get_logs(token, module.params["n"], module.params["type"])

@@ -80,14 +80,14 @@ from ..module_utils.task.module import (
     CONNECTION_SPEC,
     Module,
     exit_with_secrets,
-    given_token,
+    passed_token,
     run,
 )
 from ..module_utils.task.options import TOKEN_CONSTRAINTS, TOKEN_SPEC
 
 
 def work(module: Module, client: EchoValueClient) -> None:
-    token = given_token(module)
+    token = passed_token(module)
     amount = module.params["amount"]
     if token is None:
         module.exit_json(changed=False, url=None, amount=amount, balance=None, contains_token=False)

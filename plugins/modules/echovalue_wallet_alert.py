@@ -145,13 +145,13 @@ from urllib.parse import urlsplit
 from ..module_utils.core.alert import CHECKS, FORMATS, Declared, declare_alert
 from ..module_utils.core.client import EchoValueClient
 from ..module_utils.core.models import WEBHOOK_FIELDS, Alert
-from ..module_utils.task.module import CONNECTION_SPEC, Module, given_token, run
+from ..module_utils.task.module import CONNECTION_SPEC, Module, passed_token, run
 from ..module_utils.task.options import TOKEN_CONSTRAINTS, TOKEN_SPEC
 
 
 def work(module: Module, client: EchoValueClient) -> None:
     params = module.params
-    token = given_token(module)
+    token = passed_token(module)
     if token is None:
         module.exit_json(
             changed=params["state"] == "present", threshold=None, email=None, webhook_host=None, cost=0

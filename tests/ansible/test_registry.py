@@ -12,7 +12,7 @@ import yaml
 from plugins.doc_fragments import token
 from plugins.module_utils.places.definition import PlaceDefinition
 from plugins.module_utils.places.registry import PLACES
-from plugins.modules import echovalue_token
+from plugins.modules import echovalue_token, echovalue_wallet_info
 from plugins.plugin_utils.connections.registry import OPENERS
 from tools.checkout import ROOT
 
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.essential
 
 OPTIONS = yaml.safe_load(echovalue_token.DOCUMENTATION)["options"]
 READ = yaml.safe_load(token.ModuleDocFragment.DOCUMENTATION)["options"]  # of the modules that take a token
+MANY = yaml.safe_load(echovalue_wallet_info.DOCUMENTATION)["options"]["tokens"]["suboptions"]
 ROLE = ROOT / "roles/echovalue_token"
 VARIABLES = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"][
     "options"
@@ -40,13 +41,15 @@ def text_of(folder: Path) -> str:
 @pytest.mark.parametrize("name", PLACES)
 def test_a_place_is_documented(name: str) -> None:
     place = PLACES[name]
-    for documented in (OPTIONS, OPTIONS["tokens"]["suboptions"], READ):
+    for documented in (OPTIONS, OPTIONS["tokens"]["suboptions"], READ, MANY):
         assert documented[name]["type"] == place.spec["type"]
         assert set(documented[name].get("suboptions", {})) == set(suboptions(place))
-        beside = place.beside if documented is not READ or place.on_controller else ()  # no file is written
+        beside = (
+            place.beside if documented not in (READ, MANY) or place.on_controller else ()
+        )  # no file is written
         assert [option for option in beside if option not in documented] == []
     for option, spec in suboptions(place).items():
-        for documented in (OPTIONS[name]["suboptions"][option], READ[name]["suboptions"][option]):
+        for documented in (options[name]["suboptions"][option] for options in (OPTIONS, READ, MANY)):
             assert documented["type"] == spec["type"], option
             default = place.defaults.get(option)
             if default not in (None, {}):

@@ -10,6 +10,7 @@ import pytest
 from tests.testkit.playbook import Ansible, link, token, wallet
 from tools.emulator.client import Emulator
 
+ENTRY = {"name", "hash", "wallet", "created", "cost", "forecast", "failed", "reason", "msg"}
 GIVEN = "given-token-0123456789abcdef"
 
 
@@ -67,6 +68,64 @@ def test_a_forecast(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> Non
     assert run["dead"]["reason"] == "unauthorized"
     assert len(run["dead"]["hash"]) == 64
     assert emulator.stats()["credits_spent"] == 1
+
+
+def test_many_wallets(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
+    names = [f"team{number}" for number in range(12)]
+    hashes = [emulator.register(f"token-of-{name}-0123456789", wallet=n) for n, name in enumerate(names)]
+    tokens = [{"name": name, "token": f"token-of-{name}-0123456789"} for name in names]
+    (tmp_path / "token").write_text(tokens[0].pop("token") + "\n")
+    tokens[0]["path"] = str(tmp_path / "token")
+    emulator.reset_stats()
+    run = ansible.play(
+        wallet("all", details=False, tokens=tokens),
+        wallet("nothing", details=False, tokens=[]),
+        options=("-vvv",),
+    )
+    wallets = run["all"]["wallets"]
+    assert [(one["name"], one["wallet"], one["hash"]) for one in wallets] == [
+        (name, number, hash_) for number, (name, hash_) in enumerate(zip(names, hashes))
+    ]
+    assert {one["failed"] for one in wallets} == {False}
+    assert set(wallets[0]) == ENTRY
+    assert run["nothing"]["wallets"] == []
+    assert emulator.stats()["requests"] == {"GET /recharge": 12}
+    assert emulator.stats()["connections"] <= 8
+    assert [one["token"] for one in tokens[1:] if one["token"] in run.shown] == []
+
+
+def test_a_failure_of_one_wallet_stops_no_other(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
+    emulator.register(GIVEN, wallet=5)
+    emulator.reset_stats()
+    run = ansible.play(
+        wallet(
+            "result",
+            ignore_errors=True,
+            forecast=True,
+            tokens=[
+                {"name": "dead", "token": "dead-token-0123456789abcdef"},
+                {"name": "missing", "path": str(tmp_path / "none")},
+                {"name": "unnamed"},
+                {"name": "good", "token": GIVEN},
+            ],
+        ),
+        {
+            **wallet("check", tokens=[{"name": "missing", "path": str(tmp_path / "none")}]),
+            "check_mode": True,
+        },
+        wallet("two", ignore_errors=True, tokens=[{"name": "x", "token": GIVEN, "path": "/x"}]),
+        wallet("beside", ignore_errors=True, token=GIVEN, tokens=[]),
+    )
+    result = run["result"]
+    assert [one["reason"] for one in result["wallets"]] == [
+        *("unauthorized", "invalid_input", "invalid_input", None),
+    ]
+    assert (result["reason"], result["failed"]) == ("unauthorized", True)
+    assert result["msg"].startswith("3 of 4 wallets could not be read. dead: ")
+    assert (result["wallets"][3]["wallet"], result["wallets"][3]["forecast"]["days_left"]) == (4, None)
+    assert len(result["wallets"][0]["hash"]) == 64
+    assert (run["check"]["wallets"][0]["wallet"], run["check"]["wallets"][0]["failed"]) == (None, False)
+    assert {run[name]["reason"] for name in ("two", "beside")} == {"invalid_input"}
 
 
 def test_an_older_deployment_without_headers(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:

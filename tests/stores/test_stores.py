@@ -222,7 +222,7 @@ def test_an_interrupted_rotation_overwrites_nothing(
 
 
 @stores("hashi_vault")
-def test_a_given_token_is_adopted_though_another_waits(
+def test_a_passed_token_is_adopted_though_another_waits(
     ansible: Controller, emulator: Emulator, at_the_mint: AtTheMint, place: Place
 ) -> None:
     broken_after_the_mint(ansible, at_the_mint, place)
@@ -367,6 +367,34 @@ def test_other_modules_read_the_place(ansible: Controller, emulator: Emulator, p
     run = ansible.play(role(variables, "wallet"), also=("echovalue_wallet_result",), options=("-vvv",))
     assert run["echovalue_wallet_result"]["enough"] is True
     assert [secret for secret in (found, *place.secrets) if secret in run.shown] == []
+
+
+@stores("hashi_vault")
+def test_many_wallets_in_places(
+    ansible: Controller, emulator: Emulator, place: Place, make_place: MakePlace
+) -> None:
+    file = make_place("command")
+    run = ansible.play(token("one", **place.options), token("two", **file.options))
+    (ansible.directory / "token").write_text(GIVEN)
+    emulator.register(GIVEN, wallet=3)
+    tokens = [
+        {"name": "vault", **place.options},
+        {"name": "missing", "hashi_vault": place.named("missing")},
+        {"name": "file", "path": str(ansible.directory / "token")},
+        {"name": "program", **file.options},
+    ]
+    run = ansible.play(wallet("result", ignore_errors=True, details=False, tokens=tokens), options=("-vvv",))
+    wallets = run["result"]["wallets"]
+    assert [(one["name"], one["wallet"], one["reason"]) for one in wallets] == [
+        *(
+            ("vault", 100, None),
+            ("missing", None, "invalid_input"),
+            ("file", 3, None),
+            ("program", 100, None),
+        ),
+    ]
+    assert run["result"]["msg"].startswith("1 of 4 wallets could not be read. missing: There is no token in ")
+    assert [secret for secret in (kept(place), kept(file), *place.secrets) if secret in run.shown] == []
 
 
 @stores("hashi_vault", "sops")

@@ -4,47 +4,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, Callable
 
 from ..core.client import EchoValueClient
-from ..core.errors import (
-    AmbiguousMintError,
-    EchoValueError,
-    NetworkError,
-    ServiceUnavailableError,
-    StoreError,
-)
+from ..core.errors import EchoValueError, StoreError
 from ..core.signals import signal_is_pending, signals_deferred
+from .outage import Outage, listed
 from .results import Place, failed_entry, perform
 from .token_requests import TokenRequest
-
-_MOST_LISTED = 5  # failures that the message lists one by one
-_OUTAGE = 60.0  # seconds of nothing but failures to reach the service, after which the rest is not tried
-
-
-class _Outage:
-    """Notes how long the service has been away: the retries of all tokens could add up to hours."""
-
-    def __init__(self) -> None:
-        self._since: float | None = None
-
-    def note(self, error: EchoValueError | None) -> None:
-        """Take note of how a token ended."""
-        if not isinstance(error, (NetworkError, ServiceUnavailableError, AmbiguousMintError)):
-            self._since = None
-        elif self._since is None:
-            self._since = time.monotonic()
-
-    def check(self) -> None:
-        """Raise NetworkError where no token has ended otherwise for `_OUTAGE` seconds."""
-        since = self._since
-        if since is not None and time.monotonic() - since >= _OUTAGE:
-            raise NetworkError(
-                f"It was not tried, since the service could not be reached for {_OUTAGE:g} s.", sent=False
-            )
 
 
 def perform_many(
@@ -61,7 +30,7 @@ def perform_many(
     result, and it holds no token. A signal lets those under way end, and starts no other.
     """
     warnings: set[str] = set()
-    outage = _Outage()
+    outage = Outage()
 
     def one(request: TokenRequest, place: Place | EchoValueError | None) -> dict[str, Any]:
         if isinstance(place, EchoValueError):
@@ -104,7 +73,6 @@ def _summary(entries: list[dict[str, Any]]) -> dict[str, Any]:
     for entry in entries:
         entry["token"] = None  # a failure is shown
     texts = [f"{entry['place']}: {entry['msg']}" if entry["place"] else entry["msg"] for entry in failures]
-    more = len(texts) - _MOST_LISTED
     msg = f"{len(failures)} of {len(entries)} tokens failed; the others are where they belong. "
-    msg += " | ".join(texts[:_MOST_LISTED]) + (f" | and {more} more, listed in tokens." if more > 0 else "")
+    msg += listed(texts, "tokens")
     return {**result, "failed": True, "msg": msg, "reason": failures[0]["reason"]}

@@ -148,22 +148,30 @@ def _is_infinite(value: Any) -> bool:
         return False
 
 
-def given_token(module: Module) -> str | None:
+def passed_token(module: Module) -> str | None:
     """Return the token that `token`, `path` or the environment's ECHOVALUE_TOKEN names.
 
     A place of the controller was read there: its token came as `token`. None in check mode, with a
     warning, where a task before this one would provide it.
     """
-    path = module.params["path"]
-    token = module.params["token"]
+    options = dict(module.params)
+    if options["path"] is None and options["token"] is None:
+        options["token"] = os.environ.get("ECHOVALUE_TOKEN")
+    advice = "Set token, its place, or the environment variable ECHOVALUE_TOKEN on the target."
+    return token_of(module, options, advice)
+
+
+def token_of(module: Module, options: Mapping[str, Any], advice: str) -> str | None:
+    """Return the token that the options `token` and `path` name; `advice` is for where neither does.
+
+    As `passed_token` in check mode. Raises InvalidInputError and StoreError.
+    """
+    path, token = options["path"], options["token"]
+    missing = "No token was passed."
     if path is not None:
         token = TokenFile(path).read()
         missing = f"There is no token file at {path}."
         advice = "No request was sent. Provision it with echovalue.cloud.echovalue_token."
-    else:
-        token = os.environ.get("ECHOVALUE_TOKEN") if token is None else token
-        missing = "No token was passed."
-        advice = "Set token, its place, or the environment variable ECHOVALUE_TOKEN on the target."
     if token:
         return check_token(token)
     if not module.check_mode:

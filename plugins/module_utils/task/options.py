@@ -26,6 +26,14 @@ TOKEN_SPEC: dict[str, Any] = {
     **PLACES["vault_file"].beside,
 }
 TOKEN_CONSTRAINTS: dict[str, Any] = {"mutually_exclusive": [("token", *PLACES)]}
+# Of echovalue_wallet_info: what is secret in it says so itself.
+WALLETS_SPEC: dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "no_log": False,
+    "options": {"name": {"type": "str", "required": True}, **TOKEN_SPEC},
+    **TOKEN_CONSTRAINTS,
+}
 
 ARGUMENT_SPEC: dict[str, Any] = {
     **_ITEM,
