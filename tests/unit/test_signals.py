@@ -177,6 +177,36 @@ def test_work_without_room_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None
     assert run_uninterrupted(lambda: "done") == "done"
 
 
+def test_an_interruption_of_the_start_does_the_work_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A handler that raises while `start` waits leaves a lock of Python's that cannot be released."""
+    start, done = threading.Thread.start, []
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        try:
+            raise EndedError
+        except EndedError:
+            raise RuntimeError("release unlocked lock")  # noqa: B904 - as Python's own does
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(EndedError):
+        run_uninterrupted(lambda: done.append("once"))
+    assert done == ["once"]
+
+
+def test_work_without_room_for_a_thread_within_a_handler(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    try:
+        raise KeyError
+    except KeyError:
+        assert run_uninterrupted(lambda: "done") == "done"
+
+
 def test_an_error_of_the_work_is_raised() -> None:
     with pytest.raises(KeyError, match="mine"):
         run_uninterrupted(lambda: {}["mine"])

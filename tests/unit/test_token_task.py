@@ -7,7 +7,7 @@ import pytest
 
 from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.errors import NetworkError
-from plugins.module_utils.task import many_tokens
+from plugins.module_utils.task import many_tokens, many_wallets, outage
 from plugins.module_utils.task.results import Place
 from plugins.module_utils.task.token_requests import TokenRequest
 from tests.unit.support import TOKEN, scripted, text
@@ -26,7 +26,7 @@ def messages(client: EchoValueClient) -> list[str | None]:
 
 
 def test_a_service_that_is_away_is_not_asked_for_hours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(many_tokens, "_OUTAGE", 0.0)
+    monkeypatch.setattr(outage, "_OUTAGE", 0.0)
     client, script, _pauses = scripted(text(TOKEN), *[AWAY] * 8, retries=0)
     first, second, *rest = messages(client)
     assert first is None
@@ -39,6 +39,27 @@ def test_a_service_that_is_away_for_moments_is_asked_for_all() -> None:
     client, script, _pauses = scripted(text(TOKEN), AWAY, AWAY, text(TOKEN), *[AWAY] * 5, retries=0)
     assert [message is None for message in messages(client)] == [True, False, False, True] + [False] * 5
     assert len(script.requests) == COUNT
+
+
+def test_a_service_that_is_away_is_not_asked_for_all_wallets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outage, "_OUTAGE", 0.0)
+    monkeypatch.setattr(many_wallets, "DEFAULT_CONNECTIONS", 1)
+    client, script, _pauses = scripted(*[AWAY] * 5, retries=0)
+    entries = many_wallets.read_wallets([("a", TOKEN), ("b", TOKEN)], client, details=False, forecast=False)
+    assert [entry["reason"] for entry in entries] == ["network", "network"]
+    assert entries[1]["msg"].startswith("It was not tried")
+    assert len(script.requests) == 1
+
+
+def test_an_unforeseen_fault_stops_no_other_wallet(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_client: EchoValueClient, token: str, **_requested: bool) -> dict[str, object]:
+        raise RuntimeError(f"a library quotes {token}")
+
+    monkeypatch.setattr(many_wallets, "read_wallet", broken)
+    client, _script, _pauses = scripted()
+    (entry,) = many_wallets.read_wallets([("a", TOKEN)], client, details=False, forecast=False)
+    assert (entry["failed"], entry["reason"]) == (True, "store")
+    assert TOKEN not in entry["msg"]
 
 
 def test_an_unforeseen_fault_stops_no_other_token() -> None:

@@ -9,9 +9,10 @@ an exception that another thread raises here. It takes effect right afterwards.
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Thread
+from threading import Lock, Thread
 from typing import Callable, TypeVar
 
 T = TypeVar("T")
@@ -59,22 +60,29 @@ def run_uninterrupted(work: Callable[[], T]) -> T:
     """
     results: list[T] = []
     errors: list[BaseException] = []
+    claim = Lock()  # so that the work is done once, whatever the start of the thread came to
 
     def run() -> None:
+        if not claim.acquire(blocking=False):
+            return
         try:
             results.append(work())
         except BaseException as error:  # noqa: BLE001 - raised below
             errors.append(error)
 
     thread = Thread(target=run)
+    handled = sys.exc_info()[1]  # of the caller
     with signals_deferred():
         try:
             thread.start()
             thread.join()
-        except RuntimeError:  # the system has no room for another thread
-            if thread.ident is not None:
-                raise
-            run()
+        except RuntimeError as error:
+            if error.__context__ not in (
+                None,
+                handled,
+            ):  # an interruption within `start`
+                raise error.__context__ from None
+            run()  # the system has no room for another thread
         finally:
             while thread.is_alive():
                 with suppress(BaseException):  # the first interruption is the one that counts

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, Callable
 
 from ..core.client import EchoValueClient
-from ..core.errors import EchoValueError, StoreError
+from ..core.errors import EchoValueError
 from ..core.signals import signal_is_pending, signals_deferred
-from .outage import Outage, listed
+from .outage import Outage, listed, unforeseen
 from .results import Place, failed_entry, perform
 from .token_requests import TokenRequest
 
@@ -42,8 +42,7 @@ def perform_many(
             outage.note(error)
             return failed_entry(place, error)
         except Exception as error:  # noqa: BLE001 - the others' results must not be lost with it
-            fault = f"An unforeseen {type(error).__name__} stopped it."
-            return failed_entry(place, StoreError(fault, "Please report it: it is a fault of this software."))
+            return failed_entry(place, unforeseen(error))
         outage.note(None)
         return {**entry, "failed": False, "msg": None, "reason": None}
 

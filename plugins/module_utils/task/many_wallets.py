@@ -14,7 +14,7 @@ from ..core.errors import EchoValueError
 from ..core.forecast import read_forecast
 from ..core.models import token_hash
 from .failure import failure
-from .outage import Outage, listed
+from .outage import Outage, listed, unforeseen
 
 NOTHING: dict[str, Any] = {"hash": None, "wallet": None, "created": None, "cost": 0, "forecast": None}
 _PASSED: dict[str, Any] = {"failed": False, "reason": None, "msg": None}
@@ -57,6 +57,8 @@ def read_wallets(
         except EchoValueError as error:
             outage.note(error)
             return failed_wallet(name, token, error)
+        except Exception as error:  # noqa: BLE001 - the others' results must not be lost with it
+            return failed_wallet(name, token, unforeseen(error))
         outage.note(None)
         return {"name": name, **entry, **_PASSED}
 

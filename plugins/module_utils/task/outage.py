@@ -7,7 +7,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from ..core.errors import AmbiguousMintError, EchoValueError, NetworkError, ServiceUnavailableError
+from ..core.errors import (
+    AmbiguousMintError,
+    EchoValueError,
+    NetworkError,
+    ServiceUnavailableError,
+    StoreError,
+)
 
 _MOST_LISTED = 5  # failures that the message lists one by one
 _OUTAGE = 60.0  # seconds of nothing but failures to reach the service, after which the rest is not tried
@@ -33,6 +39,12 @@ class Outage:
             raise NetworkError(
                 f"It was not tried, since the service could not be reached for {_OUTAGE:g} s.", sent=False
             )
+
+
+def unforeseen(error: Exception) -> StoreError:
+    """Return the error for a fault of ours, whose text may hold anything."""
+    fault = f"An unforeseen {type(error).__name__} stopped it."
+    return StoreError(fault, "Please report it: it is a fault of this software.")
 
 
 def listed(texts: Sequence[str], where: str) -> str:
