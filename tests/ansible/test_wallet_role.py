@@ -141,14 +141,16 @@ def test_metrics(ansible: Ansible, emulator: Emulator, path: str, tmp_path: Path
     assert file.stat().st_mtime_ns == written
     # A dead token is a metric, and no failure where the role only warns.
     emulator.forget(result["hash"])
-    run = guard(ansible, {**variables, "echovalue_wallet_action": "warn"})
+    run = guard(ansible, variables)
     assert (run["echovalue_wallet_result"]["valid"], run["echovalue_wallet_result"]["enough"]) == (
         False,
         False,
     )
     assert f"echovalue_token_valid{label} 0\n" in file.read_text()
     assert "does not know the token with hash" in run.screen
-    assert "does not know the token" in guard(ansible, variables, fails=True).screen
+    guarded = {**variables, "echovalue_wallet_minimum": 1}
+    assert "does not know the token" in guard(ansible, guarded, fails=True).screen
+    guard(ansible, {**guarded, "echovalue_wallet_action": "warn"})
 
 
 def test_the_template_is_what_prometheus_reads(tmp_path: Path) -> None:
