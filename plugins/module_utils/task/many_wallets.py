@@ -37,12 +37,16 @@ def failed_wallet(name: str, token: str | None, error: EchoValueError) -> dict[s
 
 
 def read_wallets(
-    tokens: Sequence[tuple[str, str | EchoValueError | None]], client: EchoValueClient, **requested: bool
+    tokens: Sequence[tuple[str, str | EchoValueError | None]],
+    client: EchoValueClient,
+    *,
+    details: bool,
+    forecast: bool,
 ) -> list[dict[str, Any]]:
     """Return an entry for each name and token, in their order.
 
     An error is why a token is not known; None is one that a task before would provide, in check mode.
-    `requested` is as for `read_wallet`.
+    `details` and `forecast` are as for `read_wallet`.
     """
     outage = Outage()
 
@@ -53,7 +57,7 @@ def read_wallets(
             return {"name": name, **NOTHING, **_PASSED}
         try:
             outage.check()
-            entry = read_wallet(client, token, **requested)
+            entry = read_wallet(client, token, details=details, forecast=forecast)
         except EchoValueError as error:
             outage.note(error)
             return failed_wallet(name, token, error)
