@@ -15,7 +15,7 @@ from pulumi.runtime.rpc import wrap_rpc_secret as secret
 from .._decisions import token as lifecycle
 from .._decisions.hints import explain
 from .._decisions.token import Changes, Check, Kept
-from .._shared.module_utils.core.models import check_token, token_hash
+from .._shared.module_utils.core.models import check_token
 from .answers import Properties, Setup, checked, differences
 from .properties import UNKNOWN, plain, struct
 
@@ -70,14 +70,12 @@ class TokenResource:
 
     def create(self, request: Any) -> provider_pb2.CreateResponse:
         """Adopt the token that was passed, proven first; or mint one."""
-        existing_token = plain(request.properties).get("existingToken")
         if request.preview:
-            token = existing_token or UNKNOWN
-            hash_ = UNKNOWN if token == UNKNOWN else token_hash(token)
-            expected = {"token": secret(token), "hash": hash_, "service": self._setup.service.url}
-            return provider_pb2.CreateResponse(properties=_with_keepers(expected, request.properties))
+            # Also of a token to adopt, which is not proven yet: else a function would ask about it now.
+            unknown = {"token": secret(UNKNOWN), "hash": UNKNOWN, "service": self._setup.service.url}
+            return provider_pb2.CreateResponse(properties=_with_keepers(unknown, request.properties))
         keepers = _with_keepers({}, request.properties)
-        kept = self._create(existing_token)
+        kept = self._create(plain(request.properties).get("existingToken"))
         # The engine has not seen the token yet: what fails from here on gives it all the same.
         try:
             return _created(kept, keepers)

@@ -150,6 +150,13 @@ def test_a_preview_of_what_is_not_known_yet(engine: Engine) -> None:
     assert dict(previewed.properties)["token"] == secret(UNKNOWN)
 
 
+def test_a_preview_of_an_adoption_lets_nothing_ask(engine: Engine) -> None:
+    """A function that gets the token in a preview would ask a service that has not proven it yet."""
+    previewed = engine.create({"existingToken": secret(GIVEN)}, preview=True).properties
+    assert dict(previewed)["token"] == secret(UNKNOWN)
+    assert plain(previewed)["hash"] == UNKNOWN
+
+
 def test_what_is_adopted_becomes_a_secret(engine: Engine) -> None:
     checked = engine.check({"existingToken": f"{GIVEN}\n"})
     assert dict(checked.inputs)["existingToken"] == secret(GIVEN)
