@@ -21,6 +21,7 @@ NEWEST = "3.13"
 GIT_INIT = ("git", "init", "--quiet")  # ansible-test asks git for the files: else that of this checkout
 # The rooms of the collection that the wheel carries, as pyproject maps them.
 SHARED = ("module_utils/core", "module_utils/files", "module_utils/places", "plugin_utils/places")
+MORE = "not essential"  # what the session `lives` has not run yet
 ALONE = "not stores and not kubernetes"  # reports from the field that need no server
 antsibull_nox.load_antsibull_nox_toml()  # docs-check, license-check, extra-checks, build-import-check
 for name, shared in nox.registry.get().items():
@@ -142,7 +143,7 @@ def emulator(session: nox.Session) -> None:
     session.run("pytest", "-n", "2", "tests/emulator", *session.posargs)
 
 
-@nox.session(python=NEWEST, tags=["test"])
+@nox.session(python=NEWEST, tags=["test", "matrix"])
 def lives(session: nox.Session) -> None:
     """A life of a token in each place and half, by real playbooks and on a real engine."""
     install(session, "stores", "pulumi", "test")
@@ -157,7 +158,7 @@ def lives(session: nox.Session) -> None:
 def ansible(session: nox.Session) -> None:
     """The modules, by real playbooks, on the newest ansible-core."""
     install(session, "test", "ansible")
-    session.run("pytest", "-n", "2", "tests/ansible", "-m", "not slow", *session.posargs)
+    session.run("pytest", "-n", "2", "tests/ansible", "-m", f"not slow and {MORE}", *session.posargs)
 
 
 # What is shown and what is registered differs between the cores.
@@ -243,7 +244,8 @@ def stores(session: nox.Session) -> None:
     """The places of the controller and the roles, against real servers and programs."""
     install(session, "stores", "test")
     programs(session, "pass", "gpg")
-    session.run("pytest", "-n", "2", "tests/stores", "-m", "not kubernetes and not slow", *session.posargs)
+    marks = f"not kubernetes and not slow and {MORE}"
+    session.run("pytest", "-n", "2", "tests/stores", "-m", marks, *session.posargs)
 
 
 @nox.session(python=NEWEST, tags=["test-all"])
@@ -329,7 +331,8 @@ def sanity(session: nox.Session, group: str) -> None:
 @nox.session(python=NEWEST, tags=["test-all", "matrix"])
 def pulumi(session: nox.Session) -> None:
     """The Pulumi package: alone, and by ordinary programs on a real engine."""
-    run_pulumi(session, "pulumi", "tests/pulumi", "tests/engine/test_engine.py", "-m", "not slow")
+    marks = f"not slow and {MORE}"
+    run_pulumi(session, "pulumi", "tests/pulumi", "tests/engine/test_engine.py", "-m", marks)
 
 
 @nox.session(python=NEWEST, tags=["test-all"])
@@ -364,7 +367,8 @@ def run_pulumi(
     session.install("--no-deps", "--editable", ".")
     session.run("python", "-m", "tools.engine", *sets)  # here, where its progress shows
     environment = {"EMULATOR_PYTHON": emulator} if emulator else {}
-    session.run("pytest", "-n", "2", *arguments, *session.posargs, env=environment)
+    # An engine waits for its programs and providers: three tests keep two cores busy.
+    session.run("pytest", "-n", "3", *arguments, *session.posargs, env=environment)
 
 
 @nox.session(python=NEWEST, tags=["test-all", "gates"])
