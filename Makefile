@@ -29,7 +29,7 @@ test-all: .venv/ready ## Run the rest: Kubernetes, other versions of Ansible and
 molecule: .venv/ready ## Run the molecule scenarios: each store against its real server or program
 	$(NOX) --session molecule
 
-proof: .venv/ready ## Try to lose a token, or to let somebody in: make proof ONLY=crash
+proof: .venv/ready ## Try to lose a token, or to let an intruder in: make proof ONLY=crash
 	$(NOX) --session proof -- $(ONLY)
 
 mutants: .venv/ready ## Change the code in small ways, and see whether the unit tests notice

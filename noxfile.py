@@ -534,7 +534,7 @@ def install_proof(session: nox.Session, *sets: str, needs: tuple[str, ...] = ())
 
 @nox.session(python=NEWEST, tags=["proof"])
 def proof(session: nox.Session) -> None:
-    """Experiments that try to lose a token, or to let somebody in; writes build/proof.json."""
+    """Experiments that try to lose a token, or to let an intruder in; writes build/proof.json."""
     install_proof(session, "pulumi", "kubernetes", needs=("sshd", "sudo", "setfacl"))
     session.run("python", "-m", "tools.proof", *session.posargs)
 

@@ -18,10 +18,10 @@ class ActionModule(TokenAction):
             return super().run_module(task_vars)
         from ..plugin_utils.controller import read_token_at
 
-        items: list[dict[str, Any]] = []
         failures: dict[int, dict[str, Any]] = {}
 
         def read(params: dict[str, Any], run: Any) -> dict[str, Any]:
+            items = []
             for number, item in enumerate(params["tokens"]):
                 if not is_for_controller(item):
                     items.append({name: value for name, value in item.items() if value is not None})
@@ -30,13 +30,12 @@ class ActionModule(TokenAction):
                     items.append({"name": item["name"], "token": read_token_at(item, run) or ""})
                 except EchoValueError as error:
                     failures[number] = failed_wallet(item["name"], None, error)
-            return {}
+            return {"tokens": items}
 
-        others = {name: {"type": "raw"} for name in self._task.args if name != "tokens"}
-        failed = self.on_controller({"argument_spec": {"tokens": WALLETS_SPEC, **others}}, task_vars, read)
-        if failed:
-            return failed
-        result = self.execute_module({**self._task.args, "tokens": items}, task_vars)
+        found = self.read_here({"tokens": WALLETS_SPEC}, task_vars, read)
+        if found.get("failed"):
+            return found
+        result = self.execute_module({**self._task.args, **found}, task_vars)
         if not failures or "wallets" not in result:
             return result
         entries = list(result["wallets"])

@@ -76,19 +76,27 @@ class TokenAction(ControllerAction):
             return super().run_module(task_vars)
         from .controller import read_token_at
 
-        others = {name: {"type": "raw"} for name in self._task.args if name not in TOKEN_SPEC}
-        found: list[str | None] = []
-
-        def read(params: dict[str, Any], run: Any) -> dict[str, Any]:
-            found.append(read_token_at(params, run))
-            return {}
-
-        options = {"argument_spec": {**TOKEN_SPEC, **others}, **TOKEN_CONSTRAINTS}
-        failed = self.on_controller(options, task_vars, read)
-        if failed:
-            return failed
+        found = self.read_here(
+            TOKEN_SPEC,
+            task_vars,
+            lambda params, run: {"token": read_token_at(params, run) or ""},
+            **TOKEN_CONSTRAINTS,
+        )
+        if found.get("failed"):
+            return found
         arguments = {name: value for name, value in self._task.args.items() if name not in TOKEN_SPEC}
-        return self.execute_module({**arguments, "token": found[0] or ""}, task_vars)
+        return self.execute_module({**arguments, **found}, task_vars)
+
+    def read_here(
+        self,
+        spec: dict[str, Any],
+        task_vars: dict[str, Any],
+        read: Callable[[dict[str, Any], Any], dict[str, Any]],
+        **constraints: Any,
+    ) -> dict[str, Any]:
+        """As `on_controller`, for the options of `spec` alone: the module validates the others."""
+        others = {name: {"type": "raw"} for name in self._task.args if name not in spec}
+        return self.on_controller({"argument_spec": {**spec, **others}, **constraints}, task_vars, read)
 
 
 def _decrypted(value: Any) -> Any:

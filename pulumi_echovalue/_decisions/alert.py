@@ -186,13 +186,13 @@ def _mark(alert: KeptAlert, warn: Warn) -> KeptAlert:
     return replace(alert, gone=True)
 
 
-def find(requested: Service, token: str, service: str | None = None) -> KeptAlert:
-    """Return the alert that is set, at the requested service or at another, for 1 credit."""
-    url = service or requested.url
-    with requested.client(url) as client:
-        current, _cost = client.get_settings(token)
+def find(alert: KeptAlert, requested: Service) -> KeptAlert:
+    """Return an alert of which a state has a part, with all that is set, for 1 credit."""
+    with requested.client(alert.service) as client:
+        current, _cost = client.get_settings(alert.token)
     found = {"threshold": current.threshold, "email": current.email or None, "webhook": current.webhook}
-    return KeptAlert(token, url, {name: value for name, value in found.items() if value is not None})
+    settings = {name: value for name, value in found.items() if value is not None}
+    return replace(alert, settings=settings, gone=False)
 
 
 def remove(alert: KeptAlert, requested: Service, declared_here: DeclaredHere, warn: Warn) -> None:

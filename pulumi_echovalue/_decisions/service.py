@@ -74,9 +74,8 @@ def find_service(argument: str | None, config: Mapping[str, Any]) -> Service:
     Raises InvalidInputError for a setting that cannot be used; the text says where it came from.
     """
     named = bool(argument or config.get("baseUrl"))
-    url = argument or _setting("baseUrl", config, check_url, DEFAULT_BASE_URL)
     return Service(
-        check_url(url),
+        check_url(argument) if argument else _setting("baseUrl", config, check_url, DEFAULT_BASE_URL),
         named,
         _setting("timeout", config, check_timeout, DEFAULT_TIMEOUT),
         _setting("retries", config, check_retries, DEFAULT_RETRIES),

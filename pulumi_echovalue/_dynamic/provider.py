@@ -59,7 +59,7 @@ class ServiceProvider(ResourceProvider):
         self._config = {name: req.config.get(f"{CONFIG_NAMESPACE}:{name}") for name in ENVIRONMENT}
 
     def requested(self, inputs: Props) -> Service:
-        """Return the service that is requested; one that is not known yet is none that a state could hold.
+        """Return the requested service; one that is not known yet is none that a state could hold.
 
         Raises InvalidInputError for a setting that cannot be used.
         """

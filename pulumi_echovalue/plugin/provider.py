@@ -193,7 +193,7 @@ def _unchanged(check: Callable[[Any], object]) -> Callable[[Any], Any]:
 
 
 def serve(engine_address: str) -> None:
-    """Response the engine until it ends this process, or is gone itself."""
+    """Answer the engine until it ends this process, or is gone itself."""
     parent = os.getppid()
     engine = engine_pb2_grpc.EngineStub(grpc.insecure_channel(engine_address))
 

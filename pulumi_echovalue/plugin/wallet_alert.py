@@ -77,7 +77,7 @@ class WalletAlertResource:
             state["token"] = self._setup.imported_token(request.id)
         stored = self._stored(state, request.id)
         if "hash" not in state:  # which only an import or a `get` leaves out
-            found = alert_lifecycle.find(self._setup.service, stored.token, stored.service)
+            found = alert_lifecycle.find(stored, self._setup.service)
             if imports:
                 self._setup.imported.add(request.urn)
                 self._setup.warn(_left_out(found), request.urn)

@@ -77,11 +77,9 @@ def run_uninterrupted(work: Callable[[], T]) -> T:
             thread.start()
             thread.join()
         except RuntimeError as error:
-            if error.__context__ not in (
-                None,
-                handled,
-            ):  # an interruption within `start`
-                raise error.__context__ from None
+            interruption = error.__context__  # one within `start`, where Python held a lock of its own
+            if interruption not in (None, handled):
+                raise interruption from None
             run()  # the system has no room for another thread
         finally:
             while thread.is_alive():
