@@ -220,6 +220,25 @@ options:
     type: str
     choices: [never, if_invalid, always]
     default: never
+  max_age:
+    description:
+      - Rotates a stored token that is older than this, such as V(90d). A number with V(s), V(m), V(h), V(d) or V(w) behind it.
+      - The old token stays valid, so that nothing which uses it breaks. The credits in its wallet stay with it; O(max_loss)
+        says how many that may be.
+      - Its age is what the service says, and reading that costs 1 credit at each run, in check mode too. So it belongs into
+        a nightly play. Where the wallet is empty, or its balance is not reported for free, nothing is read, the token is not
+        rotated, and a warning says so.
+      - It holds for each item of O(tokens). Excludes O(verify=false), O(token), O(regenerate=always), and a task without a
+        place.
+    type: str
+    version_added: 0.2.0
+  max_loss:
+    description:
+      - How many credits a rotation by O(max_age) may leave behind with the old token; by default as many as a new one has. A
+        token with more is not rotated, and a warning says so.
+    type: int
+    default: 100
+    version_added: 0.2.0
   backup:
     description:
       - Whether a token that is replaced or removed is kept.
@@ -289,6 +308,11 @@ EXAMPLES = r"""
   echovalue.cloud.echovalue_token:
     path: /etc/myapp/echovalue.token
     regenerate: always
+
+- name: Rotate it when it is older than 90 days, unless paid credits would stay with it
+  echovalue.cloud.echovalue_token:
+    path: /etc/myapp/echovalue.token
+    max_age: 90d
 
 - name: Provision a token in the vaulted variables of a group
   echovalue.cloud.echovalue_token:
@@ -373,6 +397,19 @@ balance:
   returned: success
   type: int
   sample: 100
+created:
+  description:
+    - When the service says that the token was created; null where that was not read, as for a new token.
+  returned: with O(max_age)
+  type: str
+  sample: "2026-08-09T15:40:09.77Z"
+rotation_due:
+  description:
+    - Whether the token in the place is older than O(max_age). V(true) where O(max_loss) held the rotation back, V(false) for
+      one that is new; null where its age is not known.
+  returned: with O(max_age)
+  type: bool
+  sample: false
 store:
   description:
     - The kind of place, one of V(file), V(ansible_vault), V(sops), V(hashi_vault), V(kubernetes),

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.module_utils.core.forecast import forecast, read_time
+from plugins.module_utils.core.forecast import forecast
+from plugins.module_utils.core.times import read_time
 
 pytestmark = pytest.mark.essential
 

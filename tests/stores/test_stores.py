@@ -265,6 +265,32 @@ def test_two_controllers_at_once_end_with_one_token(
     assert emulator.stats()["mints"] == 2
 
 
+@stores(*ALL)
+def test_two_controllers_that_rotate_by_age_end_with_one_token(
+    ansible: Controller,
+    other_ansible: Controller,
+    emulator: Emulator,
+    at_the_mint: AtTheMint,
+    place: Place,
+) -> None:
+    emulator.set_created(emulator.register(GIVEN), "2024-02-29T23:59:59.77Z")
+    place.put({place.key or "token": GIVEN})
+    at_the_mint.append(Barrier(2, timeout=60).wait)
+    for name in (*place.environment, "ECHOVALUE_BASE_URL"):
+        other_ansible.environment[name] = ansible.environment[name]
+    both = (ansible, other_ansible)
+    processes = [one.start(playbook(one, place, timeout=90, max_age="1h", backup=False)) for one in both]
+    screens = [process.communicate(timeout=120)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], screens
+    told_by_both = [json.loads((one.directory / "told").read_text()) for one in both]
+    assert [one["token"] for one in told_by_both] == [kept(place)] * 2
+    assert sorted(one["status"] for one in told_by_both) == ["kept", "replaced"]
+    at_the_mint.clear()
+    again = ansible.play(token("result", max_age="1h", **place.options))["result"]
+    assert (again["status"], again["rotation_due"], again["token"]) == ("kept", False, kept(place))
+    assert ansible.spool == other_ansible.spool == []
+
+
 @stores("hashi_vault", "command")
 def test_hosts_and_runs_that_share_a_spool_mint_one(
     ansible: Controller, emulator: Emulator, place: Place

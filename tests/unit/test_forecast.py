@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from plugins.module_utils.core.client import EchoValueClient
-from plugins.module_utils.core.forecast import Forecast, forecast, read_forecast, read_time
+from plugins.module_utils.core.forecast import Forecast, forecast, read_forecast
 from plugins.module_utils.core.messages import Request, Response
+from plugins.module_utils.core.times import read_time
 
 NOW = datetime(2026, 11, 29, 12, 0, 0, tzinfo=timezone.utc)
 

@@ -183,6 +183,10 @@ class Emulator:
         """Set the credits of a token."""
         self._control("PUT", f"/tokens/{token_hash}", {"wallet": wallet})
 
+    def set_created(self, token_hash: str, created: str) -> None:
+        """Set when a token was minted, as the service says it."""
+        self._control("PUT", f"/tokens/{token_hash}", {"created": created})
+
     def forget(self, token_hash: str) -> None:
         """Make a token unknown."""
         self._control("DELETE", f"/tokens/{token_hash}")

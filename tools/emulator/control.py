@@ -31,7 +31,7 @@ def routes(ledger: Ledger) -> list[Route]:
         ("DELETE", "/faults", lambda *_: ledger.clear_faults()),
         ("GET", "/tokens", lambda *_: ledger.tokens()),
         ("POST", "/tokens", _register),
-        ("PUT", "/tokens/{hash}", _set_wallet),
+        ("PUT", "/tokens/{hash}", _set_account),
         ("DELETE", "/tokens/{hash}", _forget),
         ("POST", "/tokens/{hash}/calls", _add_call),
         ("PUT", "/options", _set_options),
@@ -68,8 +68,8 @@ def _register(ledger: Ledger, _: Request, data: Any) -> dict[str, str]:
     return {"hash": ledger.register(**data)}
 
 
-def _set_wallet(ledger: Ledger, request: Request, data: Any) -> None:
-    if not ledger.set_wallet(request.path_params["hash"], **data):
+def _set_account(ledger: Ledger, request: Request, data: Any) -> None:
+    if not ledger.set_account(request.path_params["hash"], **data):
         raise LookupError
 
 

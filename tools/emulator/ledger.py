@@ -179,9 +179,12 @@ class Ledger:
         """Keep a token's settings, JSON text."""
         self._db.execute("UPDATE tokens SET settings = ? WHERE hash = ?", (settings, digest))
 
-    def set_wallet(self, digest: str, wallet: int) -> bool:
-        """Set a balance; say whether the token is known."""
-        changed = self._db.execute("UPDATE tokens SET wallet = ? WHERE hash = ?", (wallet, digest))
+    def set_account(self, digest: str, wallet: int | None = None, created: str | None = None) -> bool:
+        """Set a balance, the time of the mint, or both; say whether the token is known."""
+        changed = self._db.execute(
+            "UPDATE tokens SET wallet = coalesce(?, wallet), created = coalesce(?, created) WHERE hash = ?",
+            (wallet, created, digest),
+        )
         return changed.rowcount == 1
 
     def forget(self, digest: str) -> bool:

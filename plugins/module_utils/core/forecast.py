@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 from .client import MAX_LOGS, EchoValueClient
 from .models import is_int
+from .times import read_time, utc_now
 
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):?(\d\d))?", re.ASCII)
 _RECHARGES = "service"  # the category of their entries
 _SHORTEST = 1.0  # hours, under which a pace says nothing
 
@@ -36,7 +35,7 @@ class Forecast:
 
 def read_forecast(client: EchoValueClient, token: str, wallet: int | None) -> Forecast:
     """Return the forecast for a wallet of so many credits, from the newest entries of the log; free."""
-    return forecast(client.get_logs(token, MAX_LOGS), wallet, datetime.now(timezone.utc))
+    return forecast(client.get_logs(token, MAX_LOGS), wallet, utc_now())
 
 
 def forecast(logs: Iterable[Mapping[str, Any]], wallet: int | None, now: datetime) -> Forecast:
@@ -64,18 +63,3 @@ def forecast(logs: Iterable[Mapping[str, Any]], wallet: int | None, now: datetim
         days_left=round(wallet / per_day, 2) if per_day and wallet is not None else None,
         entries=len(times),
     )
-
-
-def read_time(text: object) -> datetime | None:
-    """Return a time of the service, ISO 8601 with any number of digits; None for what is none."""
-    found = _TIME.fullmatch(text) if isinstance(text, str) else None
-    if not found:
-        return None
-    second, fraction, sign, hours, minutes = found.groups()
-    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
-    try:
-        zone = timezone(-offset if sign == "-" else offset)
-        time = datetime.strptime(second, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=zone)
-        return time.astimezone(timezone.utc) + timedelta(microseconds=int((fraction or "").ljust(6, "0")[:6]))
-    except (OverflowError, ValueError):  # the 31st of February; a zone of a day
-        return None

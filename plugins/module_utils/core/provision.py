@@ -16,6 +16,7 @@ from typing import Callable, Literal
 from .client import EchoValueClient
 from .errors import ConflictError, InvalidInputError, StoredTokenUnknownError, StoreError, UnauthorizedError
 from .models import check_token, fingerprint, token_hash
+from .rotation import Rotation, Verdict, check_goes_with
 from .signals import run_uninterrupted
 from .store import Slot, Store
 
@@ -30,8 +31,12 @@ class Outcome:
     """What was done, or in a dry run would be.
 
     `token` is None where there is none, or where a dry run would mint it; `previous` is what was stored
-    before; `balance` counts credits where a probe reported them; `changed` says that what is stored changed,
+    before; `balance` counts credits where they were read; `changed` says that what is stored changed,
     or a token was minted.
+
+    With a rotation by age, `created` is when the service says that `token` was created, and `rotation_due`
+    whether it is older than it may be; both are None where that was not read. `held_back` says to people
+    why such a token was not rotated, "" where nothing held that back.
     """
 
     status: Status
@@ -39,6 +44,9 @@ class Outcome:
     previous: str | None = field(default=None, repr=False)
     balance: int | None = None
     changed: bool = False
+    created: str | None = None
+    rotation_due: bool | None = None
+    held_back: str = ""
 
     @property
     def hash(self) -> str | None:
@@ -53,6 +61,7 @@ def provision(
     token: str | None = None,
     verify: bool = True,
     regenerate: str = "never",
+    rotation: Rotation | None = None,
     dry_run: bool = False,
 ) -> Outcome:
     """Make sure that `store` keeps a token, and return what was done.
@@ -60,7 +69,8 @@ def provision(
     `store` None keeps nothing: a token is only handed on. `token` is one to adopt: it is proven,
     then stored; without it a stored token is kept, and one is minted where none is. `verify` proves
     a stored token by the free probe. `regenerate` says when a stored token gives way to a new one:
-    never, if_invalid (a 401), always. `dry_run` decides and proves, but mints and writes nothing.
+    never, if_invalid (a 401), always; `rotation` replaces one for its age, which takes a credit to read,
+    in a dry run too. `dry_run` decides and proves, but mints and writes nothing.
 
     Where another writer is at work at the same time, what it stored is read and kept.
 
@@ -75,11 +85,13 @@ def provision(
                 "A token to adopt is the one to keep, and regenerate asks for a new one: they exclude "
                 "each other."
             )
+    if rotation is not None:
+        check_goes_with(stored=store is not None, token=token, verify=verify, regenerate=regenerate)
     if store is None:
         if token is not None:
             return Outcome("adopted", token, None, _prove(client, token))
         return Outcome("minted", None if dry_run else client.create_token(), changed=True)
-    return _retry_on_conflict(_Run(client, store, token, verify, regenerate, dry_run).attempt)
+    return _retry_on_conflict(_Run(client, store, token, verify, regenerate, rotation, dry_run).attempt)
 
 
 def remove(store: Store, *, dry_run: bool = False) -> Outcome:
@@ -127,6 +139,7 @@ class _Run:
         token: str | None,
         verify: bool,
         regenerate: str,
+        rotation: Rotation | None,
         dry_run: bool,
     ) -> None:
         self._client = client
@@ -134,6 +147,8 @@ class _Run:
         self._token = token
         self._verify = verify
         self._regenerate = regenerate
+        self._rotation = rotation
+        self._verdict: Verdict | None = None  # on the token that was found at first
         self._dry_run = dry_run
         self._found: list[str | None] = []  # what each attempt read
         self._minted: str | None = None
@@ -187,18 +202,39 @@ class _Run:
                 return None  # the stored token may be good, whatever is pending
             if slot is not None:
                 slot.commit(token)
-        rotated = stored is not None and token == self._minted
-        return Outcome("replaced" if rotated else "minted", token, stored, balance, changed=True)
+        is_own = token == self._minted
+        status: Status = "replaced" if is_own and stored is not None else "minted"
+        due = self._due_when_new if is_own else None
+        return Outcome(status, token, stored, balance, changed=True, rotation_due=due)
 
     def _keep(self, stored: str) -> Outcome:
         if not self._verify:
             return Outcome("kept", stored, stored)
         probe = self._client.probe(stored)
         if probe.valid:
-            return Outcome("kept", stored, stored, probe.balance)
+            # As above: rotated is what was there at first.
+            if self._rotation is None or stored != self._found[0]:
+                return Outcome("kept", stored, stored, probe.balance)
+            return self._keep_unless_due(self._rotation, stored, probe.balance)
         if self._regenerate == "if_invalid" and self._token is None:
             return self._mint(stored)
         raise StoredTokenUnknownError("The service does not know the stored token (HTTP 401).", status=401)
+
+    def _keep_unless_due(self, rotation: Rotation, stored: str, balance: int | None) -> Outcome:
+        if self._verdict is None:
+            self._verdict = rotation.judge(self._client, stored, balance)
+        verdict = self._verdict
+        if verdict.due and not verdict.held_back:
+            return self._mint(stored)
+        return Outcome(
+            "kept",
+            stored,
+            stored,
+            balance,
+            created=verdict.created,
+            rotation_due=verdict.due,
+            held_back=verdict.held_back,
+        )
 
     def _adopt(self, token: str, stored: str | None) -> Outcome:
         if token == stored:
@@ -223,10 +259,13 @@ class _Run:
             raise self._blocked
         status: Status = "minted" if stored is None else "replaced"
         with self._store.prepare() as slot:
-            if slot is None:
-                return Outcome(status, None, stored, changed=True)
-            token = run_uninterrupted(lambda: self._mint_into(slot))
-        return Outcome(status, token, stored, changed=True)
+            token = None if slot is None else run_uninterrupted(lambda: self._mint_into(slot))
+        return Outcome(status, token, stored, changed=True, rotation_due=self._due_when_new)
+
+    @property
+    def _due_when_new(self) -> bool | None:
+        """Whether a token that this run minted has to be rotated: no, where that is a question at all."""
+        return None if self._rotation is None else False
 
     def _mint_into(self, slot: Slot) -> str:
         token = self._minted = self._client.create_token()

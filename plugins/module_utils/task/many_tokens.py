@@ -34,15 +34,15 @@ def perform_many(
 
     def one(request: TokenRequest, place: Place | EchoValueError | None) -> dict[str, Any]:
         if isinstance(place, EchoValueError):
-            return failed_entry(None, place)
+            return failed_entry(request, None, place)
         try:
             outage.check()
             entry = perform(request, client, place, check_mode=check_mode, warn=warnings.add)
         except EchoValueError as error:
             outage.note(error)
-            return failed_entry(place, error)
+            return failed_entry(request, place, error)
         except Exception as error:  # noqa: BLE001 - the others' results must not be lost with it
-            return failed_entry(place, unforeseen(error))
+            return failed_entry(request, place, unforeseen(error))
         outage.note(None)
         return {**entry, "failed": False, "msg": None, "reason": None}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..core.client import DEFAULT_CONNECTIONS
 from ..core.provision import REGENERATE
+from ..core.rotation import DEFAULT_MAX_LOSS
 from ..places.registry import PLACES
 
 CONTROLLER_PLACES = tuple(place.name for place in PLACES.values() if place.on_controller)
@@ -40,6 +41,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "verify": {"type": "bool", "default": True},
     "regenerate": {"type": "str", "choices": list(REGENERATE), "default": "never"},
+    "max_age": {"type": "str"},
+    "max_loss": {"type": "int", "default": DEFAULT_MAX_LOSS},
     "backup": {"type": "bool", "default": True},
     "spool": {"type": "path", "default": "~/.echovalue/spool"},
     # What is secret in it says so itself.

@@ -63,9 +63,12 @@ def perform(
             token=request.token,
             verify=request.verify,
             regenerate=request.regenerate,
+            rotation=request.rotation,
             dry_run=check_mode,
         )
         settled = place is not None and place.apply_attributes()
+    if outcome.held_back:
+        warn(f"{outcome.held_back} Its place: {place and place.words}.")
     return _entry(
         place,
         changed=outcome.changed or settled,
@@ -75,13 +78,24 @@ def perform(
         balance=outcome.balance,
         backup_file=None if place is None else place.store.backup_file,
         diff=_diff(outcome, place),
+        **_age(request, outcome),
     )
 
 
-def failed_entry(place: Place | None, error: EchoValueError) -> dict[str, Any]:
+def failed_entry(request: TokenRequest, place: Place | None, error: EchoValueError) -> dict[str, Any]:
     """Return the entry of `tokens` for one that failed: the same keys as that of a good one."""
-    nothing = dict.fromkeys(("token", "hash", "status", "balance", "backup_file"))
+    nothing = {**dict.fromkeys(("token", "hash", "status", "balance", "backup_file")), **_age(request)}
     return _entry(place, changed=False, **nothing, failed=True, **failure(error))
+
+
+def _age(request: TokenRequest, outcome: Outcome | None = None) -> dict[str, Any]:
+    """Return what the result says of a token's age, where the task has a rule for that."""
+    if request.rotation is None:
+        return {}
+    return {
+        "created": outcome and outcome.created,
+        "rotation_due": None if outcome is None else outcome.rotation_due,
+    }
 
 
 def _entry(place: Place | None, **known: Any) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.errors import InvalidInputError
+from ..core.rotation import Rotation, check_goes_with
+from ..core.times import read_length
 from ..places.definition import PlaceDefinition
 from ..places.registry import PLACES
 from .options import CONTROLLER_PLACES
@@ -29,6 +31,7 @@ class TokenRequest:
     verify: bool
     regenerate: str
     backup: bool
+    rotation: Rotation | None = None
 
 
 def token_requests(params: Mapping[str, Any]) -> list[TokenRequest]:
@@ -36,10 +39,13 @@ def token_requests(params: Mapping[str, Any]) -> list[TokenRequest]:
 
     Raises InvalidInputError where a token does not name its place.
     """
+    rotation = None
+    if params["max_age"] is not None:
+        rotation = Rotation(read_length(params["max_age"], "max_age"), params["max_loss"])
     if params["tokens"] is None:
-        return [_request(params, params, "The task")]
+        return [_request(params, params, rotation, "The task")]
     found = [
-        _request(_with_defaults(item, params), params, f"Item {number} of tokens")
+        _request(_with_defaults(item, params), params, rotation, f"Item {number} of tokens")
         for number, item in enumerate(params["tokens"], 1)
     ]
     if any(one.place is None for one in found):
@@ -105,8 +111,17 @@ def requested_place(options: Mapping[str, Any], who: str) -> tuple[str | None, d
     return (None, {}) if place is None else (place.name, _options_of(place, options, who))
 
 
-def _request(options: Mapping[str, Any], params: Mapping[str, Any], who: str) -> TokenRequest:
+def _request(
+    options: Mapping[str, Any], params: Mapping[str, Any], rotation: Rotation | None, who: str
+) -> TokenRequest:
     place, own = requested_place(options, who)
+    if rotation is not None:
+        check_goes_with(
+            stored=place is not None,
+            token=options["token"],
+            verify=params["verify"],
+            regenerate=params["regenerate"],
+        )
     return TokenRequest(
         place,
         own,
@@ -115,6 +130,7 @@ def _request(options: Mapping[str, Any], params: Mapping[str, Any], who: str) ->
         params["verify"],
         params["regenerate"],
         params["backup"],
+        rotation,
     )
 
 

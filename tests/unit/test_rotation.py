@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Rotation by age: when it is due, what holds it back, and what it does not go with."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from plugins.module_utils.core import errors
+from plugins.module_utils.core.messages import Response
+from plugins.module_utils.core.models import fingerprint, token_hash
+from plugins.module_utils.core.provision import Outcome, provision
+from plugins.module_utils.core.rotation import Rotation
+from plugins.module_utils.core.store import PendingToken
+from plugins.module_utils.core.times import read_length
+from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
+from tests.unit.test_provision import EMPTY, MINTED, THIRD, UNKNOWN, VALID, Memory
+
+NOW = datetime(2026, 11, 29, 12, 0, 0, tzinfo=timezone.utc)
+OLD = "2026-08-30T15:40:09.77Z"
+YOUNG = "2026-09-15T15:40:09.77Z"
+
+
+def rotation(max_loss: int = 100) -> Rotation:
+    return Rotation(timedelta(days=90), max_loss, now=lambda: NOW)
+
+
+def account(created: object, left: int = 49, token: str = TOKEN) -> Response:
+    body = {"wallet": left, "created": created, "hash": token_hash(token)}
+    return Response(200, {"content-type": "application/json"}, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    ("answers", "created", "due", "held_back"),
+    [
+        ([VALID, account(YOUNG)], YOUNG, False, ""),
+        ([VALID, account("2026-08-31T12:00:00Z")], "2026-08-31T12:00:00Z", False, ""),  # to the second
+        ([VALID, account("2027-01-01T00:00:00.00Z")], "2027-01-01T00:00:00.00Z", False, ""),
+        ([VALID, account(OLD, 101)], OLD, True, "holds 101 credits"),
+        ([EMPTY], None, None, "is empty"),
+        ([VALID, EMPTY], None, None, "is empty"),
+        ([text(LINK)], None, None, "did not report its balance"),
+        ([text(LINK, x_balance="-1")], None, None, "is empty"),
+        ([VALID, account("yesterday")], "yesterday", None, "did not report when"),
+        ([VALID, account(None)], None, None, "did not report when"),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_token_that_stays(
+    answers: list[Response], created: str | None, due: bool | None, held_back: str, dry_run: bool
+) -> None:
+    client, script, _pauses = scripted(*answers)
+    store = Memory(TOKEN, dry_run=dry_run)
+    got = provision(client, store, rotation=rotation(), dry_run=dry_run)
+    assert (got.status, got.token, got.changed) == ("kept", TOKEN, False)
+    assert (got.created, got.rotation_due) == (created, due)
+    assert (held_back in got.held_back) if held_back else (got.held_back == "")
+    assert store.events == ["lock", "read", "unlock"]
+    assert script.answers == [], "nothing is read that costs, where the balance does not allow it"
+
+
+@pytest.mark.parametrize("answers", [[VALID, account(OLD, 100)], [VALID, account(OLD, 0)]])
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_token_that_is_rotated(answers: list[Response], dry_run: bool) -> None:
+    client, script, _pauses = scripted(*answers, *([] if dry_run else [MINTED]))
+    store = Memory(TOKEN, dry_run=dry_run)
+    new = None if dry_run else OTHER
+    expected = Outcome("replaced", new, TOKEN, None, True, rotation_due=False)
+    assert provision(client, store, rotation=rotation(), dry_run=dry_run) == expected
+    assert (store.token, script.answers) == (TOKEN if dry_run else OTHER, [])
+
+
+def test_without_a_rule_nothing_is_said_of_age() -> None:
+    client, _script, _pauses = scripted(VALID, MINTED)
+    for outcome in (provision(client, Memory(TOKEN)), provision(client, Memory())):
+        assert (outcome.created, outcome.rotation_due, outcome.held_back) == (None, None, "")
+
+
+def test_a_new_token_is_not_due() -> None:
+    client, script, _pauses = scripted(MINTED)
+    outcome = provision(client, Memory(), rotation=rotation())
+    assert (outcome.status, outcome.created, outcome.rotation_due) == ("minted", None, False)
+    assert script.answers == [], "its age is not read"
+
+
+def test_an_unknown_token_is_not_a_matter_of_age() -> None:
+    client, _script, _pauses = scripted(UNKNOWN, UNKNOWN, MINTED)
+    with pytest.raises(errors.StoredTokenUnknownError):
+        provision(client, Memory(TOKEN), rotation=rotation())
+    assert provision(client, Memory(TOKEN), rotation=rotation(), regenerate="if_invalid").token == OTHER
+
+
+@pytest.mark.parametrize("answer", [text("", 503), text("", 403), text("<html>"), account(OLD, token=OTHER)])
+def test_doubt_rotates_nothing(answer: Response) -> None:
+    client, script, _pauses = scripted(VALID, answer, retries=0)
+    store = Memory(TOKEN)
+    with pytest.raises(errors.ServiceError):
+        provision(client, store, rotation=rotation())
+    assert (store.token, script.answers) == (TOKEN, [])
+
+
+def test_the_loser_of_two_rotations_keeps_the_other_token() -> None:
+    client, script, _pauses = scripted(VALID, account(OLD), MINTED, VALID)
+    store = Memory(TOKEN)
+    store.overtaken_by = [THIRD]
+    outcome = provision(client, store, rotation=rotation())
+    assert outcome == Outcome("kept", THIRD, THIRD, 50)
+    assert (store.token, store.left, script.answers) == (THIRD, None, [])
+
+
+def test_a_changed_neighbour_costs_one_mint_and_one_credit() -> None:
+    client, script, _pauses = scripted(VALID, account(OLD), MINTED)
+    store = Memory(TOKEN)
+    store.overtaken_by = [TOKEN]
+    outcome = provision(client, store, rotation=rotation())
+    assert outcome == Outcome("replaced", OTHER, TOKEN, None, True, rotation_due=False)
+    assert (store.token, script.answers) == (OTHER, [])
+
+
+def test_an_age_is_read_once_where_the_slot_is_refused_at_first() -> None:
+    class Refusing(Memory):
+        refusals = 1
+
+        def prepare(self):  # type: ignore[no-untyped-def]
+            if self.refusals:
+                self.refusals -= 1
+                raise errors.ConflictError("Another writer changed it.")
+            return super().prepare()
+
+    client, script, _pauses = scripted(VALID, account(OLD), VALID, MINTED)
+    store = Refusing(TOKEN)
+    assert provision(client, store, rotation=rotation()).status == "replaced"
+    assert script.answers == []
+
+
+def test_an_interrupted_rotation_is_finished_without_another() -> None:
+    client, script, _pauses = scripted(VALID)
+    store = Memory(TOKEN, left=PendingToken(OTHER, fingerprint(TOKEN)))
+    outcome = provision(client, store, rotation=rotation())
+    assert outcome == Outcome("minted", OTHER, TOKEN, 50, True)
+    assert (store.token, store.left, script.answers) == (OTHER, None, [])
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"verify": False}, "verify"),
+        ({"token": OTHER}, "adopt"),
+        ({"regenerate": "always"}, "always"),
+    ],
+)
+def test_what_does_not_go_with_it(options: dict[str, object], word: str) -> None:
+    client, script, _pauses = scripted()
+    store = Memory(TOKEN)
+    with pytest.raises(errors.InvalidInputError, match=word):
+        provision(client, store, rotation=rotation(), **options)  # type: ignore[arg-type]
+    with pytest.raises(errors.InvalidInputError, match="nowhere"):
+        provision(client, None, rotation=rotation())
+    assert (store.events, script.requests) == ([], [])
+
+
+@pytest.mark.parametrize("wrong", [(timedelta(-1), 0), (timedelta(1), -1), (timedelta(1), True)])
+def test_rules_that_cannot_be_meant(wrong: tuple[timedelta, int]) -> None:
+    with pytest.raises(errors.InvalidInputError):
+        Rotation(*wrong)
+
+
+@pytest.mark.parametrize(
+    ("passed", "length"),
+    [
+        ("90d", timedelta(days=90)),
+        (" 12w ", timedelta(weeks=12)),
+        ("36h", timedelta(hours=36)),
+        ("1.5h", timedelta(minutes=90)),
+        ("10m", timedelta(minutes=10)),
+        ("0s", timedelta()),
+    ],
+)
+def test_lengths(passed: str, length: timedelta) -> None:
+    assert read_length(passed, "max_age") == length
+
+
+@pytest.mark.parametrize(
+    "wrong", ["90", "", "d", "-1d", "90 d", "90D", "1y", "1d2h", "999999999w", "\u0661d"]
+)
+def test_what_is_no_length(wrong: str) -> None:
+    with pytest.raises(errors.InvalidInputError, match=r"^max_age must be a number with one of"):
+        read_length(wrong, "max_age")
