@@ -15,11 +15,10 @@ from pulumi.output import Unknown
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from ._decisions import alert as alert_lifecycle
-from ._decisions.alert import FIELDS, KeptAlert
+from ._decisions.alert import FIELDS, KeptAlert, TokenSource
 from ._decisions.token import Changes
 from ._dynamic import kept_tokens
 from ._dynamic.provider import Props, ServiceProvider, ShownError, checked, report_errors
-from ._shared.module_utils.core.models import check_token
 
 
 class AlertError(ShownError):
@@ -29,7 +28,7 @@ class AlertError(ShownError):
 
 
 _report_errors = report_errors(AlertError)
-_INPUTS = ("token", "base_url", *FIELDS)
+_INPUTS = ("token", "place", "hash", "base_url", *FIELDS)
 
 
 class WalletAlertProvider(ServiceProvider):
@@ -58,7 +57,7 @@ class WalletAlertProvider(ServiceProvider):
         changes = alert_lifecycle.compare(
             former,
             self.requested(news),
-            news.get("token"),
+            news,
             alert_lifecycle.declared(news, _is_unknown),
         )
         return DiffResult(
@@ -71,8 +70,8 @@ class WalletAlertProvider(ServiceProvider):
     def create(self, props: Props) -> CreateResult:
         """Set the alert."""
         settings = alert_lifecycle.declared(props, _is_unknown)
-        token = check_token(props["token"])
-        alert = alert_lifecycle.create(self.requested(props), token, settings, self._declared_here)
+        source = TokenSource.of(props)
+        alert = alert_lifecycle.create(self.requested(props), source, settings, self._declared_here)
         return CreateResult(alert.hash, _outputs(alert, props))
 
     @_report_errors
@@ -80,14 +79,22 @@ class WalletAlertProvider(ServiceProvider):
         """Read what is set, for 1 credit."""
         seen = alert_lifecycle.refresh(self._stored(props, id_), self.requested({}), pulumi.log.warn)
         outputs = _outputs(seen, props)
-        return _read(id_, outputs, {name: outputs[name] for name in _INPUTS if outputs.get(name) is not None})
+        inputs = {name: outputs[name] for name in _INPUTS if outputs.get(name) is not None}
+        if "token" in inputs:
+            del inputs["hash"]
+        return _read(id_, outputs, inputs)
 
     @_report_errors
     def update(self, id_: str, olds: Props, news: Props) -> UpdateResult:
         """Set the alert again."""
         settings = alert_lifecycle.declared(news, _is_unknown)
         alert = alert_lifecycle.update(
-            self._stored(olds, id_), self.requested(news), settings, self._declared_here, pulumi.log.warn
+            self._stored(olds, id_),
+            self.requested(news),
+            TokenSource.of(news),
+            settings,
+            self._declared_here,
+            pulumi.log.warn,
         )
         return UpdateResult(_outputs(alert, news))
 
@@ -109,9 +116,10 @@ def _is_unknown(value: object) -> bool:
 def _with_kept_token(former: KeptAlert, news: Props) -> Props:
     """Return the inputs, with what a preview does not know of a token that an update keeps."""
     service = kept_tokens.service_of(former.hash)
-    if service is None or not _is_unknown(news.get("token")):
+    unknown = [name for name in ("token", "hash") if _is_unknown(news.get(name))]
+    if service is None or not unknown:
         return news
-    known: Props = {"token": former.token}
+    known: Props = {name: {"token": former.source.text, "hash": former.hash}[name] for name in unknown}
     if _is_unknown(news.get("base_url")):
         known["base_url"] = service
     return {**news, **known}
@@ -130,9 +138,11 @@ def _outputs(alert: KeptAlert, inputs: Props) -> Props:
     if outputs["webhook"] is not None:
         outputs["webhook"] = secret(outputs["webhook"])
     mark = {"gone": True} if alert.gone else {}
+    source = alert.source
+    where = {"place": source.place} if source.text is None else {"token": secret(source.text)}
     return {
         **outputs,
-        "token": secret(alert.token),
+        **where,
         "hash": alert.hash,
         "service": alert.service,
         **({"base_url": inputs["base_url"]} if inputs.get("base_url") else {}),

@@ -5,18 +5,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Literal, TypeVar, cast, overload
+from typing import Any, Literal, TypeVar, cast, overload
 
 import pulumi
 
 from ._decisions.hints import explain
+from ._decisions.placed import read_token
 from ._decisions.service import find_service
 from ._shared.module_utils.core.client import EchoValueClient, check_amount
 from ._shared.module_utils.core.errors import EchoValueError, InvalidInputError
 from ._shared.module_utils.core.forecast import Forecast, read_forecast
 from ._shared.module_utils.core.models import Wallet, check_token, token_hash
 from .stack_config import read_config
-from .token import Token, token_and_service
+from .token import Token, Where, token_and_service
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ def get_wallet(
         token,
         base_url,
         lambda client, text: client.get_wallet(text, details=details),
-        None if required else lambda text: Wallet(None, None, token_hash(text), None),
+        None if required else lambda hash_: Wallet(None, None, hash_, None),
     )
 
 
@@ -102,7 +103,7 @@ def get_forecast(
         token,
         base_url,
         lambda client, text: read_forecast(client, text, client.get_wallet(text, details=False).wallet),
-        None if required else lambda _text: None,
+        None if required else lambda _hash: None,
     )
 
 
@@ -154,7 +155,7 @@ def get_recharge_link(
             token,
             base_url,
             lambda client, text: client.get_recharge_link(text, amount).url,
-            None if required else lambda _text: None,
+            None if required else lambda _hash: None,
         )
     )
 
@@ -166,13 +167,14 @@ def _ask(
     default: Callable[[str], T] | None,
 ) -> pulumi.Output[T]:
     """Return the answer for `token` when it is known, asked in a thread so that many can be asked at once."""
-    text, service = token_and_service(token, base_url)
+    source, service = token_and_service(token, base_url)
     config, remembered = read_config(), isinstance(token, Token)
 
-    def ask(token: str, service: str | None) -> T:
+    def ask(source: str | Where, service: str | None) -> T:
         try:
-            token = check_token(token)
-            with find_service(service, config).client() as client:
+            requested = find_service(service, config)
+            token = _text(source, requested.url)
+            with requested.client() as client:
                 return question(client, token)
         except EchoValueError as error:
             text = explain(error, "invoke", service if remembered else None)
@@ -180,11 +182,18 @@ def _ask(
         if default is None or known:
             raise pulumi.RunError(text)
         pulumi.log.warn(f"The program goes on without what it asked about a token. {text}")
-        return default(token)
+        return default(source["hash"] if isinstance(source, dict) else token_hash(check_token(source)))
 
-    async def answer(arguments: list[str | None]) -> T:
+    async def answer(arguments: list[Any]) -> T:
         if pulumi.runtime.is_dry_run():
             return cast(T, pulumi.UNKNOWN)
-        return await asyncio.to_thread(ask, cast(str, arguments[0]), arguments[1])
+        return await asyncio.to_thread(ask, arguments[0], arguments[1])
 
-    return pulumi.Output.all(text, service).apply(answer)
+    return pulumi.Output.all(source, service).apply(answer)
+
+
+def _text(source: str | Where, service: str) -> str:
+    """Return the token that is passed, or that is in its place now."""
+    if isinstance(source, str):
+        return check_token(source)
+    return read_token(source["place"], service, resolved=source["resolved"])

@@ -4,25 +4,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, TypedDict, cast
 
 import pulumi
 import pulumi.dynamic
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.settings import get_monitor
 
+from ._decisions.life import check_together
 from ._decisions.token import check_passed
 from ._shared.module_utils.core.errors import InvalidInputError
+from .places import Place
 from .provider import TokenProvider
 from .stack_config import check_config
 
 
 class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
-    """An EchoValue API token, kept in the stack's state: minted once, or adopted.
+    """An EchoValue API token, in the stack's state or in a place of its own: minted once, or adopted.
 
-    Its id is the token's hash. Refreshing proves it with a free request; one that its service does not
-    know stays in the state, marked as `gone`, and the next `up` replaces it. Deleting it cannot revoke
-    it: a warning says so.
+    Its id is the hash that it was created with. Refreshing proves it with a free request; one that its
+    service does not know is marked as `gone`, and the next `up` replaces it. Deleting it cannot revoke it,
+    and touches no place: a warning says so.
 
     Example::
 
@@ -32,19 +34,34 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
         token = echovalue.Token("app", keepers={"release": "2026-11"})
         pulumi.export("token", token.token)  # secret
         pulumi.export("hash", token.hash)
+
+        kept = echovalue.Token("kept", place={"hashi_vault": {"path": "apps/shop"}})
+        pulumi.export("stored_at", kept.stored_at)
     """
 
     token: pulumi.Output[str]
-    """The token; always a secret."""
+    """The token; always a secret. With `place` it is in no state: pulumi.RunError says where it is."""
 
     hash: pulumi.Output[str]
     """The token's sha256 in hex, by which it can be named in public."""
+
+    place: pulumi.Output[Optional[dict[str, Any]]]  # noqa: UP045 - the oldest SDK reads no other
+    """The argument, or None."""
+
+    stored_at: pulumi.Output[Optional[str]]  # noqa: UP045
+    """The place in words; None where the token is in the state."""
+
+    resolved: pulumi.Output[Optional[dict[str, str]]]  # noqa: UP045
+    """What distinguishes the place's store from every other, as its client resolved it; else None."""
 
     service: pulumi.Output[str]
     """The base URL of the service that minted or proved the token, and that is asked about it.
 
     None in a stack of version 0.1.0, until a refresh has proven the token.
     """
+
+    created: pulumi.Output[Optional[str]]  # noqa: UP045
+    """When a token in a place was created, in UTC; None where that is not known, or it is in the state."""
 
     gone: pulumi.Output[Optional[bool]]  # noqa: UP045 - the oldest SDK reads no other
     """True where a refresh found that the service does not know the token (HTTP 401); else None."""
@@ -59,6 +76,10 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
         keepers: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         base_url: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
+        *,
+        place: Place | None = None,
+        max_age_days: pulumi.Input[float] | None = None,
+        max_loss: pulumi.Input[int] | None = None,
     ) -> None:
         """Declare a token.
 
@@ -69,6 +90,11 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
         `echovalue:baseUrl` counts, then the environment's `ECHOVALUE_BASE_URL`, then production.
         The state remembers which it was: another one that is named by this argument or the config
         has to know the token, and another one of the environment is not asked.
+
+        `place` is where the token is stored, instead of the state: one of the places of the Ansible
+        collection, with its options. What it holds already is taken up, proven first; changed `keepers`
+        rotate it there. Logins come from where the store's own tools take them. With `max_age_days` an `up`
+        rotates a token that is older, unless its wallet holds more than `max_loss` credits, 100 by default.
 
         Raises pulumi.RunError for an `import_` or `id` option, since EchoValue keeps no list to import
         from; for an `existing_token` or `base_url` that is passed and empty or missing, such as an output
@@ -81,9 +107,11 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
                 "looked up by its id. Nothing was done. Give the token itself as existing_token."
             )
         check_config()
+        _check_place(resource_name, place, existing_token, max_age_days)
         if existing_token is not None:
             existing_token = pulumi.Output.secret(passed("existing_token", existing_token))
         base_url = None if base_url is None else passed("base_url", base_url)
+        self.placed_in = place
         super().__init__(
             TokenProvider(),
             resource_name,
@@ -91,16 +119,49 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
                 "existing_token": existing_token,
                 "keepers": keepers,
                 "base_url": base_url,
-                "token": None,
+                "place": place,
+                "max_age_days": max_age_days,
+                "max_loss": max_loss,
+                **({} if place is not None else {"token": None}),
                 "hash": None,
                 "service": None,
+                "stored_at": None,
+                "resolved": None,
+                "created": None,
                 "gone": None,
             },
             pulumi.ResourceOptions.merge(
                 opts, pulumi.ResourceOptions(additional_secret_outputs=["token", "existing_token"])
             ),
         )
-        self.token = _as_secret(resource_name, self.token)
+        if place is None:
+            self.token = _as_secret(resource_name, self.token)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Refuse to read a token that is in no state."""
+            if name == "token":
+                kind = next(iter(self.placed_in))
+                raise pulumi.RunError(
+                    f"The token of {self._name!r} is in its place ({kind}), and in no state: a program "
+                    "cannot read it. Its output stored_at says where it is; get_wallet, get_recharge_link "
+                    "and WalletAlert take the Token itself."
+                )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+def _check_place(resource_name: str, place: object, existing_token: object, max_age_days: object) -> None:
+    """Raise pulumi.RunError for arguments that exclude each other, and a place that is an Output."""
+    if isinstance(place, pulumi.Output):
+        raise pulumi.RunError(
+            f"Token {resource_name!r}: place must be a mapping that is known at once; its values may be "
+            "Outputs. Nothing was done."
+        )
+    try:
+        check_together({"place": place, "existing_token": existing_token, "max_age_days": max_age_days})
+    except InvalidInputError as error:
+        raise pulumi.RunError(f"Token {resource_name!r}: {error}") from None
 
 
 def passed(name: str, argument: pulumi.Input[str]) -> pulumi.Output[str]:
@@ -115,10 +176,18 @@ def passed(name: str, argument: pulumi.Input[str]) -> pulumi.Output[str]:
     return pulumi.Output.from_input(argument).apply(check)
 
 
+class Where(TypedDict):
+    """Where the token of a Token is that is in no state: what `read_token` of placed.py takes."""
+
+    place: Place
+    resolved: Mapping[str, str]
+    hash: str
+
+
 def token_and_service(
     token: Token | pulumi.Input[str], base_url: pulumi.Input[str] | None
-) -> tuple[pulumi.Input[str], pulumi.Input[str] | None]:
-    """Return the text of a token, and its service: a Token's own one, else `base_url`.
+) -> tuple[pulumi.Input[str | Where], pulumi.Input[str] | None]:
+    """Return the text of a token, or where it is, and its service: a Token's own one, else `base_url`.
 
     Raises InvalidInputError for a Token with `base_url`.
     """
@@ -128,6 +197,9 @@ def token_and_service(
         raise InvalidInputError(
             "A Token is asked about at its own service: give base_url with the text of a token alone."
         )
+    if token.placed_in is not None:
+        where = {"place": token.placed_in, "resolved": token.resolved, "hash": token.hash}
+        return pulumi.Output.all(**where).apply(lambda known: cast(Where, known)), token.service
     # A stack of version 0.1.0 remembers none. In a preview, an argument that is not passed is not known.
     return token.token, token.service.apply(lambda url: url or token.base_url)
 

@@ -50,10 +50,10 @@ class WalletAlert(pulumi.dynamic.Resource, module="echovalue", name="WalletAlert
         echovalue.WalletAlert("low", token=token, threshold=1000, email="ops@example.com")
     """
 
-    token: pulumi.Output[str]
-    """The token; always a secret."""
+    token: pulumi.Output[Optional[str]]  # noqa: UP045 - the oldest SDK reads no other
+    """The token, always a secret; None where it is in no state."""
 
-    threshold: pulumi.Output[Optional[int]]  # noqa: UP045 - the oldest SDK reads no other
+    threshold: pulumi.Output[Optional[int]]  # noqa: UP045
     """Send the alert when the balance drops below this many credits; 0 is off; None: not declared."""
 
     email: pulumi.Output[Optional[str]]  # noqa: UP045
@@ -64,6 +64,9 @@ class WalletAlert(pulumi.dynamic.Resource, module="echovalue", name="WalletAlert
 
     hash: pulumi.Output[str]
     """The token's sha256 in hex."""
+
+    place: pulumi.Output[Optional[dict[str, Any]]]  # noqa: UP045
+    """Where the token is that is in no state; None where the alert has the token itself."""
 
     service: pulumi.Output[str]
     """The base URL of the service where the alert is set."""
@@ -97,17 +100,16 @@ class WalletAlert(pulumi.dynamic.Resource, module="echovalue", name="WalletAlert
                 "Declare it: it is read first, and only a difference is written."
             )
         check_config()
-        text, service = token_and_service(token, base_url)
+        source, service = _source(token, base_url)
         super().__init__(
             WalletAlertProvider(),
             resource_name,
             {
-                "token": pulumi.Output.secret(text),
+                **source,
                 "threshold": threshold,
                 "email": email,
                 "webhook": None if webhook is None else pulumi.Output.secret(webhook),
                 "base_url": service,
-                "hash": None,
                 "service": None,
                 "gone": None,
             },
@@ -117,3 +119,14 @@ class WalletAlert(pulumi.dynamic.Resource, module="echovalue", name="WalletAlert
         )
         # Numbers come from the engine as floats.
         self.threshold = self.threshold.apply(lambda value: None if value is None else int(value))
+
+
+def _source(
+    token: Token | pulumi.Input[str], base_url: pulumi.Input[str] | None
+) -> tuple[dict[str, Any], pulumi.Input[str] | None]:
+    """Return the inputs that say which token it is, and its service."""
+    text, service = token_and_service(token, base_url)
+    if isinstance(token, Token) and token.placed_in is not None:
+        # The place as the program has it, for a preview of an update knows no output of a dynamic resource.
+        return {"token": None, "place": token.placed_in, "hash": token.hash}, service
+    return {"token": pulumi.Output.secret(text), "place": None, "hash": None}, service

@@ -123,6 +123,7 @@ class _Places:
             driver,
             self._spool,
             self._service,
+            pending_advice,
             backup=self._run.backup,
             dry_run=self._run.check_mode,
         )
@@ -155,3 +156,13 @@ class _Places:
             path=shown_path,
             variable=variable,
         )
+
+
+def pending_advice(path: str) -> str:
+    """Return how the token pending in the file at `path` gets into its place, or into another one."""
+    return (
+        f"The token is pending in {path} on the controller: correct the cause, then run again. That run puts "
+        "it into this place and mints none. If the place itself has to change, such as its name or region, "
+        "pass this token to the corrected task once, as token: "
+        f"\"{{{{ lookup('ansible.builtin.file', '{path}') }}}}\", then delete that file."
+    )

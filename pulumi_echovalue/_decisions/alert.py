@@ -7,6 +7,7 @@ settings is not the stack's. Reading them costs 1 credit, and writing a differen
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,8 @@ from typing import Any
 from .._shared.module_utils.core.alert import CHECKS, declare_alert
 from .._shared.module_utils.core.errors import InvalidInputError, PaymentRequiredError, UnauthorizedError
 from .._shared.module_utils.core.models import check_token, token_hash
+from .place import Place, check_place, same_place
+from .placed import AnotherTokenError, read_token
 from .service import Service
 from .token import Changes, Check, Warn, check_named, decide, missing_token_warning, stored_token
 
@@ -25,13 +28,37 @@ _UNSET = {"threshold": 0, "email": ""}
 
 
 @dataclass(frozen=True)
+class TokenSource:
+    """Where an alert has its token from: its text, or a place, which is read when it is needed."""
+
+    hash: str  # the token's sha256 in hex
+    text: str | None = field(default=None, repr=False)
+    place: Place | None = None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> TokenSource:
+        """Return the source that an alert's inputs, or a state, name."""
+        if values.get("place") is not None:
+            return cls(values["hash"], place=values["place"])
+        token = check_token(values["token"])
+        return cls(token_hash(token), token)
+
+    def read(self, service: str) -> str:
+        """Return the token of a service. Raises StoreError where its place does not hold it."""
+        if self.place is None:
+            assert self.text is not None
+            return self.text
+        return read_token(self.place, service, hash_=self.hash)
+
+
+@dataclass(frozen=True)
 class KeptAlert:
     """An alert as the state keeps it; `settings` has those of threshold, email, webhook that are declared.
 
     `gone` is the mark: the service does not know the token (HTTP 401).
     """
 
-    token: str = field(repr=False)
+    source: TokenSource
     service: str
     settings: Mapping[str, Any] = field(repr=False)
     gone: bool = False
@@ -39,7 +66,7 @@ class KeptAlert:
     @property
     def hash(self) -> str:
         """The token's sha256 in hex."""
-        return token_hash(self.token)
+        return self.source.hash
 
 
 def declared(values: Mapping[str, Any], is_unknown: Callable[[object], bool]) -> dict[str, Any]:
@@ -66,7 +93,11 @@ def stored(
         with suppress(InvalidInputError):
             settings.update(declared({name: state.get(name)}, is_unknown))
     service = state.get("service") or requested.url
-    return KeptAlert(stored_token(state, id_), service, settings, bool(state.get("gone")))
+    if state.get("place") and not state.get("token"):
+        source = TokenSource(id_, place=state["place"])
+    else:
+        source = TokenSource(id_, stored_token(state, id_))
+    return KeptAlert(source, service, settings, bool(state.get("gone")))
 
 
 def is_known(value: object, is_unknown: Callable[[object], bool]) -> bool:
@@ -80,15 +111,33 @@ def is_known(value: object, is_unknown: Callable[[object], bool]) -> bool:
 
 def checks(inputs: Mapping[str, Any], is_unknown: Callable[[object], bool]) -> list[Check]:
     """Return what checks the inputs, as far as a preview knows them."""
+    placed = inputs.get("place") is not None
+    where: dict[str, Callable[[Any], Any]] = {"token": check_token}
+    if placed:
+        where = {"place": lambda place: check_place(place, is_unknown), "hash": _check_hash}
     checked = {
-        "token": check_token,
+        **where,
         **{name: FIELDS[name] for name in FIELDS if inputs.get(name) is not None},
     }
     known = [name for name in checked if is_known(inputs.get(name), is_unknown)]
     return [
         *((name, checked[name], inputs.get(name)) for name in known),
         ("settings", check_declared, inputs),
+        ("token", _check_one_source, inputs),
     ]
+
+
+def _check_hash(hash_: object) -> str:
+    if not isinstance(hash_, str) or not re.fullmatch("[0-9a-f]{64}", hash_):
+        raise InvalidInputError("With place it must be the hash of the token: its sha256 in hex.")
+    return hash_
+
+
+def _check_one_source(inputs: Mapping[str, Any]) -> Any:
+    """Raise InvalidInputError for a token beside a place, of which one would not count."""
+    if inputs.get("place") is not None and inputs.get("token") is not None:
+        raise InvalidInputError("token does not go with place.")
+    return inputs.get("token")
 
 
 def check_declared(values: Mapping[str, Any]) -> None:
@@ -97,28 +146,35 @@ def check_declared(values: Mapping[str, Any]) -> None:
         raise InvalidInputError("One of threshold, email and webhook is needed at least.")
 
 
-def compare(former: KeptAlert, requested: Service, token: object, settings: Mapping[str, Any]) -> Changes:
+def compare(
+    former: KeptAlert, requested: Service, values: Mapping[str, Any], settings: Mapping[str, Any]
+) -> Changes:
     """Return what the inputs request: another token is another alert, all else is set again.
 
     Raises InvalidInputError as `decide` does.
     """
+    placed = values.get("place") is not None
+    token = values.get("token")
+    hash_ = values.get("hash") if placed else token_hash(token) if isinstance(token, str) else None
+    moves = () if same_place(former.source.place, values.get("place")) else ("place",)
     return decide(
         requested,
         former.service,
         f"The alert of the token with hash {former.hash} is",
         gone=former.gone,
-        replaces=() if token == former.token else ("token",),
-        updates=tuple(name for name in FIELDS if former.settings.get(name) != settings.get(name)),
+        replaces=() if hash_ == former.hash else ("hash" if placed else "token",),
+        updates=moves + tuple(name for name in FIELDS if former.settings.get(name) != settings.get(name)),
     )
 
 
 def create(
-    requested: Service, token: str, settings: Mapping[str, Any], declared_here: DeclaredHere
+    requested: Service, source: TokenSource, settings: Mapping[str, Any], declared_here: DeclaredHere
 ) -> KeptAlert:
     """Set the alert of a token."""
+    token = source.read(requested.url)
     with requested.client() as client:
         declare_alert(client, token, **settings)
-    alert = KeptAlert(token, requested.url, settings)
+    alert = KeptAlert(source, requested.url, settings)
     declared_here.add((alert.service, alert.hash))
     return alert
 
@@ -131,6 +187,7 @@ def service_of_update(former: KeptAlert, requested: Service) -> str:
 def update(
     former: KeptAlert,
     requested: Service,
+    source: TokenSource,
     settings: Mapping[str, Any],
     declared_here: DeclaredHere,
     warn: Warn,
@@ -149,14 +206,15 @@ def update(
         )
     service = service_of_update(former, requested)
     undone = {name: value for name, value in _UNSET.items() if name in former.settings}
+    token = source.read(service)
     try:
         with requested.client(service) as client:
-            declare_alert(client, former.token, **{**undone, **settings})
+            declare_alert(client, token, **{**undone, **settings})
     except UnauthorizedError:
         if not former.gone:
             raise
         return _mark(replace(former, service=service), warn)
-    alert = KeptAlert(former.token, service, settings)
+    alert = KeptAlert(source, service, settings)
     declared_here.add((alert.service, alert.hash))
     if "webhook" in former.settings and "webhook" not in settings:
         warn(
@@ -167,12 +225,19 @@ def update(
 
 
 def refresh(alert: KeptAlert, requested: Service, warn: Warn) -> KeptAlert:
-    """Return the alert with what is set now, for 1 credit; marked where its token is unknown there."""
+    """Return the alert with what is set now, for 1 credit; marked where its token is unknown there.
+
+    One whose token is not in its place any more stays as it is, with a warning.
+    """
     try:
+        token = alert.source.read(alert.service)
         with requested.client(alert.service) as client:
-            current, _cost = client.get_settings(alert.token)
+            current, _cost = client.get_settings(token)
     except UnauthorizedError:
         return _mark(alert, warn)
+    except AnotherTokenError as error:
+        warn(f"The low-balance alert of the token with hash {alert.hash} could not be read. {error.args[0]}")
+        return alert
     except PaymentRequiredError:
         warn(f"{_empty(alert)} could not be read, and is taken to be as it was. {_RECHARGE}")
         return replace(alert, gone=False)
@@ -189,7 +254,7 @@ def _mark(alert: KeptAlert, warn: Warn) -> KeptAlert:
 def find(alert: KeptAlert, requested: Service) -> KeptAlert:
     """Return an alert of which a state has a part, with all that is set, for 1 credit."""
     with requested.client(alert.service) as client:
-        current, _cost = client.get_settings(alert.token)
+        current, _cost = client.get_settings(alert.source.read(alert.service))
     found = {"threshold": current.threshold, "email": current.email or None, "webhook": current.webhook}
     settings = {name: value for name, value in found.items() if value is not None}
     return replace(alert, settings=settings, gone=False)
@@ -205,17 +270,23 @@ def remove(alert: KeptAlert, requested: Service, declared_here: DeclaredHere, wa
     if (alert.service, alert.hash) in declared_here or not alert.settings:
         return
     try:
+        token = alert.source.read(alert.service)
         with requested.client(alert.service) as client:
-            current, _cost = client.get_settings(alert.token)
+            current, _cost = client.get_settings(token)
             if any(getattr(current, name) != value for name, value in alert.settings.items()):
                 warn(
                     f"The low-balance alert of the token with hash {alert.hash} leaves the stack, and stays "
                     "as it is at the service: another writer has changed it."
                 )
             elif current.threshold:
-                client.put_settings(alert.token, replace(current, threshold=0))
+                client.put_settings(token, replace(current, threshold=0))
     except UnauthorizedError:
         pass
+    except AnotherTokenError as error:
+        warn(
+            f"The low-balance alert of the token with hash {alert.hash} leaves the stack, and stays as it is "
+            f"at the service. {error.args[0]}"
+        )
     except PaymentRequiredError:
         # An empty wallet must not keep a stack from being destroyed.
         warn(f"{_empty(alert)} could not be switched off, and leaves the stack as it is. {_RECHARGE}")

@@ -8,6 +8,7 @@ from .._shared.module_utils.core.errors import (
     InvalidInputError,
     PaymentRequiredError,
     RateLimitedError,
+    StoreError,
     UnauthorizedError,
 )
 
@@ -60,7 +61,7 @@ def explain(error: Exception, method: str, remembered: object = None) -> str:
 def _hint(error: EchoValueError, method: str, remembered: object) -> str:
     if isinstance(error, PaymentRequiredError):
         return _LINK
-    if not error.service or isinstance(error, (InvalidInputError, RateLimitedError)):
+    if not error.service or isinstance(error, (InvalidInputError, RateLimitedError, StoreError)):
         return ""
     if error.service != remembered:
         hint = _ADDRESS

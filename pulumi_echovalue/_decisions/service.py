@@ -102,6 +102,13 @@ def check_url(url: object) -> str:
     return str(ServiceUrl.parse(url))
 
 
+def check_spool(path: object) -> str:
+    """Return the path of a spool; raise InvalidInputError for a relative one."""
+    if not isinstance(path, str) or not os.path.isabs(os.path.expanduser(path)):
+        raise InvalidInputError("spool must be an absolute path: it is private, and belongs to no checkout.")
+    return path
+
+
 def check_timeout(value: Any) -> float:
     """Return a number of seconds, which may be passed as text; raise InvalidInputError for anything else."""
     timeout = _number("timeout", value)

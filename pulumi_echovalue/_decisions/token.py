@@ -66,7 +66,8 @@ def stored_token(state: Mapping[str, Any], id_: str) -> str:
     if not state.get("token"):
         raise InvalidInputError(f"The state of the resource with id {id_} holds no token.", advice)
     token = check_token(state["token"])
-    if token_hash(token) != id_:
+    # A token that came into the state from a place may have been rotated there: its id is an older hash.
+    if token_hash(token) not in (id_, state.get("hash")):
         raise InvalidInputError(
             f"The state of the resource with id {id_} holds the token with hash {token_hash(token)}: the id "
             "of a token is its hash.",
@@ -168,8 +169,8 @@ def refresh(kept: Kept, requested: Service) -> Kept:
         known = client.probe(kept.token).valid
     if known or kept.service or requested.named:
         return replace(kept, service=url, gone=not known)
-    raise _unknown(
-        kept,
+    raise unknown_token(
+        kept.hash,
         url,
         "and neither the program nor the stack's config says that this service minted it",
         f"If it did: pulumi config set echovalue:baseUrl {url}; the next refresh then marks it as gone, and "
@@ -194,23 +195,23 @@ def move(kept: Kept, requested: Service, existing_token: object = None) -> Kept:
     if known or (kept.gone and existing_token != kept.token):
         return replace(kept, service=requested.url, gone=not known)
     if kept.gone:
-        raise _unknown(
-            kept,
+        raise unknown_token(
+            kept.hash,
             requested.url,
             "and existing_token names that very token",
             "Name the service that knows it; or take existing_token away, and the next up mints another.",
         )
-    raise _unknown(
-        kept,
+    raise unknown_token(
+        kept.hash,
         requested.url,
         f"which is named now; it is of {kept.service or 'an earlier one'}",
         "Name that service again; or, for a token of the new one, change the keepers or the token to adopt.",
     )
 
 
-def _unknown(kept: Kept, url: str, why: str, advice: str) -> StoredTokenUnknownError:
+def unknown_token(hash_: str, url: str, why: str, advice: str) -> StoredTokenUnknownError:
     return StoredTokenUnknownError(
-        f"EchoValue at {url} does not know the token with hash {kept.hash} (HTTP 401), {why}.",
+        f"EchoValue at {url} does not know the token with hash {hash_} (HTTP 401), {why}.",
         status=401,
         advice=f"The token was left as it is, and none was minted. {advice}",
     )
@@ -235,8 +236,9 @@ def delete(
     """
     if state.get("token"):
         stored_token(state, id_)
-    if id_ not in created_here:
-        warn(_deletion_warning(id_, state.get("token"), find_url))
+    hash_ = state.get("hash") or id_
+    if hash_ not in created_here:
+        warn(_deletion_warning(hash_, state.get("token"), find_url))
 
 
 def _deletion_warning(hash_: str, token: object, find_url: Callable[[], str]) -> str:

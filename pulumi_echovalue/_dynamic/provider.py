@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 from pulumi.dynamic import CheckFailure, ConfigureRequest, ResourceProvider
 from pulumi.output import Unknown
 
+from .._connections.registry import DEFAULT_SPOOL
 from .._decisions.hints import explain
-from .._decisions.service import CONFIG_NAMESPACE, ENVIRONMENT, Service, find_service
+from .._decisions.placed import Target
+from .._decisions.service import CONFIG_KEYS, CONFIG_NAMESPACE, Service, check_spool, find_service
 from .._decisions.token import Check, check_inputs
 
 Props = dict[str, Any]
@@ -56,7 +58,7 @@ class ServiceProvider(ResourceProvider):
 
     def configure(self, req: ConfigureRequest) -> None:
         """Take the stack's config."""
-        self._config = {name: req.config.get(f"{CONFIG_NAMESPACE}:{name}") for name in ENVIRONMENT}
+        self._config = {name: req.config.get(f"{CONFIG_NAMESPACE}:{name}") for name in CONFIG_KEYS}
 
     def requested(self, inputs: Props) -> Service:
         """Return the requested service; one that is not known yet is none that a state could hold.
@@ -67,6 +69,22 @@ class ServiceProvider(ResourceProvider):
         if isinstance(base_url, Unknown):
             return Service("", named=True)
         return find_service(base_url, self._config)
+
+    def target(self, inputs: Props) -> Target:
+        """Return what the inputs of a token request; raise as `requested` does."""
+        return Target(
+            self.requested(inputs),
+            inputs.get("place"),
+            inputs.get("existing_token"),
+            inputs.get("keepers"),
+            inputs.get("max_age_days"),
+            inputs.get("max_loss"),
+            self.spool(),
+        )
+
+    def spool(self, _inputs: object = None) -> str:
+        """Return the directory where new tokens are pending. Raises InvalidInputError for a relative path."""
+        return check_spool(self._config.get("spool") or DEFAULT_SPOOL)
 
     def base_url(self, inputs: Props) -> Any:
         """Return the argument in its one form, unchanged where it is not known yet.

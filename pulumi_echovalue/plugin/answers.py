@@ -10,6 +10,7 @@ from typing import Any
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2
 
+from .._connections.registry import DEFAULT_SPOOL
 from .._decisions.alert import DeclaredHere
 from .._decisions.service import Service
 from .._decisions.token import Changes, Check, CreatedHere, Warn, check_inputs
@@ -22,7 +23,7 @@ Properties = dict[str, Any]
 
 @dataclass(frozen=True)
 class Setup:
-    """How the provider was configured: its service, and the token that an import names.
+    """How the provider was configured: its service, the token that an import names, and the spool.
 
     `warn` shows a person a text about the resource with a URN. `created_here`, `declared_here` and
     `imported` note what this process has done so far: the tokens that it created, the alerts that it set,
@@ -32,6 +33,7 @@ class Setup:
     service: Service
     token: str | None = field(repr=False)
     warn: Callable[[str, str], None]
+    spool: str = DEFAULT_SPOOL
     created_here: CreatedHere = field(default_factory=set)
     declared_here: DeclaredHere = field(default_factory=set)
     imported: set[str] = field(default_factory=set)

@@ -9,11 +9,14 @@ from typing import Any
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from .._decisions.hints import explain
+from .._decisions.place import check_place
+from .._decisions.placed import read_token
 from .._shared.module_utils.core.client import EchoValueClient
 from .._shared.module_utils.core.errors import EchoValueError, InvalidInputError
 from .._shared.module_utils.core.forecast import read_forecast
 from .._shared.module_utils.core.models import check_token, token_hash
 from .answers import Properties, Setup
+from .places import from_wire
 from .properties import plain
 
 
@@ -25,10 +28,11 @@ def answer(setup: Setup, request: Any) -> Properties:
         raise InvalidInputError(f"There is no function {request.tok}.")
     if getattr(request, "preview", False):  # older SDKs do not pass it on
         arguments["details"] = False  # so that a preview never costs a credit
-    token = check_token(arguments.get("token"))
     url = arguments.get("baseUrl")
     service = setup.service.at(url) if url else setup.service
+    token = None
     try:
+        token = _token(arguments, service.url)
         with service.client() as client:
             return question(client, token, arguments)
     except InvalidInputError:
@@ -38,7 +42,17 @@ def answer(setup: Setup, request: Any) -> Properties:
             raise
         text = explain(error, "Invoke", url)
     setup.warn(f"The program goes on without what it asked about a token. {text}", "")
-    return {"hash": token_hash(token)} if question is _get_wallet else {}
+    return {"hash": token and token_hash(token)} if question is _get_wallet else {}
+
+
+def _token(arguments: Properties, service: str) -> str:
+    """Return the token that is passed, or in the place that is."""
+    place = arguments.get("place")
+    if place is None:
+        return check_token(arguments.get("token"))
+    if arguments.get("token") is not None:
+        raise InvalidInputError("token does not go with place.")
+    return read_token(check_place(from_wire(place)), service)
 
 
 def _get_wallet(client: EchoValueClient, token: str, arguments: Properties) -> Properties:

@@ -13,6 +13,11 @@ from pulumi.runtime.rpc import is_rpc_secret
 UNKNOWN: str = rpc.UNKNOWN  # in place of what a preview does not know yet
 
 
+def is_unknown(value: object) -> bool:
+    """Return whether a preview does not know a value."""
+    return value == UNKNOWN
+
+
 def plain(properties: Struct) -> dict[str, Any]:
     """Return properties as plain values, secrets among them."""
     return {name: _plain(value) for name, value in properties.fields.items()}

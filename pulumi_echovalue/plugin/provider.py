@@ -27,12 +27,14 @@ from pulumi.runtime.proto.provider_pb2_grpc import (
 )
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
+from .._connections.registry import DEFAULT_SPOOL
 from .._decisions.hints import explain
 from .._decisions.service import (
     ENVIRONMENT,
     Service,
     check_config_keys,
     check_retries,
+    check_spool,
     check_timeout,
     check_url,
     find_service,
@@ -121,6 +123,7 @@ class Provider(ResourceProviderServicer):
             "token": check_token,
             "timeout": _unchanged(check_timeout),
             "retries": _unchanged(check_retries),
+            "spool": check_spool,
         }
         passed = [(name, check, values[name]) for name, check in checks.items() if name in values]
         return checked(inputs, [("config", check_config_keys, values), *passed])
@@ -130,7 +133,12 @@ class Provider(ResourceProviderServicer):
         """Take the config, and from the environment what it leaves out."""
         config = plain(request.args)
         token = config.get("token") or os.environ.get(ENVIRONMENT["token"])
-        self._setup = replace(self._setup, service=find_service(None, config), token=token)
+        self._setup = replace(
+            self._setup,
+            service=find_service(None, config),
+            token=token,
+            spool=check_spool(config.get("spool") or DEFAULT_SPOOL),
+        )
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     def Cancel(self, request: Any, context: Any) -> Empty:  # noqa: N802

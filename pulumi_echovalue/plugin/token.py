@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
 from typing import Any
 
 import grpc
@@ -12,21 +12,28 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2, status_pb2
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
-from .._decisions import token as lifecycle
+from .._decisions import life, placed
 from .._decisions.hints import explain
-from .._decisions.token import Changes, Check, Kept
+from .._decisions.placed import Target, Token
+from .._decisions.token import Changes, Check, check_keepers, check_passed
+from .._decisions.token import stored_token as imported_text
+from .._shared.module_utils.core.errors import InvalidInputError
 from .._shared.module_utils.core.models import check_token
 from .answers import Properties, Setup, checked, differences
-from .properties import UNKNOWN, plain, struct
+from .places import check_wire_place, from_wire, to_wire
+from .properties import UNKNOWN, is_unknown, plain, struct
+
+_WIRE = {"existing_token": "existingToken", "stored_at": "storedAt", "max_age_days": "maxAgeDays"}
+_INPUTS = ("keepers", "place")  # which the state remembers too
 
 
 class CreatedInPartError(Exception):
     """A failure after the mint, as a status of gRPC by which the engine keeps what there is."""
 
-    def __init__(self, kept: Kept, keepers: Struct, text: str) -> None:
+    def __init__(self, token: Token, inputs: Struct, text: str) -> None:
         super().__init__()
         failed = provider_pb2.ErrorResourceInitFailed(
-            id=kept.hash, properties=_with_keepers(_state(kept), keepers), reasons=[text]
+            id=token.hash, properties=_state(life.outputs(token), inputs), reasons=[text]
         )
         status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=text)
         detail = AnyMessage()
@@ -47,105 +54,156 @@ class TokenResource:
         """Refuse invalid inputs; a preview may not know them all."""
         inputs = Struct()
         inputs.CopyFrom(request.news)
-        values = {name: value for name, value in plain(inputs).items() if value != UNKNOWN}
-        checks: list[Check] = []
+        values = {name: value for name, value in plain(inputs).items() if not is_unknown(value)}
+        checks: list[Check] = [("arguments", _check_together, values)]
         if "existingToken" in values:
             inputs["existingToken"] = secret(values["existingToken"])
             checks.append(("existingToken", _check_existing, values["existingToken"]))
         if values.get("keepers") is not None:
-            checks.append(("keepers", lifecycle.check_keepers, values["keepers"]))
+            checks.append(("keepers", check_keepers, values["keepers"]))
+        if values.get("place") is not None:
+            checks.append(("place", check_wire_place, values["place"]))
+        if values.get("maxAgeDays") is not None:
+            checks.append(("maxAgeDays", life.check_max_age_days, values["maxAgeDays"]))
+        if values.get("maxLoss") is not None:
+            checks.append(("maxLoss", life.check_max_loss, values["maxLoss"]))
         return checked(inputs, checks)
 
     def diff(self, request: Any) -> provider_pb2.DiffResponse:
-        """Compare what is kept with the inputs: nothing else may ever replace or touch a token."""
+        """Compare what is stored with the inputs: nothing else may ever replace or touch a token."""
         olds, news = plain(request.olds), plain(request.news)
-        changes = lifecycle.compare(
-            lifecycle.stored(olds, request.id),
-            self._setup.service,
-            news.get("existingToken"),
-            (olds.get("keepers"), news.get("keepers")),
-        )
-        replaces = tuple({"existing_token": "existingToken"}.get(name, name) for name in changes.replaces)
-        return differences(Changes(replaces, changes.updates), olds, news)
+        changes = life.compare(_stored(olds, request.id), self._target(news), olds.get("keepers"))
+        replaces = tuple(_WIRE.get(name, name) for name in changes.replaces)
+        updates = tuple(_WIRE.get(name, name) for name in changes.updates)
+        return differences(Changes(replaces, updates), olds, news)
 
     def create(self, request: Any) -> provider_pb2.CreateResponse:
-        """Adopt the token that was passed, proven first; or mint one."""
+        """Take up, adopt or mint the token."""
+        target = self._target(plain(request.properties))
         if request.preview:
             # Also of a token to adopt, which is not proven yet: else a function would ask about it now.
-            unknown = {"token": secret(UNKNOWN), "hash": UNKNOWN, "service": self._setup.service.url}
-            return provider_pb2.CreateResponse(properties=_with_keepers(unknown, request.properties))
-        keepers = _with_keepers({}, request.properties)
-        kept = self._create(plain(request.properties).get("existingToken"))
+            unknown = ("hash", "token") if target.place is None else ("hash", "stored_at", "resolved")
+            expected = {**dict.fromkeys(unknown, UNKNOWN), "service": target.service.url}
+            return provider_pb2.CreateResponse(properties=_state(expected, request.properties))
+        inputs = Struct()
+        inputs.CopyFrom(request.properties)
+        token = life.create(target, self._setup.created_here)
         # The engine has not seen the token yet: what fails from here on gives it all the same.
         try:
-            return _created(kept, keepers)
+            return _created(token, inputs)
         except Exception as error:  # noqa: BLE001 - whatever it is
             text = explain(error, "Create")
-        raise CreatedInPartError(kept, keepers, text)
+        raise CreatedInPartError(token, inputs, text)
 
     def read(self, request: Any) -> provider_pb2.ReadResponse:
         """Prove the token for free: on refresh, on import, and for a program's `get`."""
         state = plain(request.properties)
-        if not state.get("token"):
+        if "hash" not in state:  # which only an import or a `get` leaves out
+            return self._find(request, state)
+        if not state.get("token") and not state.get("place"):
             state["token"] = self._setup.imported_token(request.id)
-        if "hash" in state:
-            proven = lifecycle.refresh(lifecycle.stored(state, request.id), self._setup.service)
-            self._warn_if_gone(proven, request.urn)
-        else:  # which only an import or a `get` leaves out
-            proven = self._create(lifecycle.stored_token(state, request.id), state.get("service"))
+        warn = self._setup.warner(request.urn)
+        proven = life.refresh(_stored(state, request.id), self._target({}), warn)
         return provider_pb2.ReadResponse(
             id=request.id,
-            properties=_with_keepers(_state(proven), request.properties),
+            properties=_state(life.outputs(proven), request.properties),
             inputs=request.inputs,
         )
 
     def update(self, request: Any) -> provider_pb2.UpdateResponse:
-        """Keep the token, proven first where another service is named."""
-        kept, service = lifecycle.stored(plain(request.olds), request.id), self._setup.service
+        """Keep the token, move it, or rotate it in its place."""
+        olds, target = plain(request.olds), self._target(plain(request.news))
+        former, keepers = _stored(olds, request.id), olds.get("keepers")
         if request.preview:
-            moved = replace(kept, service=service.url) if service.named else kept
+            outputs = life.expected(former, target, keepers, UNKNOWN)
         else:
-            moved = lifecycle.move(kept, service, plain(request.news).get("existingToken"))
-            self._warn_if_gone(moved, request.urn)
-        return provider_pb2.UpdateResponse(properties=_with_keepers(_state(moved), request.news))
+            outputs = life.outputs(life.update(former, target, keepers, self._setup.warner(request.urn)))
+        return provider_pb2.UpdateResponse(properties=_state(outputs, request.news))
 
     def delete(self, request: Any) -> None:
         """Let the token go, with a warning: it stays valid."""
-        state = plain(request.properties)
+        state = _from_wire(plain(request.properties))
         url = state.get("service") or self._setup.service.url
-        lifecycle.delete(
-            state, request.id, lambda: url, self._setup.created_here, self._setup.warner(request.urn)
+        life.delete(state, request.id, lambda: url, self._setup.created_here, self._setup.warner(request.urn))
+
+    def _target(self, inputs: Properties) -> Target:
+        return Target(
+            self._setup.service,
+            from_wire(inputs.get("place")),
+            inputs.get("existingToken"),
+            inputs.get("keepers"),
+            inputs.get("maxAgeDays"),
+            inputs.get("maxLoss"),
+            self._setup.spool,
         )
 
-    def _create(self, existing_token: str | None, service: str | None = None) -> Kept:
+    def _find(self, request: Any, state: Properties) -> provider_pb2.ReadResponse:
+        """Return the token that an import or a `get` names: by its hash, or by its place."""
+        place, id_ = state.get("place"), request.id
+        if id_.lstrip().startswith("{"):
+            place, id_ = _imported_place(id_), None
+        service = state.get("service")
         requested = self._setup.service.at(service) if service else self._setup.service
-        return lifecycle.create(requested, existing_token, self._setup.created_here)
+        inputs = Struct()
+        inputs.CopyFrom(request.inputs)
+        token: Token
+        if place is not None:
+            place = check_wire_place(place)
+            token = placed.find(Target(requested, from_wire(place), spool=self._setup.spool), id_)
+            inputs.update({"place": place})
+        else:
+            text = state.get("token") or self._setup.imported_token(id_)
+            existing = imported_text({**state, "token": text}, id_)
+            token = life.create(Target(requested, existing_token=existing), self._setup.created_here)
+        return provider_pb2.ReadResponse(
+            id=token.hash, properties=_state(life.outputs(token), inputs), inputs=inputs
+        )
 
-    def _warn_if_gone(self, kept: Kept, urn: str) -> None:
-        if kept.gone:
-            self._setup.warn(lifecycle.missing_token_warning(kept.service, kept.hash), urn)
+
+def _imported_place(id_: str) -> Any:
+    try:
+        return json.loads(id_)
+    except ValueError:
+        raise InvalidInputError(
+            "The id begins as a place does, and is no JSON.",
+            """Nothing was imported. Give it as '{"hashiVault": {"path": "apps/shop"}}'.""",
+        ) from None
+
+
+def _check_together(values: Properties) -> None:
+    names = {"place": "place", "existing_token": "existingToken", "max_age_days": "maxAgeDays"}
+    life.check_together({name: values.get(wire) for name, wire in names.items()})
 
 
 def _check_existing(existing_token: object) -> str:
-    return check_token(lifecycle.check_passed(existing_token))
+    return check_token(check_passed(existing_token))
 
 
-def _state(kept: Kept) -> Properties:
+def _stored(state: Properties, id_: str) -> Token:
+    return life.stored(_from_wire(state), id_)
+
+
+def _from_wire(state: Properties) -> Properties:
+    names = {wire: name for name, wire in _WIRE.items()}
     return {
-        "token": secret(kept.token),
-        "hash": kept.hash,
-        "service": kept.service,
-        "gone": kept.gone or None,  # true or not set
+        **{names.get(name, name): value for name, value in state.items()},
+        "place": from_wire(state.get("place")),
     }
 
 
-def _created(kept: Kept, keepers: Struct) -> provider_pb2.CreateResponse:
-    return provider_pb2.CreateResponse(id=kept.hash, properties=_with_keepers(_state(kept), keepers))
+def _created(token: Token, inputs: Struct) -> provider_pb2.CreateResponse:
+    return provider_pb2.CreateResponse(id=token.hash, properties=_state(life.outputs(token), inputs))
 
 
-def _with_keepers(state: Properties, inputs: Struct) -> Struct:
-    """Return what the state is to hold; the keepers as they came, marks of secrets and all."""
-    properties = struct(state)
-    if "keepers" in inputs:
-        properties.fields["keepers"].CopyFrom(inputs.fields["keepers"])
+def _state(outputs: Properties, inputs: Struct) -> Struct:
+    """Return what the state is to hold; the inputs as they came, marks of secrets and all."""
+    wire = {_WIRE.get(name, name): value for name, value in outputs.items()}
+    if "token" in wire:
+        wire["token"] = secret(wire["token"])
+    if "place" in wire:
+        wire["place"] = to_wire(wire["place"])
+    properties = struct(wire)
+    for name in _INPUTS:
+        if name in inputs:
+            properties.fields[name].CopyFrom(inputs.fields[name])
     return properties

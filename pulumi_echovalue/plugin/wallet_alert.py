@@ -11,12 +11,12 @@ from pulumi.runtime.proto import provider_pb2
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from .._decisions import alert as alert_lifecycle
-from .._decisions.alert import FIELDS, KeptAlert
+from .._decisions.alert import FIELDS, KeptAlert, TokenSource
 from .._decisions.service import Service
 from .._decisions.token import check_passed
-from .._shared.module_utils.core.models import check_token
 from .answers import Properties, Setup, checked, differences
-from .properties import UNKNOWN, plain, struct
+from .places import check_wire_place, from_wire, to_wire
+from .properties import UNKNOWN, is_unknown, plain, struct
 
 _SECRETS = ("token", "webhook")
 
@@ -31,12 +31,15 @@ class WalletAlertResource:
         """Refuse invalid inputs; a preview may not know them all."""
         inputs = Struct()
         inputs.CopyFrom(request.news)
-        values = plain(inputs)
+        values = _from_wire(plain(inputs))
         for name in _SECRETS:
             if values.get(name) is not None:
                 inputs[name] = secret(values[name])
-        checks = alert_lifecycle.checks(values, _is_unknown)
-        if request.urn in self._setup.imported and "token" not in values:
+        checks = [
+            (name, check_wire_place, to_wire(value)) if name == "place" else (name, check, value)
+            for name, check, value in alert_lifecycle.checks(values, is_unknown)
+        ]
+        if request.urn in self._setup.imported and "token" not in values and "place" not in values:
             checks = [check for check in checks if check[0] != "token"]  # as `read` left it out
         if "baseUrl" in values:
             checks.append(("baseUrl", check_passed, values["baseUrl"]))
@@ -44,35 +47,35 @@ class WalletAlertResource:
 
     def diff(self, request: Any) -> provider_pb2.DiffResponse:
         """Compare what was declared, or what a refresh found, with the inputs."""
-        olds, news = plain(request.olds), plain(request.news)
-        if "token" not in news:  # what an import left, compared by a refresh
+        olds, news = _from_wire(plain(request.olds)), _from_wire(plain(request.news))
+        if "token" not in news and "place" not in news:  # what an import left, compared by a refresh
             news = {**{name: olds[name] for name in _SECRETS if name in olds}, **news}
         changes = alert_lifecycle.compare(
             self._stored(olds, request.id),
             self._requested(news),
-            news.get("token"),
-            alert_lifecycle.declared(news, _is_unknown),
+            news,
+            alert_lifecycle.declared(news, is_unknown),
         )
         return differences(changes, olds, news)
 
     def create(self, request: Any) -> provider_pb2.CreateResponse:
         """Set the alert."""
-        values = plain(request.properties)
-        settings = alert_lifecycle.declared(values, _is_unknown)
+        values = _from_wire(plain(request.properties))
+        settings = alert_lifecycle.declared(values, is_unknown)
         requested = self._requested(values)
         if request.preview:
-            unknown = {"hash": UNKNOWN, "service": requested.url}
-            properties = struct(_outputs(values["token"], settings, unknown))
+            unknown = {"hash": values.get("hash", UNKNOWN), "service": requested.url}
+            where = {name: values[name] for name in ("token", "place") if values.get(name) is not None}
+            properties = struct(_outputs(where, settings, unknown))
             return provider_pb2.CreateResponse(properties=properties)
-        alert = alert_lifecycle.create(
-            requested, check_token(values["token"]), settings, self._setup.declared_here
-        )
+        source = TokenSource.of(values)
+        alert = alert_lifecycle.create(requested, source, settings, self._setup.declared_here)
         return provider_pb2.CreateResponse(id=alert.hash, properties=_state(alert))
 
     def read(self, request: Any) -> provider_pb2.ReadResponse:
         """Read what is set, for 1 credit: on refresh, on import, and for a program's `get`."""
-        state = plain(request.properties)
-        imports = not state.get("token")
+        state = _from_wire(plain(request.properties))
+        imports = not state.get("token") and not state.get("place")
         if imports:
             state["token"] = self._setup.imported_token(request.id)
         stored = self._stored(state, request.id)
@@ -96,14 +99,15 @@ class WalletAlertResource:
 
     def update(self, request: Any) -> provider_pb2.UpdateResponse:
         """Set the alert again."""
-        former, values = self._stored(plain(request.olds), request.id), plain(request.news)
-        settings, requested = alert_lifecycle.declared(values, _is_unknown), self._requested(values)
+        former, values = self._stored(plain(request.olds), request.id), _from_wire(plain(request.news))
+        settings, requested = alert_lifecycle.declared(values, is_unknown), self._requested(values)
         if request.preview:
             known = {"hash": former.hash, "service": alert_lifecycle.service_of_update(former, requested)}
-            properties = struct(_outputs(former.token, settings, known))
-            return provider_pb2.UpdateResponse(properties=properties)
+            where = {name: values[name] for name in ("token", "place") if values.get(name) is not None}
+            return provider_pb2.UpdateResponse(properties=struct(_outputs(where, settings, known)))
+        source = TokenSource.of(values)
         alert = alert_lifecycle.update(
-            former, requested, settings, self._setup.declared_here, self._setup.warner(request.urn)
+            former, requested, source, settings, self._setup.declared_here, self._setup.warner(request.urn)
         )
         return provider_pb2.UpdateResponse(properties=_state(alert))
 
@@ -113,12 +117,12 @@ class WalletAlertResource:
         alert_lifecycle.remove(alert, self._setup.service, here, self._setup.warner(request.urn))
 
     def _stored(self, state: Properties, id_: str) -> KeptAlert:
-        return alert_lifecycle.stored(state, id_, self._setup.service, _is_unknown)
+        return alert_lifecycle.stored(_from_wire(state), id_, self._setup.service, is_unknown)
 
     def _requested(self, inputs: Properties) -> Service:
         """Return the service of the input, else of the config, else what the environment says."""
         url = inputs.get("baseUrl")
-        if url and _is_unknown(url):
+        if url and is_unknown(url):
             return Service(url, named=True)
         return self._setup.service.at(url) if url else self._setup.service
 
@@ -131,12 +135,14 @@ def _left_out(alert: KeptAlert) -> str:
     )
 
 
-def _is_unknown(value: object) -> bool:
-    return value == UNKNOWN
+def _from_wire(state: Properties) -> Properties:
+    return {**state, "place": from_wire(state["place"])} if "place" in state else state
 
 
-def _outputs(token: str, settings: Mapping[str, Any], more: Properties) -> Properties:
-    outputs = {"token": token, **settings, **more}
+def _outputs(where: Properties, settings: Mapping[str, Any], more: Properties) -> Properties:
+    outputs = {**where, **settings, **more}
+    if "place" in outputs:
+        outputs["place"] = to_wire(outputs["place"])
     return {name: _marked(name, value) for name, value in outputs.items()}
 
 
@@ -146,4 +152,6 @@ def _marked(name: str, value: Any) -> Any:
 
 def _state(alert: KeptAlert) -> Struct:
     remembered = {"hash": alert.hash, "service": alert.service, "gone": alert.gone or None}
-    return struct(_outputs(alert.token, alert.settings, remembered))
+    source = alert.source
+    where: Properties = {"place": source.place} if source.text is None else {"token": source.text}
+    return struct(_outputs(where, alert.settings, remembered))

@@ -23,6 +23,7 @@ from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import StoreError
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.messages import Request, Response
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import provision, remove
+from ansible_collections.echovalue.cloud.plugins.plugin_utils.controller import pending_advice
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.command import Command
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.places.driver import (
     Driver,
@@ -76,7 +77,14 @@ def answer(request: Request) -> Response:
 
 
 def made(driver: Memory, spool: Path, *, backup: bool = True) -> SpooledStore:
-    return SpooledStore(driver, Spool(str(spool)), "https://api.echovalue.dev", backup=backup, dry_run=False)
+    return SpooledStore(
+        driver,
+        Spool(str(spool)),
+        "https://api.echovalue.dev",
+        pending_advice,
+        backup=backup,
+        dry_run=False,
+    )
 
 
 def rotate(driver: Memory, spool: Path) -> SpooledStore:
@@ -277,7 +285,14 @@ def test_nothing_is_read_between_the_mint_and_the_spool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = tmp_path / "spool"
-    store = SpooledStore(Memory(), Spool(str(spool)), "https://api.echovalue.dev", backup=True, dry_run=False)
+    store = SpooledStore(
+        Memory(),
+        Spool(str(spool)),
+        "https://api.echovalue.dev",
+        pending_advice,
+        backup=True,
+        dry_run=False,
+    )
     kept: list[str] = []
 
     def mint(request: Request) -> Response:

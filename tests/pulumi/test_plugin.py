@@ -27,7 +27,7 @@ from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 import pulumi_resource_echovalue
 from pulumi_echovalue._decisions import token as lifecycle
-from pulumi_echovalue._decisions.service import ENVIRONMENT
+from pulumi_echovalue._decisions.service import CONFIG_KEYS
 from pulumi_echovalue._shared.module_utils.core.version import VERSION
 from pulumi_echovalue.plugin import __main__ as command_line
 from pulumi_echovalue.plugin import provider as plugin
@@ -134,7 +134,7 @@ def test_what_it_is(engine: Engine) -> None:
     schema = json.loads(engine.stub.GetSchema(provider_pb2.GetSchemaRequest()).schema)
     assert schema == plugin.schema()
     assert (schema["name"], schema["version"]) == ("echovalue", VERSION)
-    assert schema["provider"]["inputProperties"].keys() == ENVIRONMENT.keys()
+    assert list(schema["provider"]["inputProperties"]) == list(CONFIG_KEYS)
     engine.stub.Cancel(Empty())
 
 

@@ -950,14 +950,14 @@ def test_a_missing_broken_or_old_library_or_collection(
         (
             {"hashi_vault": {"path": "x"}},
             "store",
-            "hvac, 1.2.1 or newer, on the controller: 0.9 is installed.",
+            "hvac, 1.2.1 or newer: 0.9 is installed.",
         ),
         (
             {"aws_secretsmanager": {"name": "x"}},
             "store",
-            "boto3, 1.28.0 or newer, on the controller: 0.9 is",
+            "boto3, 1.28.0 or newer: 0.9 is",
         ),
-        ({"kubernetes": {"name": "x"}}, "store", "kubernetes, 24.2.0 or newer, on the controller: 0.9 is"),
+        ({"kubernetes": {"name": "x"}}, "store", "kubernetes, 24.2.0 or newer: 0.9 is"),
     )
     ansible.environment["PYTHONPATH"] = ansible.environment["PYTHONPATH"].partition(os.pathsep)[2]
     ansible.environment["ANSIBLE_COLLECTIONS_SCAN_SYS_PATH"] = "false"

@@ -10,7 +10,7 @@ import pytest
 
 from plugins.module_utils.core import errors
 from plugins.module_utils.core.messages import Response
-from plugins.module_utils.core.models import fingerprint
+from plugins.module_utils.core.models import fingerprint, token_hash
 from plugins.module_utils.core.provision import Outcome, provision, remove
 from plugins.module_utils.core.store import PendingToken, Slot
 from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
@@ -391,3 +391,29 @@ def test_a_dry_run_drops_nothing_that_waits() -> None:
     client, _script, _pauses = scripted(UNKNOWN)
     assert provision(client, store, dry_run=True) == Outcome("minted", changed=True)
     assert store.left == PendingToken(TOKEN, "")
+
+
+def test_only_the_token_that_was_named_is_rotated() -> None:
+    client, _script, _pauses = scripted(MINTED)
+    store = Memory(TOKEN)
+    got = provision(client, store, regenerate="always", rotates=token_hash(TOKEN))
+    assert (got.status, got.token, store.token) == ("replaced", OTHER, OTHER)
+    # Another one is the rotation already, of a run that died: it is proven, and kept.
+    client, _script, _pauses = scripted(VALID)
+    got = provision(client, store, regenerate="always", rotates=token_hash(TOKEN))
+    assert (got.status, got.token, got.changed) == ("kept", OTHER, False)
+    client, _script, _pauses = scripted(UNKNOWN)
+    with pytest.raises(errors.StoredTokenUnknownError):
+        provision(client, store, regenerate="always", rotates=token_hash(TOKEN))
+    assert store.token == OTHER
+
+
+def test_an_adoption_may_leave_another_token_alone() -> None:
+    client, script, _pauses = scripted(VALID)
+    store = Memory(OTHER)
+    with pytest.raises(errors.ConflictError, match=token_hash(OTHER)):
+        provision(client, store, token=TOKEN, overwrite=False)
+    assert (store.token, len(script.requests)) == (OTHER, 0)
+    client, script, _pauses = scripted(VALID, VALID)
+    assert provision(client, Memory(TOKEN), token=TOKEN, overwrite=False).status == "kept"
+    assert provision(client, Memory(), token=TOKEN, overwrite=False).status == "adopted"

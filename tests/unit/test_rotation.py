@@ -188,3 +188,29 @@ def test_lengths(passed: str, length: timedelta) -> None:
 def test_what_is_no_length(wrong: str) -> None:
     with pytest.raises(errors.InvalidInputError, match=r"^max_age must be a number with one of"):
         read_length(wrong, "max_age")
+
+
+@pytest.mark.parametrize(
+    ("answer", "created", "status", "due"),
+    [
+        (VALID, OLD, "replaced", False),
+        (EMPTY, OLD, "replaced", False),  # nothing is lost with it
+        (VALID, YOUNG, "kept", False),
+        (text(LINK, x_balance="101"), OLD, "kept", True),
+        (text(LINK), OLD, "kept", None),
+    ],
+)
+def test_a_time_that_is_remembered_costs_no_credit(
+    answer: Response, created: str, status: str, due: bool | None
+) -> None:
+    client, _script, _pauses = scripted(*([answer, MINTED] if status == "replaced" else [answer]))
+    rule = Rotation(timedelta(days=90), 100, created, now=lambda: NOW)
+    got = provision(client, Memory(TOKEN), rotation=rule)
+    assert (got.status, got.rotation_due) == (status, due)
+
+
+def test_only_the_token_that_was_named_grows_old() -> None:
+    client, _script, _pauses = scripted(VALID)
+    rule = Rotation(timedelta(days=90), 100, OLD, now=lambda: NOW)
+    got = provision(client, Memory(OTHER), rotation=rule, rotates=token_hash(TOKEN))
+    assert (got.status, got.created, got.rotation_due) == ("kept", None, None)

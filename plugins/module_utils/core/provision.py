@@ -59,18 +59,22 @@ def provision(
     store: Store | None,
     *,
     token: str | None = None,
+    overwrite: bool = True,
     verify: bool = True,
     regenerate: str = "never",
     rotation: Rotation | None = None,
+    rotates: str | None = None,
     dry_run: bool = False,
 ) -> Outcome:
     """Make sure that `store` keeps a token, and return what was done.
 
     `store` None keeps nothing: a token is only handed on. `token` is one to adopt: it is proven,
-    then stored; without it a stored token is kept, and one is minted where none is. `verify` proves
-    a stored token by the free probe. `regenerate` says when a stored token gives way to a new one:
-    never, if_invalid (a 401), always; `rotation` replaces one for its age, which takes a credit to read,
-    in a dry run too. `dry_run` decides and proves, but mints and writes nothing.
+    then stored, in place of another one only with `overwrite`; without it a stored token is kept, and one
+    is minted where none is. `verify` proves a stored token by the free probe. `regenerate` says when a
+    stored token gives way to a new one: never, if_invalid (a 401), always; `rotation` replaces one for its
+    age, which takes a credit to read, in a dry run too. `rotates` is the hash of the only valid token that
+    gives way: another one is the rotation, of another writer or of a run that died, and is kept.
+    `dry_run` decides and proves, but mints and writes nothing.
 
     Where another writer is at work at the same time, what it stored is read and kept.
 
@@ -91,7 +95,8 @@ def provision(
         if token is not None:
             return Outcome("adopted", token, None, _prove(client, token))
         return Outcome("minted", None if dry_run else client.create_token(), changed=True)
-    return _retry_on_conflict(_Run(client, store, token, verify, regenerate, rotation, dry_run).attempt)
+    request = _Request(token, overwrite, verify, regenerate, rotation, rotates, dry_run)
+    return _retry_on_conflict(_Run(client, store, request).attempt)
 
 
 def remove(store: Store, *, dry_run: bool = False) -> Outcome:
@@ -129,27 +134,27 @@ def _prove(client: EchoValueClient, token: str) -> int | None:
     return probe.balance
 
 
+@dataclass(frozen=True)
+class _Request:
+    """The arguments of one call of `provision`."""
+
+    token: str | None = field(repr=False)
+    overwrite: bool
+    verify: bool
+    regenerate: str
+    rotation: Rotation | None
+    rotates: str | None
+    dry_run: bool
+
+
 class _Run:
     """One call of `provision`: its attempts share what the first of them found."""
 
-    def __init__(
-        self,
-        client: EchoValueClient,
-        store: Store,
-        token: str | None,
-        verify: bool,
-        regenerate: str,
-        rotation: Rotation | None,
-        dry_run: bool,
-    ) -> None:
+    def __init__(self, client: EchoValueClient, store: Store, request: _Request) -> None:
         self._client = client
         self._store = store
-        self._token = token
-        self._verify = verify
-        self._regenerate = regenerate
-        self._rotation = rotation
+        self._request = request
         self._verdict: Verdict | None = None  # on the token that was found at first
-        self._dry_run = dry_run
         self._found: list[str | None] = []  # what each attempt read
         self._minted: str | None = None
         self._blocked: StoreError | None = None  # why the pending token cannot be stored
@@ -160,17 +165,21 @@ class _Run:
             stored = self._store.read()
             self._found.append(stored)
             self._blocked = None
-            if self._token is not None:
-                return self._adopt(self._token, stored)
+            if self._request.token is not None:
+                return self._adopt(self._request.token, stored)
             usable = self._usable_pending(stored)
             if usable is not None:
                 taken_up = self._take_up(*usable, stored)
                 if taken_up is not None:
                     return taken_up
-            # Rotated is what was there at first, not what another writer put there meanwhile.
-            if stored is None or (self._regenerate == "always" and stored == self._found[0]):
+            if stored is None or (self._request.regenerate == "always" and self._may_rotate(stored)):
                 return self._mint(stored)
             return self._keep(stored)
+
+    def _may_rotate(self, stored: str) -> bool:
+        """Whether a stored token is the one to rotate, not what another writer put there."""
+        requested = self._request.rotates in (None, token_hash(stored))
+        return requested and stored == self._found[0]
 
     def _usable_pending(self, stored: str | None) -> tuple[str, int | None] | None:
         """Return the pending token and its balance; drop one that is superseded or not valid."""
@@ -179,12 +188,12 @@ class _Run:
             return None
         balance = None
         usable = stored is None or pending.replaces == fingerprint(stored)
-        if usable and self._verify and pending.token != self._minted:
+        if usable and self._request.verify and pending.token != self._minted:
             probe = self._client.probe(pending.token)
             usable, balance = probe.valid, probe.balance
         if usable:
             return pending.token, balance
-        if not self._dry_run:
+        if not self._request.dry_run:
             self._store.drop_pending()
         return None
 
@@ -208,15 +217,14 @@ class _Run:
         return Outcome(status, token, stored, balance, changed=True, rotation_due=due)
 
     def _keep(self, stored: str) -> Outcome:
-        if not self._verify:
+        if not self._request.verify:
             return Outcome("kept", stored, stored)
         probe = self._client.probe(stored)
         if probe.valid:
-            # As above: rotated is what was there at first.
-            if self._rotation is None or stored != self._found[0]:
+            if self._request.rotation is None or not self._may_rotate(stored):
                 return Outcome("kept", stored, stored, probe.balance)
-            return self._keep_unless_due(self._rotation, stored, probe.balance)
-        if self._regenerate == "if_invalid" and self._token is None:
+            return self._keep_unless_due(self._request.rotation, stored, probe.balance)
+        if self._request.regenerate == "if_invalid" and self._request.token is None:
             return self._mint(stored)
         raise StoredTokenUnknownError("The service does not know the stored token (HTTP 401).", status=401)
 
@@ -241,6 +249,8 @@ class _Run:
             kept = self._keep(token)
             self._drop_pending()
             return kept
+        if stored is not None and not self._request.overwrite:
+            raise ConflictError(f"Another token is stored there: the one with hash {token_hash(stored)}.")
         balance = _prove(self._client, token)
         self._drop_pending(but=token)  # else the next run would put it in place instead
         with self._store.prepare() as slot:
@@ -251,7 +261,7 @@ class _Run:
     def _drop_pending(self, but: str | None = None) -> None:
         """Drop what an interrupted run left, unless it is the token `but`: another one was requested."""
         pending = self._store.pending()
-        if pending is not None and pending.token != but and not self._dry_run:
+        if pending is not None and pending.token != but and not self._request.dry_run:
             self._store.drop_pending()
 
     def _mint(self, stored: str | None) -> Outcome:
@@ -265,7 +275,7 @@ class _Run:
     @property
     def _due_when_new(self) -> bool | None:
         """Whether a token that this run minted has to be rotated: no, where that is a question at all."""
-        return None if self._rotation is None else False
+        return None if self._request.rotation is None else False
 
     def _mint_into(self, slot: Slot) -> str:
         token = self._minted = self._client.create_token()

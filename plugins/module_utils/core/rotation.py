@@ -37,11 +37,13 @@ class Verdict:
 class Rotation:
     """The age rule: rotate a token older than `max_age`, unless its wallet holds over `max_loss` credits.
 
-    `now` is a seam for tests. Raises InvalidInputError.
+    `created` is when the service created the token, where the caller remembers that: then nothing is read
+    for a credit. `now` is a seam for tests. Raises InvalidInputError.
     """
 
     max_age: timedelta
     max_loss: int = DEFAULT_MAX_LOSS
+    created: str | None = None
     now: Callable[[], datetime] = field(default=utc_now, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -51,31 +53,35 @@ class Rotation:
             raise InvalidInputError("max_loss must be a whole number of credits, 0 or more.")
 
     def judge(self, client: EchoValueClient, token: str, balance: int | None) -> Verdict:
-        """Return the verdict on a valid token with a balance as the free probe reported it; 1 credit.
+        """Return the verdict on a valid token with a balance as the free probe reported it.
 
-        Where the balance is 0 or not known, nothing is read. Raises errors of errors.py.
+        1 credit, unless `created` is known; where the balance is 0 or not known, nothing is read. Raises
+        errors of errors.py.
         """
-        if balance is None or balance <= 0:
+        if balance is None or (balance <= 0 and self.created is None):
             why = "the service did not report its balance for free" if balance is None else _EMPTY
-            return Verdict(None, None, f"{_UNREAD}: {why}.")
-        wallet = client.get_wallet(token)
-        created = read_time(wallet.created)
-        if created is None or wallet.wallet is None:
-            why = "the service did not report when it was created" if wallet.wallet else _EMPTY
-            return Verdict(wallet.created, None, f"{_UNREAD}: {why}.")
+            return Verdict(self.created, None, f"{_UNREAD}: {why}.")
+        text = self.created
+        if text is None:
+            wallet = client.get_wallet(token)
+            text, balance = wallet.created, wallet.wallet
+        created = read_time(text)
+        if created is None or balance is None:
+            why = "the service did not report when it was created" if balance else _EMPTY
+            return Verdict(text, None, f"{_UNREAD}: {why}.")
         due = self.now() - created > self.max_age
-        if due and wallet.wallet > self.max_loss:
+        if due and balance > self.max_loss:
             return Verdict(
-                wallet.created,
+                text,
                 due,
                 "The token is older than it may be, and was not rotated: "
-                f"its wallet holds {wallet.wallet} credits, and a rotation may leave behind {self.max_loss}. "
+                f"its wallet holds {balance} credits, and a rotation may leave behind {self.max_loss}. "
                 "Spend them first, or allow for more.",
             )
-        return Verdict(wallet.created, due)
+        return Verdict(text, due)
 
 
-_UNREAD = "The age of the token is not known, and it was not rotated"
+_UNREAD = "Whether the token may be rotated is not known, and it was not"
 _EMPTY = "its wallet is empty"
 
 

@@ -8,15 +8,15 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ...module_utils.core.errors import InvalidInputError
-from ..places.aws_secretsmanager import JsonKey, reason_of
-from .failures import check_library, not_connected, without_secrets
+from ...module_utils.core.errors import InvalidInputError, StoreError
+from ..places.aws_secretsmanager import JsonKey, account_in, account_of, reason_of, service_of
+from ..places.libraries import check_library, not_connected
+from .failures import without_secrets
 from .run_context import RunContext
 
 _unusable: Exception | None = None
 try:
     import boto3
-    import botocore.config
     from botocore.exceptions import BotoCoreError, ClientError
 except Exception as error:  # noqa: BLE001 - a broken library raises anything
     _unusable = error
@@ -34,7 +34,7 @@ def open_place(options: Mapping[str, Any], run: RunContext) -> JsonKey:
     """Return the key that the options name, over a client for the connection."""
     connection, name = options["connection"], options["name"]
     client = run.share(_client, connection)
-    account = f"{name}::::".split(":")[4] if name.startswith("arn:") else run.share(_account, connection)
+    account = account_in(name) or run.share(_account, connection)
     return JsonKey(client, account, name, options["key"])
 
 
@@ -61,28 +61,15 @@ def _client(run: RunContext, connection: Mapping[str, Any]) -> Any:
     """Return a client of Secrets Manager."""
     session = run.share(_session, connection)
     try:
-        return _service(session, "secretsmanager", connection.get("endpoint_url"))
+        return service_of(session, "secretsmanager", connection.get("endpoint_url"))
     except (ClientError, BotoCoreError, ValueError) as error:
         raise not_connected("AWS", without_secrets(reason_of(error), connection)) from None
 
 
 def _account(run: RunContext, connection: Mapping[str, Any]) -> str:
-    """Return the account of the login, by STS at the endpoint; one of only Secrets Manager has no STS."""
-    session, endpoint = run.share(_session, connection), connection.get("endpoint_url")
-    failures = []
-    for address in [endpoint, None] if endpoint else [None]:
-        try:
-            return str(_service(session, "sts", address).get_caller_identity()["Account"])
-        except (ClientError, BotoCoreError, ValueError) as error:
-            failures.append(without_secrets(reason_of(error), connection))
-    why = ", and by AWS's own STS: ".join(failures)
-    raise not_connected(
-        "AWS STS, which says the account of this login",
-        f"{why}. Where the secret is named by its ARN, STS is not needed",
-    )
-
-
-def _service(session: Any, name: str, endpoint: str | None) -> Any:
-    """Return a client of one of AWS's services."""
-    config = botocore.config.Config(connect_timeout=10, read_timeout=10, retries={"total_max_attempts": 3})
-    return session.client(name, endpoint_url=endpoint or None, config=config)
+    """Return the account of the login."""
+    session = run.share(_session, connection)
+    try:
+        return account_of(session, connection.get("endpoint_url"))
+    except StoreError as error:
+        raise StoreError(without_secrets(error.args[0], connection), error.advice) from None

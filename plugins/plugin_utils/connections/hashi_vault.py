@@ -13,7 +13,8 @@ from ansible.errors import AnsibleError
 
 from ...module_utils.core.errors import EchoValueError, InvalidInputError
 from ..places.hashi_vault import HashiVaultKey, reason_of
-from .failures import check_collection, check_library, not_connected, without_secrets
+from ..places.libraries import check_library, not_connected
+from .failures import check_collection, without_secrets
 from .run_context import RunContext
 
 _unusable: Exception | None = None

@@ -4,18 +4,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Callable
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ...module_utils.core.errors import EchoValueError, InvalidInputError
-from ..places.kubernetes import TIMEOUT, SecretKey, reason_of
-from .failures import check_collection, check_library, not_connected, without_secrets
+from ..places.kubernetes import TIMEOUT, SecretKey, cluster_of, reason_of
+from ..places.libraries import check_library, not_connected
+from .failures import check_collection, without_secrets
 from .run_context import RunContext
 
 _unusable: Exception | None = None
@@ -65,14 +64,7 @@ def _client(run: RunContext, connection: Mapping[str, Any]) -> tuple[Any, tuple[
     kubernetes.client.Configuration.set_default(None)  # else another connection's would shine through
     try:
         api = _in_time(lambda: get_api_client(**arguments).client.client)
-        configuration = api.configuration
-        authority = configuration.ssl_ca_cert
-        cluster = (
-            configuration.host,
-            # The same address may lead to two clusters, by a proxy or a tunnel.
-            configuration.proxy or "",
-            hashlib.sha256(Path(authority).read_bytes()).hexdigest() if authority else "",
-        )
+        cluster = cluster_of(api.configuration)
     except EchoValueError:
         raise
     except Exception as error:  # noqa: BLE001 - of reading a kubeconfig, a login's program, the first requests

@@ -11,8 +11,10 @@ from typing import Any
 
 from ...module_utils.core.errors import NOTHING_MINTED, StoreError
 from .driver import REHEARSAL, Driver, conflict, refused, unwritable
+from .libraries import not_connected
 
 with suppress(Exception):  # of a library that is not there, or broken: who opens the place reports it
+    import botocore.config
     from botocore.exceptions import BotoCoreError, ClientError
 
 _CURRENT = "AWSCURRENT"
@@ -157,6 +159,35 @@ class JsonKey(Driver):
 
 def _text(data: Mapping[str, Any]) -> str:
     return json.dumps(data, ensure_ascii=False)
+
+
+def service_of(session: Any, name: str, endpoint: str | None) -> Any:
+    """Return a client of one of AWS's services for a session of boto3. Raises what boto3 raises."""
+    config = botocore.config.Config(connect_timeout=10, read_timeout=10, retries={"total_max_attempts": 3})
+    return session.client(name, endpoint_url=endpoint or None, config=config)
+
+
+def account_of(session: Any, endpoint: str | None) -> str:
+    """Return the account of a session's login, by STS at the endpoint; one of only Secrets Manager has none.
+
+    Raises StoreError.
+    """
+    failures = []
+    for address in [endpoint, None] if endpoint else [None]:
+        try:
+            return str(service_of(session, "sts", address).get_caller_identity()["Account"])
+        except (ClientError, BotoCoreError, ValueError) as error:
+            failures.append(reason_of(error))
+    why = ", and by AWS's own STS: ".join(failures)
+    raise not_connected(
+        "AWS STS, which says the account of this login",
+        f"{why}. Where the secret is named by its ARN, STS is not needed",
+    )
+
+
+def account_in(name: str) -> str:
+    """Return the account in the ARN of a secret; "" for a name."""
+    return f"{name}::::".split(":")[4] if name.startswith("arn:") else ""
 
 
 def reason_of(error: Exception) -> str:

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from ...module_utils.core.errors import NOTHING_MINTED, StoreError
@@ -97,6 +99,17 @@ class SecretKey(Driver):
             raise refused(self, done, reason_of(error)) from None
         except urllib3.exceptions.HTTPError as error:
             raise refused(self, done, reason_of(error)) from None
+
+
+def cluster_of(configuration: Any) -> tuple[str, str, str]:
+    """Return what distinguishes the cluster that a client's configuration leads to from every other.
+
+    The same address may lead to two clusters, by a proxy or a tunnel: so the proxy, and the sha256 of the
+    certificate authority, are in it. Raises OSError.
+    """
+    authority = configuration.ssl_ca_cert
+    digest = hashlib.sha256(Path(authority).read_bytes()).hexdigest() if authority else ""
+    return configuration.host, configuration.proxy or "", digest
 
 
 def reason_of(error: Exception) -> str:

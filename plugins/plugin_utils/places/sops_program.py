@@ -41,8 +41,7 @@ class Sops:
         self._directory = directory
         if not program or self._version() < _OLDEST:
             raise StoreError(
-                f"This place needs the program sops, {'.'.join(map(str, _OLDEST))} or newer, on the PATH of "
-                "the controller.",
+                f"This place needs the program sops, {'.'.join(map(str, _OLDEST))} or newer, on the PATH.",
                 f"{NOTHING_MINTED} Install it: https://github.com/getsops/sops/releases",
             )
 

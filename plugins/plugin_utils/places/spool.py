@@ -60,7 +60,7 @@ class Spool:
         """Return the error for a directory that cannot be the spool."""
         return StoreError(
             f"{self.path} cannot be the spool: {why}.",
-            f"{NOTHING_MINTED} Name a private directory of your own with the option spool.",
+            f"{NOTHING_MINTED} Name a private directory of your own as the spool.",
         )
 
     def keep(self, name: str, token: str) -> str:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Callable
 
 from ...module_utils.core.errors import ConflictError, StoreError
 from ...module_utils.core.models import fingerprint, read_token
@@ -37,10 +38,24 @@ _secrets: dict[tuple[str, ...], _Secret] = {}
 
 
 class SpooledStore:
-    """Stores a token where a `Driver` says; `service` is the base URL that mints it."""
+    """Stores a token where a `Driver` says.
 
-    def __init__(self, driver: Driver, spool: Spool, service: str, *, backup: bool, dry_run: bool) -> None:
+    `service` is the base URL that mints it; `advise` returns what a person does about the token that is
+    pending in the file at a path.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        spool: Spool,
+        service: str,
+        advise: Callable[[str], str],
+        *,
+        backup: bool,
+        dry_run: bool,
+    ) -> None:
         self._driver = driver
+        self._advise = advise
         self._spool = spool
         identity = json.dumps([*driver.secret, driver.key, service])
         self._name = hashlib.sha256(identity.encode()).hexdigest()
@@ -96,7 +111,7 @@ class SpooledStore:
             except StoreError as error:
                 if was_pending is None:
                     raise
-                raise StoreError(error.args[0], _pending_advice(was_pending)) from None
+                raise StoreError(error.args[0], self._advise(was_pending)) from None
             yield slot
 
     def drop_pending(self) -> None:
@@ -120,7 +135,7 @@ class SpooledStore:
             why = f"{reason_of(error)}." if isinstance(error, OSError) else error.args[0]
             raise kind(
                 f"The new token could not be put into {self._driver.words}: {why}",
-                f"It is not lost. {_pending_advice(staged.path)}",
+                f"It is not lost. {self._advise(staged.path)}",
             ) from None
         staged.discard()
         self._drop_former()
@@ -145,13 +160,3 @@ class SpooledStore:
         if len(self._secret.keys) > 1:  # each write to another of its keys pushes out an older version
             return False
         return read_token(self._driver.read_former()) == self._stored
-
-
-def _pending_advice(path: str) -> str:
-    """Return how the token pending in the file at `path` gets into its place, or into another one."""
-    return (
-        f"The token is pending in {path} on the controller: correct the cause, then run again. That run puts "
-        "it into this place and mints none. If the place itself has to change, such as its name or region, "
-        "pass this token to the corrected task once, as token: "
-        f"\"{{{{ lookup('ansible.builtin.file', '{path}') }}}}\", then delete that file."
-    )

@@ -1,7 +1,7 @@
 homeless() { unshare --user --map-user=12345 env -u HOME ANSIBLE_LOCAL_TEMP="$PWD/tmp" "$@"; }
 fails homeless ansible-playbook play.yml -e url="$URL" > shown 2>&1
 grep -q 'home directory of this user is unknown' shown
-grep -q 'option spool' shown
+grep -q 'as the spool' shown
 homeless ansible-playbook paths.yml -e url="$URL" > /dev/null
 [ "$(mints)" = 0 ]
 
