@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.testkit.hunt import hunt
 from tests.testkit.playbook import Ansible, link, token, wallet
 from tools.emulator.client import Emulator
 
@@ -91,7 +92,7 @@ def test_a_new_file(vault: Vault, emulator: Emulator) -> None:
     assert text.startswith("---\nechovalue_token: !vault |\n          $ANSIBLE_VAULT;1.1;AES256\n")
     assert stat.S_IMODE(vault.file.stat().st_mode) == 0o600
     assert [entry.name for entry in vault.directory.iterdir()] == ["all.yml"]
-    assert first["token"] not in run.shown
+    assert not run.finds(first["token"])
     assert vault.loaded() == first["token"]
     assert vault.file.read_text() == text
     assert (emulator.stats()["mints"], emulator.stats()["credits_spent"]) == (1, 0)
@@ -159,7 +160,7 @@ def test_a_wholly_encrypted_file_stays_so(vault: Vault, emulator: Emulator) -> N
         == inner + f'echovalue_token: "{GIVEN}"\n'
     )
     assert vault.loaded() == GIVEN
-    assert GIVEN not in run.shown
+    assert not run.finds(GIVEN)
 
 
 def test_what_is_refused_is_refused_before_any_mint(vault: Vault, emulator: Emulator) -> None:
@@ -187,7 +188,7 @@ def test_what_is_refused_is_refused_before_any_mint(vault: Vault, emulator: Emul
         assert run[name].get("failed"), name
         assert "Traceback" not in run[name]["msg"]
     assert "clear text" in run["clear"]["msg"]
-    assert "some-token-in-clear-text" not in run.shown
+    assert not run.finds("some-token-in-clear-text")
     assert {name: (vault.directory / name).read_bytes() for name in files} == before
     assert sorted(entry.name for entry in vault.directory.iterdir()) == sorted(files)
     assert emulator.stats()["total"] == 0
@@ -233,11 +234,4 @@ def test_an_interrupted_run_is_finished_over_later_edits(vault: Vault, emulator:
 def test_no_plaintext_reaches_the_disk(vault: Vault, emulator: Emulator) -> None:
     emulator.register(GIVEN)
     vault.run(vault.task(token=GIVEN), vault.task(regenerate="always"), vault.task(state="absent"))
-    holding = [
-        path
-        for path in vault.ansible.directory.rglob("*")
-        if path.is_file()
-        and path.name not in ("play.yml", "registered")
-        and GIVEN.encode() in path.read_bytes()
-    ]
-    assert holding == []
+    assert not hunt([GIVEN], {"the disk": vault.ansible.directory}, allowed=("play.yml", "registered"))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.testkit.pulumi_workspace import Workspace, raw_tokens
+from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator
 
 EMULATOR_PYTHON = os.environ.get("EMULATOR_PYTHON", sys.executable)  # it runs on newer ones than the package
@@ -97,4 +97,4 @@ def workspace(
     yield workspace
     hashes = {token["hash"] for token in emulator.tokens()} | emulator.forgotten
     assert hashes or not workspace.runs
-    assert not raw_tokens(workspace.seen(), hashes)
+    assert not workspace.finds(hashes=hashes)

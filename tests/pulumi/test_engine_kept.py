@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pulumi.automation as auto
 import pytest
 
 import pulumi_echovalue as echovalue
-from tests.testkit.pulumi_workspace import PASSPHRASE, PROJECT, Workspace, raw_tokens
+from tests.testkit.hunt import files_in
+from tests.testkit.pulumi_workspace import PASSPHRASE, PROJECT, Workspace
 from tools.emulator.client import Emulator
 
 # A stack of version 0.1.0, and its program: data/make_stack.py wrote it.
@@ -23,12 +25,23 @@ OLD_PROGRAM = Path(__file__).parent / "data" / "program-0.1.0.py"
 def test_the_search_for_tokens_finds_one(workspace: Workspace, emulator: Emulator) -> None:
     workspace.program('pulumi.export("token", echovalue.Token("app").token)')
     workspace.up()
-    hashes = {workspace.resources()["app"]["id"]}
-    shown = workspace.pulumi("stack", "output", "token", "--show-secrets").out
-    assert raw_tokens(f"x={shown}&", hashes) == {shown.strip()}
-    assert len(workspace.seen()) > 10_000
-    assert any((workspace.state_folder / ".pulumi" / "backups").rglob("*.json*"))
-    assert any((workspace.state_folder / ".pulumi" / "history").rglob("*.json*"))
+    hash_ = workspace.resources()["app"]["id"]
+    (token,) = workspace.outputs().values()
+    assert not workspace.finds(token)
+    searched = files_in(workspace.folder, passphrase=PASSPHRASE)
+    for place in (
+        "backups/shop/dev/dev.",
+        "history/shop/dev/dev-",
+        "logs/organization+shop+dev-",
+        "/shop/dev.json",
+    ):
+        assert any(place in name and hash_.encode() in content for name, content in searched.items()), place
+    packed = workspace.state_folder / "link.json.gz"
+    packed.write_bytes(gzip.compress(f"x={token}&".encode()))
+    assert workspace.finds(hashes=[hash_]) == [
+        "a token, plain, after b'x=' in the workspace, the file state/link.json.gz"
+    ]
+    packed.unlink()
 
 
 @pytest.mark.slow

@@ -47,6 +47,6 @@ def test_a_token_is_registered_once_and_leaves_other_keys_alone(
     workspace.up("--expect-no-changes")
     assert stored() == (data, 2)
     assert (emulator.stats()["mints"], emulator.stats()["credits_spent"]) == (1, 0)
-    assert openbao.token not in workspace.seen()
+    assert not workspace.finds(openbao.token)
     workspace.destroy()
     assert stored()[0] == {"database": "kept"}

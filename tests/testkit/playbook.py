@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
+from tests.testkit.hunt import hunt
 from tools.checkout import collections_path
 
 HERE = Path(__file__).resolve().parent
@@ -30,6 +31,10 @@ class Run:
 
     def __getitem__(self, name: str) -> Any:
         return self.registered[name]
+
+    def finds(self, *secrets: str) -> list[str]:
+        """Return where a secret is seen."""
+        return hunt(secrets, {"what is shown": self.shown, "the system log": self.syslog})
 
 
 class Ansible:

@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.testkit.hunt import hunt
 from tools.checkout import ROOT
 from tools.engine import tool_path
 
@@ -166,17 +166,11 @@ class Workspace:
         resources = json.loads(file.read_text())["checkpoint"]["latest"].get("resources", [])
         return {r["urn"].rpartition("::")[2]: r for r in resources if r["type"] in TYPES}
 
-    def seen(self) -> str:
-        """Return all that a person saw, and all that the engine keeps."""
-        # Without programs, and what they are installed with.
-        kept = [path for path in self.folder.rglob("*") if path.is_file() and path.name != "__main__.py"]
-        kept = [path for path in kept if "node_modules" not in path.parts]
-        return "\n".join(
-            [run.text for run in self.runs] + [path.read_text(errors="replace") for path in kept]
-        )
+    def finds(self, *secrets: str, hashes: Collection[str] = (), allowed: tuple[str, ...] = ()) -> list[str]:
+        """Return where a secret is in clear, of all that a person saw and that the engine keeps.
 
-
-def raw_tokens(text: str, hashes: set[str]) -> set[str]:
-    """Return the tokens in `text` that have one of these hashes."""
-    words = re.findall(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", text)
-    return {word for word in words if hashlib.sha256(word.encode()).hexdigest() in hashes}
+        Programs, and what they are installed with, are not searched, nor is what `allowed` names.
+        """
+        where = {"the screen": "\n".join(run.text for run in self.runs), "the workspace": self.folder}
+        allowed = ("program/__main__.py", "*node_modules*", *allowed)
+        return hunt(secrets, where, hashes=hashes, allowed=allowed, passphrase=PASSPHRASE)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from ansible.release import __version__ as core
 
+from tests.testkit.hunt import files_in, hunt, noting_processes, watched
 from tests.testkit.places import PLACES, Place
 from tests.testkit.playbook import Ansible, Run, Task, alert, link, logs, role, token, wallet
 from tools.emulator.client import Emulator
 from tools.proof import canaries_pulumi
 from tools.proof.report import Report
-from tools.proof.traces import files_in, files_watched, found_in, noting_processes
 
 ADOPTED = "c0ffee+c0ffee/c0ffee=c0ffee&c0ffee%c0ffee"  # each encoding changes it
 UNKNOWN = "badc0de0badc0de0badc0de0badc0de0"
@@ -124,7 +124,7 @@ def _play(kind: str, how: How, emulator: Emulator, report: Report) -> None:
     with _stage(kind, how, emulator) as (ansible, place):
         directory = ansible.directory
         folders = [directory / name for name in ("ansible", "remote", "tmp")]
-        with files_watched(*folders) as seen:
+        with watched(*folders) as seen:
             played = [ansible.play(*_tasks(kind, place), options=how.options)]
             if kind not in ("file", "ansible_vault"):  # a token that cannot be put in its place
                 place.refuse()
@@ -141,14 +141,16 @@ def _play(kind: str, how: How, emulator: Emulator, report: Report) -> None:
             "the screen, the log and callbacks": "".join(run.shown for run in played).encode(),
             "the system log": "".join(run.syslog for run in played).encode(),
             "temporary files": b"\n".join(
-                content for content, is_open in seen if is_open or not _belongs(content)
+                one.content for one in seen if one.is_open or not _belongs(one.content)
             ),
             **files_in(directory, ALLOWED | how.allowed),
         }
-        saved = {"what is saved": (directory / "registered").read_bytes()}
-        report.expect(any(found_in(saved, secrets)), f"{kind}: the search finds nothing where it must")
+        report.expect(
+            hunt(secrets, {"what is saved": directory / "registered"}),
+            f"{kind}: the search finds nothing where it must",
+        )
     report.expect(b"execve(" in where["the file processes"], f"{kind}: no process was seen")
-    found = list(found_in(where, secrets))
+    found = hunt(secrets, where)
     report.problems += [f"Ansible, {kind}, {how.words}: {one}" for one in found]
     report.rows.append(
         {

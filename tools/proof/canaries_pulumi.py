@@ -10,10 +10,10 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.testkit.pulumi_workspace import Workspace
+from tests.testkit.hunt import files_in, hunt, noting_processes
+from tests.testkit.pulumi_workspace import PASSPHRASE, Workspace
 from tools.emulator.client import Emulator
 from tools.proof.report import Report
-from tools.proof.traces import files_in, found_in, noting_processes
 
 GIVEN = "decafbad+decafbad/decafbad=decafbad&decafbad"
 GIVEN_HASH = sha256(GIVEN.encode()).hexdigest()
@@ -96,7 +96,7 @@ def play(emulator: Emulator, report: Report, short: bool) -> None:
             report.expect(minted <= set(told), f"{kind}: not all tokens are searched for")
             where = {
                 "the screen": b"".join(_OF_OLD_SDKS.sub(b"", run.text.encode()) for run in workspace.runs),
-                **files_in(workspace.folder, ALLOWED),
+                **files_in(workspace.folder, ALLOWED, PASSPHRASE),
             }
             processes = where["the file processes"]
             where["the file processes"] = _OF_THE_ENGINE.sub(b"", processes)
@@ -107,7 +107,7 @@ def play(emulator: Emulator, report: Report, short: bool) -> None:
             *told.values(),
         }
         report.expect(b"execve(" in processes, f"{kind}: no process was seen")
-        found = list(found_in(where, secrets))
+        found = hunt(secrets, where)
         report.problems += [f"Pulumi, {kind}: {one}" for one in found]
         report.rows.append(
             {
