@@ -268,7 +268,8 @@ def _aged(former: Token, target: Target) -> tuple[str, ...]:
 def _rotation(former: Token, target: Target) -> Rotation:
     assert target.max_age_days is not None
     created = former.created if isinstance(former, Placed) else None
-    loss = DEFAULT_MAX_LOSS if target.max_loss is None else target.max_loss
+    # A number of the engine's protocol is a float, though a whole one.
+    loss = DEFAULT_MAX_LOSS if target.max_loss is None else int(target.max_loss)
     return Rotation(timedelta(days=target.max_age_days), loss, created)
 
 

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What every place promises to a stack, by the decisions of both providers, against the real server or program.
+
+The login comes from the environment, as the store's own tools take it; Ansible's is in its connection.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulumi_echovalue._decisions import life, placed
+from pulumi_echovalue._decisions.place import check_place, opened
+from pulumi_echovalue._decisions.placed import Placed, Target
+from pulumi_echovalue._decisions.service import Service
+from pulumi_echovalue._shared.module_utils.core.errors import EchoValueError, StoreError
+from tests.stores.conftest import Controller, stores
+from tests.testkit.places import Command, HashiVault, KubernetesSecret, Place, SecretsManager
+from tests.testkit.playbook import token
+from tools.emulator.client import Emulator
+
+ALL = ("hashi_vault", "aws_secretsmanager", "sops", "command", "kubernetes")
+
+
+class Stack:
+    """What a stack does with the token in one place, in this process."""
+
+    def __init__(self, emulator: Emulator, spool: Path) -> None:
+        self.service = Service(emulator.url, named=False)
+        self.spool = spool
+        self.warnings: list[str] = []
+        self.token: Any = None
+
+    def target(self, place: dict[str, Any] | None, keepers: str = "1", **more: Any) -> Target:
+        checked = None if place is None else check_place(place)
+        return Target(self.service, checked, keepers={"a": keepers}, spool=str(self.spool), **more)
+
+    def create(self, place: dict[str, Any]) -> Placed:
+        self.token = life.create(self.target(place), set())
+        return self.token
+
+    def update(self, place: dict[str, Any] | None, keepers: str = "1") -> Any:
+        target = self.target(place, keepers)
+        assert life.compare(self.token, target, {"a": "1"}).updates
+        self.token = life.update(self.token, target, {"a": "1"}, self.warnings.append)
+        return self.token
+
+    def refresh(self) -> Placed:
+        self.token = life.refresh(self.token, self.target(None), self.warnings.append)
+        return self.token
+
+
+@pytest.fixture
+def stack(emulator: Emulator, tmp_path: Path) -> Stack:
+    return Stack(emulator, tmp_path / "spool")
+
+
+def named(place: Place, monkeypatch: pytest.MonkeyPatch, directory: Path, name: str = "") -> dict[str, Any]:
+    """Return the place as a program names it; the login goes into the environment."""
+    options = place.named(name)
+    connection = options.pop("connection", {})
+    environment = dict(place.environment)
+    if isinstance(place, HashiVault):
+        environment |= {"VAULT_ADDR": connection["url"], "VAULT_TOKEN": connection["token"]}
+    elif isinstance(place, KubernetesSecret):
+        environment["KUBECONFIG"] = str(_kubeconfig(directory, connection))
+    elif isinstance(place, SecretsManager):
+        environment["AWS_ACCESS_KEY_ID"] = connection["access_key"]
+        environment["AWS_SECRET_ACCESS_KEY"] = connection["secret_key"]
+        options["connection"] = {name: connection[name] for name in ("region", "endpoint_url")}
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    return {place.store: options}
+
+
+def _kubeconfig(directory: Path, connection: dict[str, Any]) -> Path:
+    path = directory / "kubeconfig"
+    config = {
+        "clusters": [
+            {
+                "name": "c",
+                "cluster": {"server": connection["host"], "certificate-authority": connection["ca_cert"]},
+            }
+        ],
+        "users": [{"name": "u", "user": {"token": connection["api_key"]}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", **config}))
+    return path
+
+
+def kept(place: Place) -> Any:
+    return place.content().get(place.key or "token")
+
+
+def hash_of(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+@stores(*ALL)
+def test_a_life(
+    place: Place, stack: Stack, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if place.key:
+        place.put({"user": "of others"})
+    where = named(place, monkeypatch, tmp_path)
+    first = stack.create(where)
+    assert first.hash == hash_of(kept(place))
+    assert stack.create(where) == Placed(**{**vars(first), "created": None})  # it is taken up
+    assert emulator.stats()["mints"] == 1
+    assert life.compare(first, stack.target(where), {"a": "1"}).updates == ()
+    assert stack.update(where, keepers="2").hash == hash_of(kept(place)) != first.hash
+    assert stack.refresh().gone is False
+    assert placed.read_token(where, emulator.url, hash_=stack.token.hash) == kept(place)
+    if place.key:
+        assert place.content()["user"] == "of others"
+    file = {"path": str(tmp_path / "token")}
+    moved = stack.update(file)
+    assert (moved.hash, Path(file["path"]).read_text().strip()) == (hash_of(kept(place)), kept(place))
+    assert "which still holds it" in stack.warnings[-1]
+    emulator.forget(moved.hash)
+    assert stack.refresh().gone
+    assert stack.update(file).hash == hash_of(Path(file["path"]).read_text().strip()) != moved.hash
+    assert emulator.stats()["mints"] == 3
+    assert moved.stored_at in placed.deletion_warning(moved)
+
+
+@stores(*ALL)
+def test_a_write_that_is_refused_loses_nothing(
+    place: Place, stack: Stack, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    where = named(place, monkeypatch, tmp_path)
+    place.refuse()
+    with pytest.raises(StoreError) as caught:
+        stack.create(where)
+    assert not any(secret in str(caught.value) for secret in place.secrets)
+    place.accept()
+    pending = list(stack.spool.glob("*.token"))
+    assert len(pending) == emulator.stats()["mints"] == (0 if place.rehearses else 1)
+    waiting = {path.read_text().strip() for path in pending}
+    created = stack.create(where)
+    assert (created.hash, emulator.stats()["mints"]) == (hash_of(kept(place)), 1)
+    assert waiting <= {kept(place)}
+    assert list(stack.spool.glob("*.token")) == []
+
+
+@stores(*ALL)
+def test_ansible_takes_up_what_a_stack_left_pending(
+    place: Place,
+    stack: Stack,
+    ansible: Controller,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    where = named(place, monkeypatch, tmp_path)
+    minted = secrets.token_hex(16)
+    emulator.register(minted)
+    store: Any = opened(where, str(stack.spool), emulator.url).store
+    stack.spool.mkdir(0o700)
+    file = stack.spool / f"{store._name}.token"
+    file.write_text(f"{minted}\n")
+    file.chmod(0o600)
+    run = ansible.play(token(**place.options, spool=str(stack.spool)))
+    assert (run["result"]["status"], run["result"]["token"]) == ("minted", minted)
+    assert (emulator.stats()["mints"], list(stack.spool.glob("*.token"))) == (0, [])
+    assert stack.create(where).hash == hash_of(minted)
+    rotated = ansible.play(token(**place.options, regenerate="always"))
+    assert stack.refresh().hash == rotated["result"]["hash"]
+
+
+@stores("hashi_vault", "aws_secretsmanager", "kubernetes")
+def test_a_login_that_is_missing_or_wrong(
+    place: Place, stack: Stack, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    where = named(place, monkeypatch, tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    for variable in ("VAULT_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "KUBECONFIG"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")  # there is no such machine to ask
+    with pytest.raises(StoreError, match=r"No connection to .* could be made"):
+        stack.create(where)
+    assert emulator.stats()["mints"] == 0
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ({}, "exactly one of path, sops, hashi_vault"),
+        ({"path": "/a", "sops": {"file": "/b.yaml"}}, "exactly one"),
+        ({"vault_file": "/a.yml"}, "exactly one"),
+        ({"path": "relative"}, "absolute path"),
+        ({"sops": {"file": "secrets.yaml"}}, "absolute path"),
+        ({"command": {"argv": ["./keep"]}}, "absolute path"),
+        ({"command": {"argv": []}}, "is needed"),
+        ({"command": {"argv": "keep"}}, "must be a list"),
+        ({"hashi_vault": {}}, "hashi_vault.path is needed"),
+        ({"hashi_vault": {"path": "a", "color": 1}}, "does not take color: it takes path, mount"),
+        ({"hashi_vault": {"path": "a", "connection": {"token": "s3cret"}}}, "does not take token"),
+        ({"hashi_vault": {"path": "a", "connection": {"url": "https://u:s3cret@h"}}}, "holds a login"),
+        ({"kubernetes": {"name": "a", "connection": {"api_key": "s3cret"}}}, "does not take api_key"),
+        ({"kubernetes": {"name": "a", "connection": {"kubeconfig": "config"}}}, "absolute path"),
+        (
+            {"aws_secretsmanager": {"name": "a", "connection": {"secret_key": "s3cret"}}},
+            "not take secret_key",
+        ),
+    ],
+)
+def test_a_place_that_is_refused(place: dict[str, Any], why: str) -> None:
+    with pytest.raises(EchoValueError, match=why) as caught:
+        check_place(place)
+    assert caught.value.reason == "invalid_input"
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "library", "extra"),
+    [
+        ({"hashi_vault": {"path": "a"}}, "hashi_vault", "hashi-vault"),
+        ({"kubernetes": {"name": "a"}}, "kubernetes", "kubernetes"),
+        ({"aws_secretsmanager": {"name": "a"}}, "aws_secretsmanager", "aws"),
+    ],
+)
+def test_a_missing_library_names_the_extra(
+    place: dict[str, Any], library: str, extra: str, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = {"hashi_vault": "hvac", "aws_secretsmanager": "boto3"}.get(library, library)
+    module = f"pulumi_echovalue._connections.{library}"
+    __import__(module)
+    monkeypatch.setattr(f"{module}._unusable", ModuleNotFoundError(name=name))
+    with pytest.raises(StoreError, match=rf"pip install 'pulumi-echovalue\[{extra}\]'"):
+        stack.create(place)
+
+
+def test_a_command_is_another_one_by_its_id(stack: Stack, emulator: Emulator, tmp_path: Path) -> None:
+    place = Command(None, tmp_path)
+    argv = place.named("")["argv"]
+    names = {
+        opened({"command": {"argv": argv, **more}}, str(stack.spool), emulator.url).identity
+        for more in ({}, {"id": "a"}, {"id": "b"})
+    }
+    assert len(names) == 3
