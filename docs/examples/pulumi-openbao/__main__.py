@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Mint a token once, and register it in a KV version 2 store, where the rest of the rollout finds it."""
+"""Mint a token once into OpenBao, where the rest of the rollout finds it; it is in no state.
+
+VAULT_ADDR and VAULT_TOKEN (or ~/.vault-token) say where and who.
+"""
 
 import pulumi
-from kv_entry import KvEntry
 
 import pulumi_echovalue as echovalue
 
-token = echovalue.Token("app")
-entry = KvEntry("app", mount="secret", path="myapp", key="echovalue_token", value=token.token)
+token = echovalue.Token("app", place={"hashi_vault": {"path": "apps/shop"}})
+wallet = echovalue.get_wallet(token, details=False)  # reads the token where it is
 
 pulumi.export("hash", token.hash)
-pulumi.export("entry", entry.id)
+pulumi.export("stored_at", token.stored_at)
+pulumi.export("credits", wallet.wallet)
