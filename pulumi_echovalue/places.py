@@ -7,7 +7,7 @@ comes from where the store's own tools take it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 import pulumi
@@ -37,11 +37,12 @@ class _HashiVaultPath(TypedDict):
 class HashiVaultPlace(_HashiVaultPath, total=False):
     """A key of a KV version 2 secret of OpenBao or Vault: `mount` is `secret`, `key` is `token` by default.
 
-    The login is `VAULT_TOKEN`, else `~/.vault-token`.
+    The login is `VAULT_TOKEN`, else `~/.vault-token`. A new secret gets the `custom_metadata`.
     """
 
     mount: pulumi.Input[str]
     key: pulumi.Input[str]
+    custom_metadata: Mapping[str, pulumi.Input[str]]
     connection: HashiVaultConnection
 
 
@@ -57,10 +58,15 @@ class _SecretName(TypedDict):
 
 
 class KubernetesPlace(_SecretName, total=False):
-    """A key of a Secret: `namespace` is `default`, `key` is `token` by default."""
+    """A key of a Secret: `namespace` is `default`, `key` is `token` by default.
+
+    A new one gets the `labels` and `annotations`.
+    """
 
     namespace: pulumi.Input[str]
     key: pulumi.Input[str]
+    labels: Mapping[str, pulumi.Input[str]]
+    annotations: Mapping[str, pulumi.Input[str]]
     connection: KubernetesConnection
 
 
@@ -73,9 +79,15 @@ class AwsConnection(TypedDict, total=False):
 
 
 class AwsSecretsManagerPlace(_SecretName, total=False):
-    """A key of the JSON object in a secret of AWS Secrets Manager: `key` is `token` by default."""
+    """A key of the JSON object in a secret of AWS Secrets Manager: `key` is `token` by default.
+
+    A new one gets the `tags`, the `kms_key_id` and the `description`.
+    """
 
     key: pulumi.Input[str]
+    tags: Mapping[str, pulumi.Input[str]]
+    kms_key_id: pulumi.Input[str]
+    description: pulumi.Input[str]
     connection: AwsConnection
 
 

@@ -65,6 +65,10 @@ options:
         description:
           - The key that holds the token; by default C(token).
         type: str
+      custom_metadata:
+        description:
+          - Taken as M(echovalue.cloud.echovalue_token) takes it; for reading it has no use.
+        type: dict
       connection:
         description:
           - Options of the lookups of community.hashi_vault. What is secret in it is never shown.
@@ -87,6 +91,14 @@ options:
         description:
           - The key that holds the token; by default C(token).
         type: str
+      labels:
+        description:
+          - Taken as M(echovalue.cloud.echovalue_token) takes it; for reading it has no use.
+        type: dict
+      annotations:
+        description:
+          - Taken as M(echovalue.cloud.echovalue_token) takes it; for reading it has no use.
+        type: dict
       connection:
         description:
           - Options of the modules of kubernetes.core. What is secret in it is never shown.
@@ -104,6 +116,18 @@ options:
       key:
         description:
           - The key that holds the token; by default C(token).
+        type: str
+      tags:
+        description:
+          - Taken as M(echovalue.cloud.echovalue_token) takes it; for reading it has no use.
+        type: dict
+      kms_key_id:
+        description:
+          - Taken as M(echovalue.cloud.echovalue_token) takes it; for reading it has no use.
+        type: str
+      description:
+        description:
+          - Taken as M(echovalue.cloud.echovalue_token) takes it; for reading it has no use.
         type: str
       connection:
         description:

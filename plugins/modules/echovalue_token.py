@@ -111,6 +111,10 @@ options:
         description:
           - The key that holds the token; by default C(token). Other keys stay.
         type: str
+      custom_metadata:
+        description:
+          - Custom metadata of the secret where it is created. One that exists keeps its own.
+        type: dict
       connection:
         description:
           - Options of the lookups of community.hashi_vault, such as C(url), C(auth_method), C(token),
@@ -135,6 +139,14 @@ options:
         description:
           - The key that holds the token; by default C(token). Other keys, labels and the type stay.
         type: str
+      labels:
+        description:
+          - Labels of the Secret where it is created. One that exists keeps its own.
+        type: dict
+      annotations:
+        description:
+          - Annotations of the Secret where it is created. One that exists keeps its own.
+        type: dict
       connection:
         description:
           - Options of the modules of kubernetes.core, such as C(kubeconfig), C(context), C(host), C(api_key),
@@ -154,6 +166,18 @@ options:
       key:
         description:
           - The key that holds the token; by default C(token). Other keys stay.
+        type: str
+      tags:
+        description:
+          - Tags of the secret where it is created. One that exists keeps its own.
+        type: dict
+      kms_key_id:
+        description:
+          - The KMS key that encrypts the secret where it is created; by default that of the account.
+        type: str
+      description:
+        description:
+          - The description of the secret where it is created.
         type: str
       connection:
         description:

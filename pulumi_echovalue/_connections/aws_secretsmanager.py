@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from .._shared.module_utils.places.aws_secretsmanager import AWS_SECRETSMANAGER
 from .._shared.plugin_utils.places.aws_secretsmanager import (
     JsonKey,
     account_in,
@@ -34,7 +35,8 @@ def open_driver(options: Mapping[str, Any]) -> tuple[Driver, Resolved]:
     check_library("boto3", "1.28.0", _unusable, "'pulumi-echovalue[aws]'")
     connection, name = options["connection"], options["name"]
     client = shared(_client, connection)
-    key = JsonKey(client, account_in(name) or shared(_account, connection), name, options["key"])
+    account = account_in(name) or shared(_account, connection)
+    key = JsonKey(client, account, name, options["key"], AWS_SECRETSMANAGER.creation(options))
     _kind, account, region, endpoint, _name = key.secret
     return key, {"account": account, "region": region, "endpoint": endpoint}
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from .._shared.module_utils.places.hashi_vault import HASHI_VAULT
 from .._shared.plugin_utils.places.driver import Driver
 from .._shared.plugin_utils.places.hashi_vault import HashiVaultKey
 from .._shared.plugin_utils.places.libraries import check_library, not_connected
@@ -29,7 +30,8 @@ def open_driver(options: Mapping[str, Any]) -> tuple[Driver, Resolved]:
     """Return the key that the options name. Raises StoreError; no request is sent."""
     check_library("hvac", "1.2.1", _unusable, "'pulumi-echovalue[hashi-vault]'")
     client = shared(_client, options["connection"], _token())
-    key = HashiVaultKey(client, options["mount"].strip("/"), options["path"].strip("/"), options["key"])
+    mount, path = options["mount"].strip("/"), options["path"].strip("/")
+    key = HashiVaultKey(client, mount, path, options["key"], HASHI_VAULT.creation(options))
     _kind, server, namespace, *_path = key.secret
     return key, {"server": server, "namespace": namespace}
 

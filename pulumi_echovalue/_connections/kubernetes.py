@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from .._shared.module_utils.places.kubernetes import KUBERNETES
 from .._shared.plugin_utils.places.driver import Driver
 from .._shared.plugin_utils.places.kubernetes import SecretKey, cluster_of, reason_of
 from .._shared.plugin_utils.places.libraries import check_library, not_connected
@@ -25,7 +26,8 @@ def open_driver(options: Mapping[str, Any]) -> tuple[Driver, Resolved]:
     """Return the key that the options name. Raises StoreError; no request of ours is sent."""
     check_library("kubernetes", "24.2.0", _unusable, "'pulumi-echovalue[kubernetes]'")
     api, cluster = shared(_client, options["connection"])
-    key = SecretKey(api, cluster, options["namespace"], options["name"], options["key"])
+    creation = KUBERNETES.creation(options)
+    key = SecretKey(api, cluster, options["namespace"], options["name"], options["key"], creation)
     return key, dict(zip(("cluster", "proxy", "authority"), cluster))
 
 

@@ -57,6 +57,8 @@ def _check_options(kind: str, options: Mapping[str, Any], is_unknown: IsUnknown)
     for name, option in options.items():
         if not is_unknown(option):
             _check_type(f"{kind}.{name}", option, specs[name])
+    if not any(is_unknown(option) for option in options.values()):
+        definition.creation(options)
     if "connection" in options:
         options["connection"] = _check_connection(kind, options["connection"], is_unknown)
     if kind == "sops" and not is_unknown(options["file"]):

@@ -16,14 +16,15 @@ from urllib.parse import urlsplit
 from tests.testkit.servers import secrets_manager_server
 
 # moto knows no permissions.
-_WRITES = ("CreateSecret", "PutSecretValue", "UpdateSecretVersionStage")
+UNTAGGED = "CreateSecret without tags"
+_WRITES = ("CreateSecret", UNTAGGED, "PutSecretValue", "UpdateSecretVersionStage")
 _REFUSAL = b'{"__type": "AccessDeniedException", "message": "not allowed"}'
 
 
 class Gate(ThreadingHTTPServer):
     """Hands on to the server at `behind` what `see(operation)` is not false of.
 
-    An operation is that of AWS, or the method and path.
+    An operation is that of AWS, UNTAGGED among them, or the method and path.
     """
 
     daemon_threads = True
@@ -42,6 +43,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         target = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        if target == "CreateSecret" and b'"Tags"' not in body:
+            target = UNTAGGED
         if self.server.see(target or f"{self.command} {self.path}") is False:
             self._answer(400, [], _REFUSAL)
             return

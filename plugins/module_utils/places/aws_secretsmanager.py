@@ -14,9 +14,13 @@ AWS_SECRETSMANAGER = PlaceDefinition(
         "options": {
             "name": {"type": "str"},
             "key": {"type": "str", "no_log": False},
+            "tags": {"type": "dict"},
+            "kms_key_id": {"type": "str"},
+            "description": {"type": "str"},
             "connection": {"type": "dict"},
         },
     },
     required="name",
     defaults={"key": "token", "connection": {}},
+    of_creation=("tags", "kms_key_id", "description"),
 )

@@ -14,9 +14,11 @@ HASHI_VAULT = PlaceDefinition(
             "path": {"type": "str"},
             "mount": {"type": "str"},
             "key": {"type": "str", "no_log": False},
+            "custom_metadata": {"type": "dict"},
             "connection": {"type": "dict"},
         },
     },
     required="path",
     defaults={"mount": "secret", "key": "token", "connection": {}},
+    of_creation=("custom_metadata",),
 )

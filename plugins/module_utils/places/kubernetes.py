@@ -14,9 +14,12 @@ KUBERNETES = PlaceDefinition(
             "name": {"type": "str"},
             "namespace": {"type": "str"},
             "key": {"type": "str", "no_log": False},
+            "labels": {"type": "dict"},
+            "annotations": {"type": "dict"},
             "connection": {"type": "dict"},
         },
     },
     required="name",
     defaults={"namespace": "default", "key": "token", "connection": {}},
+    of_creation=("labels", "annotations"),
 )

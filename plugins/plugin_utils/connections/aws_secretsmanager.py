@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...module_utils.core.errors import InvalidInputError, StoreError
+from ...module_utils.places.aws_secretsmanager import AWS_SECRETSMANAGER
 from ..places.aws_secretsmanager import JsonKey, account_in, account_of, reason_of, service_of
 from ..places.libraries import check_library, not_connected
 from .failures import without_secrets
@@ -35,7 +36,7 @@ def open_place(options: Mapping[str, Any], run: RunContext) -> JsonKey:
     connection, name = options["connection"], options["name"]
     client = run.share(_client, connection)
     account = account_in(name) or run.share(_account, connection)
-    return JsonKey(client, account, name, options["key"])
+    return JsonKey(client, account, name, options["key"], AWS_SECRETSMANAGER.creation(options))
 
 
 def _session(_run: RunContext, connection: Mapping[str, Any]) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 
 from ...module_utils.core.errors import EchoValueError, InvalidInputError
+from ...module_utils.places.hashi_vault import HASHI_VAULT
 from ..places.hashi_vault import HashiVaultKey, reason_of
 from ..places.libraries import check_library, not_connected
 from .failures import check_collection, without_secrets
@@ -33,7 +34,8 @@ _READ_AT_IMPORT = ("VAULT_CACERT", "VAULT_CAPATH", "VAULT_CLIENT_CERT", "VAULT_C
 def open_place(options: Mapping[str, Any], run: RunContext) -> HashiVaultKey:
     """Return the key that the options name, over a client that the connection is logged in with."""
     client = run.share(_client, options["connection"])
-    return HashiVaultKey(client, options["mount"].strip("/"), options["path"].strip("/"), options["key"])
+    mount, path = options["mount"].strip("/"), options["path"].strip("/")
+    return HashiVaultKey(client, mount, path, options["key"], HASHI_VAULT.creation(options))
 
 
 def _client(run: RunContext, connection: Mapping[str, Any]) -> Any:

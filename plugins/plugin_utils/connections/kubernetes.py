@@ -12,6 +12,7 @@ from typing import Any, Callable
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ...module_utils.core.errors import EchoValueError, InvalidInputError
+from ...module_utils.places.kubernetes import KUBERNETES
 from ..places.kubernetes import TIMEOUT, SecretKey, cluster_of, reason_of
 from ..places.libraries import check_library, not_connected
 from .failures import check_collection, without_secrets
@@ -35,7 +36,8 @@ _MANAGER = "Kubernetes"
 def open_place(options: Mapping[str, Any], run: RunContext) -> SecretKey:
     """Return the key that the options name, over a client for the connection."""
     api, cluster = run.share(_client, options["connection"])
-    return SecretKey(api, cluster, options["namespace"], options["name"], options["key"])
+    creation = KUBERNETES.creation(options)
+    return SecretKey(api, cluster, options["namespace"], options["name"], options["key"], creation)
 
 
 def _client(run: RunContext, connection: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:

@@ -26,8 +26,16 @@ _MAX_SIZE = 65536  # bytes of a secret
 class JsonKey(Driver):
     """A `Driver`: a new version becomes the current one only in place of the one that was read."""
 
-    def __init__(self, client: Any, account: str, name: str, key: str) -> None:
+    def __init__(
+        self,
+        client: Any,
+        account: str,
+        name: str,
+        key: str,
+        creation: Mapping[str, Any] | None = None,
+    ) -> None:
         self._client = client
+        self._creation = creation or {}  # tags, kms_key_id and description of a new secret
         self._secret = name
         self._data: dict[str, Any] = {}
         self._version: str | None = None
@@ -124,7 +132,7 @@ class JsonKey(Driver):
         with self._translate_errors("written"):
             if not self._exists:
                 try:
-                    self._client.create_secret(Name=self._secret, SecretString=text)
+                    self._client.create_secret(Name=self._secret, SecretString=text, **self._born_with())
                 except self._client.exceptions.ResourceExistsException:
                     raise conflict(self) from None
                 return
@@ -144,6 +152,13 @@ class JsonKey(Driver):
             finally:
                 with suppress(ClientError, BotoCoreError):
                     self._move(_PENDING, RemoveFromVersionId=new)
+
+    def _born_with(self) -> dict[str, Any]:
+        """Return what a new secret is created with, by AWS's names."""
+        passed = {"KmsKeyId": "kms_key_id", "Description": "description"}
+        named = {name: self._creation[ours] for name, ours in passed.items() if ours in self._creation}
+        tags = [{"Key": key, "Value": value} for key, value in self._creation.get("tags", {}).items()]
+        return {**named, **({"Tags": tags} if tags else {})}
 
     def _move(self, label: str, **versions: str) -> None:
         self._client.update_secret_version_stage(SecretId=self._secret, VersionStage=label, **versions)

@@ -19,16 +19,26 @@ with suppress(Exception):  # of a library that is not there, or broken: who open
 _NEVER = 2**31 - 1  # a version that no secret reaches: check-and-set refuses it after the policy's check
 _DEFAULT_VERSIONS = 10  # that a secret keeps where neither it nor its mount says otherwise
 _NEEDED = "read, create and update, and the parameter options"
+_OF_METADATA = "read, create and update of its metadata, which custom_metadata needs"
+_TOO_LONG = "x" * 129  # a name that the server refuses, after the policy's check
 
 
 class HashiVaultKey(Driver):
     """A `Driver`: check-and-set decides between two who write at once."""
 
-    def __init__(self, client: Any, mount: str, path: str, key: str) -> None:
+    def __init__(
+        self,
+        client: Any,
+        mount: str,
+        path: str,
+        key: str,
+        creation: Mapping[str, Any] | None = None,
+    ) -> None:
         self._client = client
         self._kv = client.secrets.kv.v2
         self._mount = mount
         self._path = path
+        self._custom_metadata = (creation or {}).get("custom_metadata", {})  # of a new secret
         self.key = key
         self._data: dict[str, Any] = {}
         self._version = 0
@@ -71,9 +81,21 @@ class HashiVaultKey(Driver):
             )
         with self._translate_errors("written"), suppress(hvac.exceptions.InvalidRequest):
             self._put({**self._data, self.key: REHEARSAL}, _NEVER)
+        if self._is_to_get_metadata():
+            with (
+                self._translate_errors("given metadata", _OF_METADATA),
+                suppress(hvac.exceptions.InvalidRequest),
+            ):
+                self._put_metadata({**self._custom_metadata, _TOO_LONG: ""})
 
     def write(self, token: str) -> None:
-        """Set the key, if the secret is still at the version that was read."""
+        """Set the key, if the secret is still at the version that was read.
+
+        A new secret gets its metadata first: a run that ends there leaves that, and none without it.
+        """
+        if self._is_to_get_metadata():
+            with self._translate_errors("given metadata", _OF_METADATA):
+                self._put_metadata(self._custom_metadata)
         self._replace({**self._data, self.key: token}, token)
 
     def remove(self) -> None:
@@ -97,6 +119,20 @@ class HashiVaultKey(Driver):
         value = former["data"].get(self.key)
         return None if former["metadata"]["deletion_time"] else value
 
+    def _is_to_get_metadata(self) -> bool:
+        """Return whether there is metadata for a secret that is new, also without a version."""
+        if not self._custom_metadata or self._version:
+            return False
+        with self._translate_errors("read", _OF_METADATA):
+            try:
+                self._kv.read_secret_metadata(path=self._path, mount_point=self._mount)
+            except hvac.exceptions.InvalidPath:
+                return True
+        return False
+
+    def _put_metadata(self, custom_metadata: dict[str, Any]) -> None:
+        self._kv.update_metadata(path=self._path, mount_point=self._mount, custom_metadata=custom_metadata)
+
     def _put(self, data: dict[str, Any], version: int) -> None:
         self._kv.create_or_update_secret(path=self._path, secret=data, cas=version, mount_point=self._mount)
 
@@ -113,12 +149,12 @@ class HashiVaultKey(Driver):
                 raise
 
     @contextmanager
-    def _translate_errors(self, done: str) -> Iterator[None]:
+    def _translate_errors(self, done: str, needed: str = _NEEDED) -> Iterator[None]:
         """Let what hvac and requests raise be a StoreError; their texts may hold a URL alone."""
         try:
             yield
         except hvac.exceptions.Forbidden as error:
-            why = f"this login may not: its policy must allow {_NEEDED}; the server says: {reason_of(error)}"
+            why = f"this login may not: its policy must allow {needed}; the server says: {reason_of(error)}"
         except (hvac.exceptions.VaultError, requests.RequestException) as error:
             why = reason_of(error)
         else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,19 @@ TIMEOUT = 30.0  # seconds for one answer
 class SecretKey(Driver):
     """A `Driver`: the resource version, or the creation, decides between two who write at once."""
 
-    def __init__(self, api: Any, cluster: tuple[str, ...], namespace: str, name: str, key: str) -> None:
+    def __init__(
+        self,
+        api: Any,
+        cluster: tuple[str, ...],
+        namespace: str,
+        name: str,
+        key: str,
+        creation: Mapping[str, Any] | None = None,
+    ) -> None:
         self._api = api
         self._where = {"namespace": namespace, "_request_timeout": TIMEOUT}
         self._name = name
+        self._creation = creation or {}  # labels and annotations of a new Secret
         self._found: Any = None
         self.key = key
         self.secret = ("kubernetes", *cluster, namespace, name)
@@ -77,7 +86,7 @@ class SecretKey(Driver):
         data = {self.key: None if value is None else b64encode(value.encode("ascii")).decode("ascii")}
         with self._translate_errors("written"):
             if self._found is None:
-                body = {"metadata": {"name": self._name}, "data": data}
+                body = {"metadata": {**self._creation, "name": self._name}, "data": data}
                 self._api.create_namespaced_secret(body=body, **self._where, **options)
             else:
                 version = {"resourceVersion": self._found.metadata.resource_version}
