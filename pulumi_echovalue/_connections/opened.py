@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from .._shared.module_utils.core.errors import StoreError
 from .._shared.module_utils.core.store import Store
@@ -20,11 +20,19 @@ _made: dict[object, Any] = {}
 _guard = threading.RLock()
 
 
+class PlaceStore(Store, Protocol):
+    """A store that says where it keeps a token that was replaced."""
+
+    @property
+    def backup_file(self) -> str | None:
+        """The file with the former token; None where the place itself keeps it, or there was none."""
+
+
 @dataclass(frozen=True)
 class OpenedPlace:
     """A place that is ready: its store, its words, what the client resolved, and all that identifies it."""
 
-    store: Store
+    store: PlaceStore
     words: str
     resolved: Resolved
     identity: tuple[str, ...]

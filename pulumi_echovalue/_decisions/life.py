@@ -13,7 +13,7 @@ from .placed import Placed, Target, Token
 from .token import Changes, CreatedHere, Kept, Warn
 
 # The outputs of a token in a place that nothing but its creation or update can know.
-_OF_PLACE = ("stored_at", "resolved")
+_OF_PLACE = ("place", "stored_at", "resolved")
 _MAX_DAYS = 36500
 
 
@@ -119,7 +119,7 @@ def expected(former: Token, target: Target, keepers: object, unknown: object) ->
     if "place" in changes.updates:
         known.update(dict.fromkeys(_OF_PLACE, unknown))
     if {"keepers", "gone", "max_age_days"} & set(changes.updates):
-        known["hash"] = unknown
+        known["hash"] = known["place"] = unknown  # what reads the place has to wait
         known.pop("gone", None)
         known["created"] = unknown
     return known

@@ -123,15 +123,17 @@ def _check_path(what: str, path: object) -> None:
 def with_defaults(place: Place) -> tuple[str, dict[str, Any]]:
     """Return the kind of a checked place, and its options with their defaults."""
     ((kind, options),) = place.items()
-    if kind == "path":
-        return kind, {"path": options}
+    if not isinstance(options, Mapping):  # a path, or what a preview does not know
+        return kind, {kind: options}
     return kind, {**PLACES[kind].defaults, **options}
 
 
 def same_place(one: Place | None, other: Place | None) -> bool:
-    """Return whether two places are typed the same, their defaults counted."""
+    """Return whether two places are typed the same, defaults counted; an unknown one is another."""
     if not one or not other:
         return not one and not other
+    if not isinstance(one, Mapping) or not isinstance(other, Mapping):
+        return False
     return with_defaults(one) == with_defaults(other)
 
 

@@ -183,25 +183,30 @@ def update(former: Token, target: Target, keepers: object, warn: Warn) -> Token:
     rotates = (keepers or None) != (target.keepers or None)
     service = _service_of(former, target)
     place = opened(target.place, target.spool, service)
+    rotation: dict[str, Any] = {"regenerate": "always", "rotates": former.hash}
     token = _token_to_move(former, target, place)
     if token is not None:
         outcome = _provision(target, place, service, token=token, overwrite=False)
         _warn_of_former_place(former, warn)
-    elif former.gone and isinstance(former, Placed) and service != former.service:
+    elif former.gone and isinstance(former, Placed) and service != former.service and not rotates:
         return _seen(former, target, place.read(), warn)
     elif former.gone:
-        return _placed(target, place, service, _provision(target, place, service, regenerate="if_invalid"))
-    elif not rotates and _aged(former, target):
+        outcome = _provision(target, place, service, regenerate="if_invalid")
+    elif rotates:
+        # Another token than the state remembers is the rotation, of a run that died or of another writer.
+        outcome = _provision(target, place, service, **rotation)
+    elif _aged(former, target):
         rule = _rotation(former, target)
         outcome = _provision(target, place, service, rotation=rule, rotates=former.hash)
         if outcome.held_back:
             warn(f"{outcome.held_back} It is the one with hash {outcome.hash}.")
-    elif not rotates:
+    else:
         assert isinstance(former, Placed)
         return _seen(replace(former, place=target.place), target, _present(former, place), warn)
-    if rotates and (token is None or token_hash(token) == former.hash):
-        # Another token than the state remembers is the rotation, of a run that died or of another writer.
-        outcome = _provision(target, place, service, regenerate="always", rotates=former.hash)
+    if rotates and outcome.hash == former.hash:
+        outcome = _provision(target, place, service, **rotation)
+    if outcome.status == "replaced" and place.store.backup_file is not None:
+        warn(f"The token with hash {former.hash} was rotated, and is kept in {place.store.backup_file}.")
     return _placed(target, place, service, outcome)
 
 

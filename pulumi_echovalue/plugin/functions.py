@@ -27,6 +27,8 @@ def answer(setup: Setup, request: Any) -> Properties:
     if question is None:
         raise InvalidInputError(f"There is no function {request.tok}.")
     if getattr(request, "preview", False):  # older SDKs do not pass it on
+        if arguments.get("place") is not None:
+            return {}  # a preview asks no store, and the engine takes nothing unknown from a function
         arguments["details"] = False  # so that a preview never costs a credit
     url = arguments.get("baseUrl")
     service = setup.service.at(url) if url else setup.service

@@ -82,7 +82,9 @@ class TokenResource:
         target = self._target(plain(request.properties))
         if request.preview:
             # Also of a token to adopt, which is not proven yet: else a function would ask about it now.
-            unknown = ("hash", "token") if target.place is None else ("hash", "stored_at", "resolved")
+            unknown = (
+                ("hash", "token") if target.place is None else ("hash", "place", "stored_at", "resolved")
+            )
             expected = {**dict.fromkeys(unknown, UNKNOWN), "service": target.service.url}
             return provider_pb2.CreateResponse(properties=_state(expected, request.properties))
         inputs = Struct()
@@ -204,6 +206,6 @@ def _state(outputs: Properties, inputs: Struct) -> Struct:
         wire["place"] = to_wire(wire["place"])
     properties = struct(wire)
     for name in _INPUTS:
-        if name in inputs:
+        if name in inputs and wire.get(name) != UNKNOWN:
             properties.fields[name].CopyFrom(inputs.fields[name])
     return properties

@@ -421,8 +421,12 @@ outputs: {{hash: "${{wallet.hash}}", credits: "${{wallet.wallet}}", link: "${{li
         )
 
     write_all("1")
+    workspace.pulumi("preview")
     workspace.up()
     first = str(openbao.token())
+    emulator.reset_stats()
+    workspace.pulumi("preview")
+    assert emulator.stats()["requests"] == {}
     outputs = workspace.outputs()
     assert outputs["hash"] == hash_of(first)
     assert outputs["credits"] in (98, 100)  # before or after the alert was set
@@ -431,6 +435,7 @@ outputs: {{hash: "${{wallet.hash}}", credits: "${{wallet.wallet}}", link: "${{li
     workspace.pulumi("refresh", "--yes")
     workspace.up("--expect-no-changes")
     write_all("2")
+    workspace.pulumi("preview")
     workspace.up()
     second = str(openbao.token())
     assert emulator.settings(second)["low_balance_threshold"] == 1000
