@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import time
 
 import pytest
 
+from plugins.module_utils.core.signals import signals_deferred
 from plugins.plugin_utils.places.child import run_child
 
 pytestmark = pytest.mark.essential
@@ -46,6 +50,30 @@ def test_a_program_that_a_signal_ends() -> None:
 
 def test_a_time_limit_of_its_own_works() -> None:
     assert run("timeout 0.2 sleep 30")[0] == 124
+
+
+def test_deferred_signals_are_not_inherited() -> None:
+    with signals_deferred():
+        assert run("timeout 0.2 sleep 30")[0] == 124
+        assert run("kill -TERM $$; sleep 30")[0] == -15
+
+
+def test_what_another_process_prints_on_delays_nothing() -> None:
+    began = time.monotonic()
+    code, output, _errors = run("echo $$; yes & sleep 0.1", most=10**9)
+    assert code == 0
+    assert time.monotonic() - began < 10
+    os.killpg(int(output.split()[0]), signal.SIGKILL)
+
+
+def test_no_hook_of_a_fork_runs() -> None:
+    """Those of gRPC crash in a process that answers the Pulumi engine."""
+    forks: list[str] = []
+    os.register_at_fork(before=lambda: forks.append("before"))
+    assert run("exit 0")[0] == 0
+    assert forks == []
+    subprocess.run(["true"], check=True, preexec_fn=lambda: None)
+    assert forks == ["before"]
 
 
 def test_the_limits() -> None:

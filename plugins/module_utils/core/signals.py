@@ -46,12 +46,6 @@ def signal_is_pending() -> bool:
     return _MASKS and bool(signal.sigpending())
 
 
-def accept_signals() -> None:
-    """Accept all signals in this thread: a program that is started inherits what its parent defers."""
-    if _MASKS:
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-
-
 def run_uninterrupted(work: Callable[[], T]) -> T:
     """Return what `work` returns, or raise its error; an interruption of the caller comes afterwards.
 

@@ -4,18 +4,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import selectors
 import signal
-import subprocess
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import IO, NamedTuple
-
-from ...module_utils.core.signals import accept_signals
+from contextlib import ExitStack, suppress
+from io import FileIO
+from typing import Any, NamedTuple
 
 _PAUSE = 0.05  # seconds between two looks whether the program itself has ended
+_SHORT_PAUSE = 0.002  # the same, once it has closed its outputs
+_CHUNK = 65536  # bytes
 
 
 class Ended(NamedTuple):
@@ -42,25 +43,14 @@ def run_child(
     Raises OSError where it cannot be started; TimeoutError and OverflowError, and then kills it with
     all that it started.
     """
-    with subprocess.Popen(  # noqa: S603 - what the task or its place names
-        argv,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-        pass_fds=inherited,
-        start_new_session=True,
-        preexec_fn=accept_signals,  # else a SIGTERM or an alarm of its own would not reach it
-    ) as process:
+    with ExitStack() as pipes:
+        child = _Child(argv, environment, inherited, pipes)
         try:
-            threading.Thread(target=_write, args=(process.stdin, stdin), daemon=True).start()
-            process.stdin = None  # the thread closes it
-            output, errors = _read(process, time.monotonic() + timeout, max_size)
+            code = child.serve(stdin, time.monotonic() + timeout, max_size)
         except BaseException:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            child.kill()
             raise
-    return Ended(process.returncode, output, errors)
+    return Ended(code, bytes(child.output), bytes(child.errors))
 
 
 def how(ended: Ended) -> str:
@@ -72,23 +62,115 @@ def how(ended: Ended) -> str:
     return f"the signal {-ended.code}"
 
 
-def _write(pipe: IO[bytes], stdin: bytes) -> None:
-    with suppress(BrokenPipeError), pipe:  # a program need not read its input
-        pipe.write(stdin)
+class _Child:
+    """A started program, in a session of its own, and our ends of its pipes.
+
+    By posix_spawn: a fork would run what libraries hook into it, and gRPC, whose threads serve the Pulumi
+    engine in this process, crashes there.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str] | None,
+        inherited: Sequence[int],
+        pipes: ExitStack,
+    ) -> None:
+        self.output, self.errors = bytearray(), bytearray()
+        self._selector = pipes.enter_context(selectors.DefaultSelector())
+        with ExitStack() as theirs:
+            stdin, self._stdin = _open_pipe(theirs, pipes)
+            self._output, stdout = _open_pipe(pipes, theirs)
+            self._errors, stderr = _open_pipe(pipes, theirs)
+            actions = [
+                (os.POSIX_SPAWN_DUP2, end.fileno(), number)
+                for number, end in enumerate((stdin, stdout, stderr))
+            ]
+            # A descriptor that is duplicated to itself stays open in the program.
+            actions += [(os.POSIX_SPAWN_DUP2, descriptor, descriptor) for descriptor in inherited]
+            self._process = os.posix_spawnp(
+                argv[0],
+                list(argv),
+                os.environ if environment is None else environment,
+                file_actions=actions,
+                setsid=True,
+                setsigmask=(),  # else a SIGTERM or an alarm of its own would not reach it
+                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # which Python ignores
+            )
+
+    def serve(self, stdin: bytes, until: float, max_size: int) -> int:
+        """Write and read until the program ends, whoever else has its outputs; return its exit code."""
+        unwritten = memoryview(stdin)
+        os.set_blocking(self._stdin.fileno(), False)
+        self._selector.register(self._stdin, selectors.EVENT_WRITE)
+        for end, printed in ((self._output, self.output), (self._errors, self.errors)):
+            self._selector.register(end, selectors.EVENT_READ, printed)
+        code = None
+        while True:
+            if code is None:
+                code = self._poll()
+                if code is not None:
+                    until = time.monotonic() + _PAUSE  # for what it printed: others may print on
+            ready = self._selector.select(0 if code is not None else self._pause)
+            for key, _events in ready:
+                if key.fileobj is self._stdin:
+                    unwritten = self._write(unwritten)
+                else:
+                    self._read(key.fileobj, key.data)
+            if max(len(self.output), len(self.errors)) > max_size:
+                raise OverflowError
+            is_late = time.monotonic() > until
+            if code is not None and (is_late or not ready):
+                return code
+            if is_late:
+                raise TimeoutError
+
+    def kill(self) -> None:
+        """Kill the program, unless it has ended, with all that it started."""
+        if self._process:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process, signal.SIGKILL)
+            os.waitpid(self._process, 0)
+
+    @property
+    def _pause(self) -> float:
+        """How long to wait for a pipe; one that has closed its outputs is about to end."""
+        return _SHORT_PAUSE if self._output.closed and self._errors.closed else _PAUSE
+
+    def _poll(self) -> int | None:
+        """Return the exit code once the program has ended."""
+        ended, status = os.waitpid(self._process, os.WNOHANG)
+        if not ended:
+            return None
+        self._process = 0
+        return os.waitstatus_to_exitcode(status)
+
+    def _write(self, unwritten: memoryview) -> memoryview:
+        """Write what the pipe takes; close it once all is written, or the program does not read it."""
+        with suppress(BrokenPipeError):
+            unwritten = unwritten[self._stdin.write(unwritten) or 0 :]
+            if unwritten:
+                return unwritten
+        self._close(self._stdin)
+        return unwritten
+
+    def _read(self, end: Any, printed: bytearray) -> None:
+        chunk = end.read(_CHUNK)
+        printed += chunk
+        if not chunk:
+            self._close(end)
+
+    def _close(self, end: FileIO) -> None:
+        self._selector.unregister(end)
+        end.close()
 
 
-def _read(process: subprocess.Popen[bytes], until: float, max_size: int) -> tuple[bytes, bytes]:
-    """Return what a program prints until it ends: another process may hold its outputs open for longer."""
-    while True:
-        has_ended = process.poll() is not None
-        try:
-            output, errors = process.communicate(timeout=_PAUSE)
-            has_ended = True
-        except subprocess.TimeoutExpired as pause:
-            output, errors = pause.stdout or b"", pause.stderr or b""
-        if max(len(output), len(errors)) > max_size:
-            raise OverflowError
-        if has_ended:
-            return output, errors
-        if time.monotonic() > until:
-            raise TimeoutError
+def _open_pipe(reads: ExitStack, writes: ExitStack) -> tuple[FileIO, FileIO]:
+    """Return a pipe's end to read and its end to write, each closed with its context."""
+    ends = []
+    for descriptor, mode, context in zip(os.pipe(), ("rb", "wb"), (reads, writes)):
+        # Above the standard ones, which may be closed in this process: a program gets these three.
+        above = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+        os.close(descriptor)
+        ends.append(context.enter_context(FileIO(above, mode)))
+    return ends[0], ends[1]

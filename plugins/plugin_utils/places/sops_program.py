@@ -15,7 +15,7 @@ from typing import IO, NamedTuple
 
 from ...module_utils.core.errors import NOTHING_MINTED, StoreError
 from ...module_utils.files.directory_lock import reason_of
-from .child import run_child
+from .child import how, run_child
 
 MAX_SIZE = 16 * 1024 * 1024  # bytes of a file
 _TIMEOUT = 60.0  # seconds for one run of sops, which may ask a key service
@@ -64,7 +64,8 @@ class Sops:
             raise SopsError(f"sops could not be started: {reason_of(error)}") from None
         if ended.code:
             reason = " ".join(ended.errors.decode("utf-8", "replace").split())
-            raise SopsError(f"sops says: {_IDENTITY.sub('********', reason).rstrip('.')}")
+            said = f"sops says: {_IDENTITY.sub('********', reason).rstrip('.')}"
+            raise SopsError(said if reason else f"sops ended with {how(ended)}")
         try:
             return ended.output.decode("utf-8")
         except UnicodeDecodeError:
