@@ -122,7 +122,7 @@ def mutants(session: nox.Session) -> None:
     """Change the core and the files in small ways, one at a time: the unit tests notice 90% and more."""
     install(session, "mutants")
     tree = Path(".build/mutants").resolve()
-    for name in ("plugins/module_utils", "tests/unit"):
+    for name in ("plugins/module_utils", "tests/testkit", "tests/unit"):
         shutil.copytree(name, tree / name, dirs_exist_ok=True)
     shutil.copy2("pyproject.toml", tree)
     session.chdir(tree)

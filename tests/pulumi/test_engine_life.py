@@ -14,6 +14,7 @@ import signal
 import pytest
 
 from tests.testkit.pulumi_workspace import Workspace
+from tests.testkit.service_faults import emulated
 from tools.emulator.client import Emulator
 
 GIVEN = "feedfacefeedfacefeedfacefeedface"
@@ -168,8 +169,8 @@ def test_refresh_believes_only_a_401(workspace: Workspace, emulator: Emulator) -
     outputs = workspace.outputs()
     emulator.set_wallet(outputs["hash"], 0)
     workspace.refresh("--expect-no-changes")
-    for kind, status in (("status", 404), ("html", 200), ("redirect", 302)):
-        emulator.fault("GET /recharge", kind, status=status)
+    for fault in ("404", "a login page with 200", "redirect to another host"):
+        emulator.fault("GET /recharge", **emulated(fault))
         run = workspace.refresh(fails=True)
         assert "TokenError: The service answered HTTP" in run.text
         assert workspace.resources()["app"]["id"] == outputs["hash"]

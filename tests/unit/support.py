@@ -1,13 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Stand-ins for the unit tests: a scripted transport, a store in memory, a raw server."""
+"""Stand-ins for the unit tests: a scripted transport, and answers."""
 
 from __future__ import annotations
-
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Callable
 
 from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.messages import Request, Response
@@ -52,40 +46,3 @@ def scripted(
         **options,  # type: ignore[arg-type]
     )
     return client, script, pauses
-
-
-@contextmanager
-def raw_server(
-    handle: Callable[[socket.socket], None], note: Callable[[bytes], None] = lambda _request: None
-) -> Iterator[str]:
-    """Run `handle` on each connection of a server on loopback, once `note` has seen what was first sent.
-
-    Yields its base URL.
-    """
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _peer = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=_handled, args=(connection, handle, note), daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-
-
-def _handled(
-    connection: socket.socket, handle: Callable[[socket.socket], None], note: Callable[[bytes], None]
-) -> None:
-    with connection:
-        try:
-            note(connection.recv(65536))
-            handle(connection)
-        except OSError:
-            pass  # the client left

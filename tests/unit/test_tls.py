@@ -8,7 +8,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -16,20 +15,23 @@ import trustme
 
 from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.errors import AmbiguousMintError, NetworkError
-from tests.unit.support import TOKEN, raw_server
+from tests.testkit.raw_server import RawServer, raw_server
+from tests.unit.support import TOKEN
 
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 32\r\nConnection: close\r\n\r\n"
 
 
-@dataclass
-class Service:
+class Service(RawServer):
     """A service over TLS."""
 
-    ca: str  # the file with its authority's certificate
-    url: str
-    answers: bool = True
-    requests: list[bytes] = field(default_factory=list)
-    handshakes: int = 0
+    def __init__(self, tls: ssl.SSLContext, ca: Path) -> None:
+        super().__init__(self.answer, tls=tls)
+        self.ca = str(ca)  # its authority's certificate
+        self.answers = True
+
+    def answer(self, stream: socket.socket) -> None:
+        if self.answers:
+            stream.sendall(_ANSWER + TOKEN.encode())
 
 
 @pytest.fixture(scope="module")
@@ -42,28 +44,8 @@ def service(authority: trustme.CA, tmp_path: Path) -> Iterator[Service]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    listener = socket.create_server(("127.0.0.1", 0))
-    found = Service(str(tmp_path / "ca.pem"), f"https://127.0.0.1:{listener.getsockname()[1]}")
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _peer = listener.accept()
-            except OSError:
-                return
-            found.handshakes += 1
-            with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as stream:
-                request = b""
-                while not request.endswith(b"token=new"):
-                    request += stream.recv(65536)
-                found.requests.append(request)
-                if found.answers:
-                    stream.sendall(_ANSWER + TOKEN.encode())
-
-    threading.Thread(target=serve, daemon=True).start()
-    yield found
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
+    with Service(context, tmp_path / "ca.pem") as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +79,7 @@ def test_an_untrusted_certificate_is_refused_at_once(service: Service, verify: b
     with pytest.raises(NetworkError, match="certificate is not trusted") as caught:
         client(service, verify).create_token()
     assert (caught.value.sent, caught.value.permanent) == (False, True)
-    assert (service.handshakes, service.requests) == (1, [])
+    assert (service.accepted, service.requests) == (1, [])
 
 
 def _tunnel(connection: socket.socket, port: int) -> None:
@@ -119,8 +101,7 @@ def _tunnel(connection: socket.socket, port: int) -> None:
 @pytest.mark.parametrize("answers", [True, False])
 def test_a_mint_through_a_proxy_is_sent_once(service: Service, answers: bool) -> None:
     service.answers = answers
-    port = int(service.url.rpartition(":")[2])
-    with raw_server(lambda connection: _tunnel(connection, port)) as proxy:
+    with raw_server(lambda connection: _tunnel(connection, service.port)) as proxy:
         through = client(service, service.ca, proxies={"https": proxy})
         if answers:
             assert through.create_token() == TOKEN

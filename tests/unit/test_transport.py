@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import os
 import socket
@@ -21,7 +20,8 @@ from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.messages import Request, Response
 from plugins.module_utils.core.service_url import ServiceUrl
 from plugins.module_utils.core.transport import MAX_BODY, HttpTransport
-from tests.unit.support import LINK, TOKEN, raw_server
+from tests.testkit.raw_server import RawServer, raw_server
+from tests.unit.support import LINK, TOKEN
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 
@@ -147,17 +147,9 @@ def test_nothing_is_unpacked() -> None:
 
 
 def test_json_is_sent() -> None:
-    received: list[bytes] = []
-
-    def handle(connection: socket.socket) -> None:
-        connection.settimeout(0.2)
-        with contextlib.suppress(OSError):
-            received.append(connection.recv(65536))
-        connection.sendall(HEAD + b"Content-Length: 2\r\n\r\nOK")
-
-    with raw_server(handle, received.append) as url:
-        HttpTransport(ServiceUrl.parse(url))(Request("PUT", url + "/", 5, json={"a": [1]}))
-    head, _, body = b"".join(received).partition(b"\r\n\r\n")
+    with RawServer(reply(HEAD + b"Content-Length: 2\r\n\r\nOK")) as server:
+        HttpTransport(ServiceUrl.parse(server.url))(Request("PUT", server.url + "/", 5, json={"a": [1]}))
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
     assert b"content-type: application/json" in head.lower()
     assert body.replace(b" ", b"") == b'{"a":[1]}'
 
@@ -216,18 +208,13 @@ def test_a_failure_drags_no_request_along() -> None:
 
 
 def test_a_redirect_is_not_followed() -> None:
-    seen: list[bytes] = []
-
-    def elsewhere(connection: socket.socket) -> None:
-        seen.append(b"asked")
-
-    with raw_server(elsewhere) as other:
-        redirect = f"HTTP/1.1 307 X\r\nLocation: {other}/\r\nContent-Length: 0\r\n\r\n".encode()
+    with RawServer(reply(b"")) as other:
+        redirect = f"HTTP/1.1 307 X\r\nLocation: {other.url}/\r\nContent-Length: 0\r\n\r\n".encode()
         with raw_server(reply(redirect)) as url:
             assert send(url).status == 307
             with pytest.raises(errors.UnexpectedAnswerError, match="redirect"):
                 EchoValueClient(url).probe(TOKEN)
-    assert seen == []
+    assert other.requests == []
 
 
 def test_netrc_and_cookies_and_proxies_stay_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -259,20 +246,14 @@ def test_https_goes_through_the_proxy_of_the_environment(
 ) -> None:
     for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    asked: list[bytes] = []
-
-    def proxy(connection: socket.socket) -> None:
-        asked.append(b"yes")
-        connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
-
-    with raw_server(proxy) as url:
-        monkeypatch.setenv(variable, url)
+    with RawServer(reply(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")) as proxy:
+        monkeypatch.setenv(variable, proxy.url)
         with pytest.raises(
             errors.NetworkError, match=r"\(HTTP 407 Proxy Authentication Required\)"
         ) as caught:
             send("https://echovalue.invalid", method="POST", path="/token")
     assert caught.value.permanent, "a retry cannot help"
-    assert asked
+    assert proxy.requests
     assert not caught.value.sent, "a proxy that refuses has passed nothing on"
 
 
@@ -343,12 +324,11 @@ def test_a_socks_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setitem(sys.modules, "socks", None)
         with pytest.raises(errors.InvalidInputError, match="PySocks"):
             HttpTransport(service)
-    greetings: list[bytes] = []
-    with raw_server(lambda _connection: None, greetings.append) as url:
-        monkeypatch.setattr(os, "environ", {"HTTPS_PROXY": url.replace("http", "socks5h")})
+    with RawServer(lambda _connection: None) as server:
+        monkeypatch.setattr(os, "environ", {"HTTPS_PROXY": server.url.replace("http", "socks5h")})
         with pytest.raises(errors.NetworkError) as caught:
             HttpTransport(service)(Request("POST", "https://echovalue.invalid/token", 5, {}))
-    assert greetings[0][:1] == b"\x05"
+    assert server.requests[0][:1] == b"\x05"
     assert not caught.value.sent
 
 

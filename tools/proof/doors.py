@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import os
-import socket
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
+from tests.testkit.raw_server import RawServer
 from tools.emulator.client import Emulator
 from tools.proof import subject
 from tools.proof.places import CommandPlace, FilePlace, VaultPlace
@@ -127,31 +125,31 @@ class _House:
 
     def redirect(self) -> int:
         statuses = (301, 302, 303, 307, 308)
-        with _listener() as (port, heard):
+        with RawServer(lambda _stream: None) as other:
             for status in statuses:
                 for place in (
-                    f"http://127.0.0.1:{port}/",
-                    f"//127.0.0.1:{port}/",
-                    f"http://localhost:{port}/",
+                    f"http://127.0.0.1:{other.port}/",
+                    f"//127.0.0.1:{other.port}/",
+                    f"http://localhost:{other.port}/",
                 ):
                     self._file.set(OLD)
                     self._emulator.fault("*", "redirect", status=status, location=place)
                     self._expect(self._run().code != 0, f"{status}: it is green")
                     self._emulator.clear_faults()
-            self._expect(not heard, "a redirect was followed")
+            self._expect(not other.accepted, "a redirect was followed")
         return 3 * len(statuses)
 
     def proxy(self) -> int:
         names = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
-        with _listener() as (port, heard):
+        with RawServer(lambda _stream: None) as other:
             for name in names:
                 self._file.set(OLD)
-                os.environ[name] = f"http://127.0.0.1:{port}"
+                os.environ[name] = f"http://127.0.0.1:{other.port}"
                 try:
                     self._expect(self._run().code == 0, f"{name}: it fails")
                 finally:
                     del os.environ[name]
-            self._expect(not heard, "a proxy was told a token in clear")
+            self._expect(not other.accepted, "a proxy was told a token in clear")
         return len(names)
 
     def umasks(self) -> int:
@@ -238,28 +236,3 @@ class _House:
     def _run(self, **options: object) -> subject.Ended:
         with self._file.work(**{"base_url": self._emulator.url, **options}) as work:
             return subject.run(work)
-
-
-@contextmanager
-def _listener() -> Iterator[tuple[int, list[bytes]]]:
-    """Listen on another port; yield it, and what is heard there."""
-    heard: list[bytes] = []
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def listen() -> None:
-        while True:
-            try:
-                connection, _peer = server.accept()
-            except OSError:
-                return
-            with connection:
-                heard.append(connection.recv(65536))
-
-    thread = threading.Thread(target=listen, daemon=True)
-    thread.start()
-    try:
-        yield server.getsockname()[1], heard
-    finally:
-        server.shutdown(socket.SHUT_RDWR)
-        server.close()
-        thread.join()

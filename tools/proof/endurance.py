@@ -15,17 +15,13 @@ from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.errors import EchoValueError
 from plugins.module_utils.core.provision import provision
 from plugins.module_utils.files.token_file import TokenFile
+from tests.testkit.service_faults import emulated
 from tools.emulator.client import Emulator
 from tools.proof.report import Report
 
 _FAULTS = (
-    ("status", {"status": 429}),
-    ("status", {"status": 500}),
-    ("status", {"status": 503}),
-    ("html", {}),
-    ("drop", {}),
-    ("truncate", {}),
-    ("body", {"body": ""}),
+    *("429", "500", "503", "a login page with 200", "an empty 200"),
+    *("closed instead of an answer", "reset within the answer"),
 )
 _GROWTH = 4 * 1024 * 1024  # bytes that the memory may grow by, after the first quarter
 
@@ -46,8 +42,7 @@ def run(short: bool) -> Report:
             emulator.clear_faults()
             for _further_try in range(3):
                 if chance.random() < 0.2:
-                    kind, options = chance.choice(_FAULTS)
-                    emulator.fault("*", kind, **options)
+                    emulator.fault("*", **emulated(chance.choice(_FAULTS)))
                 else:
                     break
             try:
