@@ -41,11 +41,6 @@ class Fault:
     certificate: str = ""  # a fault of TLS
     reads: bool = True  # the request, before it acts
 
-    @property
-    def passes(self) -> bool:
-        """Whether a retry may help."""
-        return not self.certificate and self.reading in RETRIED
-
 
 def http(body: bytes | str, status: str = "200 OK", *headers: str, version: str = "1.1") -> bytes:
     """Return an answer as it goes over the wire."""
