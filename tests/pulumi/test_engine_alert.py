@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.testkit.pulumi_workspace import Workspace
@@ -118,40 +116,6 @@ def test_a_life(workspace: Workspace, emulator: Emulator, half: str) -> None:
     assert not workspace.finds(
         HOST, HEADER, OPTION, allowed=("program/Pulumi.yaml",) if half == "native" else ()
     )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("half", ["dynamic", "native"])
-def test_a_token_that_is_gone(workspace: Workspace, emulator: Emulator, half: str) -> None:
-    declare(workspace, half)
-    workspace.pulumi("config", "set", "threshold", "50")
-    workspace.up()
-    emulator.set_wallet(workspace.resources()["app"]["id"], 0)
-    assert "could not be read" in workspace.refresh("--expect-no-changes").text
-    assert sorted(workspace.resources()) == ["app", "low"]
-    emulator.forget(workspace.resources()["app"]["id"])
-    workspace.refresh()
-    assert [kept["outputs"]["gone"] for kept in workspace.resources().values()] == [True, True]
-    assert "2 replaced" in workspace.up().text
-    assert settings(workspace, emulator)["low_balance_threshold"] == 50
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("half", ["dynamic", "native"])
-def test_an_empty_wallet(workspace: Workspace, emulator: Emulator, half: str) -> None:
-    declare(workspace, half)
-    workspace.pulumi("config", "set", "threshold", "50")
-    workspace.up()
-    hash_ = workspace.resources()["app"]["id"]
-    emulator.set_wallet(hash_, 0)
-    workspace.pulumi("config", "set", "threshold", "60")
-    failed = workspace.up(fails=True)
-    assert "HTTP 402" in failed.text
-    assert "getRechargeLink" in failed.text
-    assert "Traceback" not in failed.text
-    assert json.loads(json.dumps(workspace.resources()["low"]["outputs"]["threshold"])) == 50
-    assert "could not be switched off" in workspace.destroy().text
-    assert workspace.resources() == {}
 
 
 def test_inputs_that_cannot_be_meant(workspace: Workspace, emulator: Emulator) -> None:

@@ -153,14 +153,6 @@ def test_an_old_service_that_is_not_sure_changes_nothing(moved: Moved) -> None:
     assert moved.is_kept(moved.old, gone=True)
 
 
-@pytest.mark.slow
-def test_an_error_of_the_old_service_changes_nothing(moved: Moved) -> None:
-    moved.old.fault("GET /recharge", "status", status=500, times=0)
-    moved.name(moved.new)
-    assert "HTTP 500" in moved.workspace.refresh(fails=True).text
-    assert moved.is_kept(moved.old, gone=False)
-
-
 @pytest.mark.parametrize("way", [WAYS[1], pytest.param(WAYS[3], marks=pytest.mark.slow)])
 @pytest.mark.parametrize("wallet", [5, 0])
 def test_the_old_service_knows_it_again(moved: Moved, wallet: int) -> None:
@@ -252,13 +244,6 @@ def test_protection_and_ignored_changes(moved: Moved) -> None:
     moved.workspace.up()
     assert moved.old.stats()["mints"] == 1
     assert "gone" not in moved.state()
-
-
-@pytest.mark.parametrize("way", ["config", pytest.param("native", marks=pytest.mark.slow)])
-def test_a_destroy_lets_it_go(moved: Moved) -> None:
-    moved.workspace.refresh()
-    assert "cannot revoke a token" in moved.workspace.destroy().text
-    assert moved.workspace.resources() == {}
 
 
 ALERTS = {

@@ -163,18 +163,6 @@ def test_a_hundred_tokens(workspace: Workspace, emulator: Emulator) -> None:
 
 
 @pytest.mark.slow
-def test_an_interrupt_during_a_mint_loses_no_token(workspace: Workspace, emulator: Emulator) -> None:
-    before = emulator.tokens()
-    workspace.yaml(ONE)
-    emulator.fault("POST /token", "late", seconds=3)
-    workspace.send_while_creating(signal.SIGINT)
-    (minted,) = (token["hash"] for token in emulator.tokens() if token not in before)
-    assert workspace.resources()["app"]["id"] == minted
-    workspace.up()
-    assert emulator.stats()["mints"] == 1
-
-
-@pytest.mark.slow
 def test_options_of_resources_and_explicit_providers(workspace: Workspace, emulator: Emulator) -> None:
     with Emulator() as other:
         program = f"""

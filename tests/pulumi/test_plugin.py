@@ -26,7 +26,6 @@ from pulumi.runtime.proto import provider_pb2, status_pb2
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 import pulumi_resource_echovalue
-from pulumi_echovalue._decisions import token as lifecycle
 from pulumi_echovalue._decisions.service import CONFIG_KEYS
 from pulumi_echovalue._shared.module_utils.core.version import VERSION
 from pulumi_echovalue.plugin import __main__ as command_line
@@ -343,13 +342,6 @@ def test_a_marked_token(engine: Engine, emulator: Emulator) -> None:
     emulator.forget(GIVEN_HASH)
 
 
-@pytest.mark.parametrize("status", [500, 401])
-def test_a_failed_mint(engine: Engine, emulator: Emulator, status: int) -> None:
-    emulator.fault("POST /token", "status", status=status, body=GIVEN)
-    assert f"HTTP {status}" in failure(engine.create, {})
-    assert emulator.stats()["mints"] == 0
-
-
 def test_a_failure_after_the_mint_keeps_the_token(
     engine: Engine, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -375,14 +367,6 @@ def test_a_failure_after_the_mint_keeps_the_token(
     monkeypatch.undo()
     monkeypatch.setenv("ECHOVALUE_BASE_URL", emulator.url)
     assert plain(engine.update(failed.properties, {}).properties)["token"] == minted
-
-
-def test_a_fault_of_ours_shows_nothing_of_its_text(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise RuntimeError(GIVEN)
-
-    monkeypatch.setattr(lifecycle, "provision", broken)
-    assert "RuntimeError in Create: a fault of pulumi-echovalue" in failure(engine.create, {})
 
 
 def test_the_wallet(engine: Engine, emulator: Emulator) -> None:
