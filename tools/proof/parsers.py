@@ -79,58 +79,20 @@ _true_url = st.builds(
     st.sampled_from(("", ":443", ":8080", ":0", ":65536")),
     st.sampled_from(("", "/", "/a/b", "/a%20b/", "?x=1")) | st.text(max_size=5),
 )
+_PIECES = r"http https HTTP : // / @ # ? [ ] \ . %00 127.0.0.1 ::1"
 _url = _true_url | st.builds(
     "".join,
     st.lists(
-        st.sampled_from(
-            (
-                "http",
-                "https",
-                "HTTP",
-                ":",
-                "//",
-                "/",
-                "@",
-                "#",
-                "?",
-                "[",
-                "]",
-                "\\",
-                ".",
-                "%00",
-                "127.0.0.1",
-                "::1",
-            )
-        )
+        st.sampled_from(_PIECES.split())
         | st.sampled_from(("localhost", "echovalue.dev", ":443", ":0", "\u3002", "\r\n", "\t", " ", "xn--"))
         | st.text(max_size=4),
         max_size=9,
     ),
 )
-_line = st.sampled_from(
-    (
-        "a",
-        "app_token",
-        '"app_token"',
-        "- b",
-        "? c",
-        "&x",
-        "*x",
-        "<<",
-        "!vault |",
-        "!!binary x",
-        "{a: b}",
-        "|",
-        ">-",
-        "# no",
-        "---",
-        "...",
-        "%YAML 1.1",
-        "\t",
-        "'",
-        '"',
-    )
+_LINES = (
+    'a,app_token,"app_token",- b,? c,&x,*x,<<,!vault |,!!binary x,{a: b},|,>-,# no,---,...,%YAML 1.1,\t,\',"'
 )
+_line = st.sampled_from(_LINES.split(","))
 _yaml = st.lists(
     st.builds(lambda indent, key, value: f"{' ' * indent}{key}: {value}", st.integers(0, 4), _line, _line)
     | _line
