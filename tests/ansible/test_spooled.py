@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
-import shutil
 import stat
 import sys
 import tempfile
@@ -15,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.testkit.refusals import fill_disk, follow_advice, refuse
 from tools.checkout import collections_path
 
 sys.path.append(collections_path())  # where the stores are imported from, as Ansible does
@@ -212,24 +211,13 @@ def test_a_spool_that_is_full_says_where_the_token_belongs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver, spool = Memory(), tmp_path / "spool"
-    real = os.pwrite
-
-    def full(descriptor: int, content: bytes, offset: int) -> int:
-        if content.startswith(NEW.encode()):
-            raise OSError(errno.ENOSPC, "")
-        return real(descriptor, content, offset)
-
     with monkeypatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(tmp_path))
-        patch.setattr(os, "pwrite", full)
+        fill_disk(patch, NEW.encode())
         with pytest.raises(StoreError) as caught:
             rotate(driver, spool)
     assert (driver.token, list(spool.iterdir())) == (None, [])
-    advice = re.search(
-        r"It is kept in (\S+): make room, move it to (\S+), then run again\.", str(caught.value)
-    )
-    assert advice
-    shutil.move(*advice.groups())
+    follow_advice(caught.value)
     client = EchoValueClient(transport=lambda _request: Response(200, {}, b"https://buy.stripe.com/p"))
     assert provision(client, made(driver, spool)).token == driver.token == NEW
     assert list(spool.iterdir()) == []
@@ -296,11 +284,8 @@ def test_nothing_is_read_between_the_mint_and_the_spool(
     kept: list[str] = []
 
     def mint(request: Request) -> Response:
-        def refuse(*_arguments: object) -> None:
-            raise OSError(errno.EIO, "")
-
         for call in ("pread", "listdir"):
-            monkeypatch.setattr(os, call, refuse)
+            refuse(monkeypatch, call)
         return answer(request)
 
     monkeypatch.setattr(Memory, "write", lambda _driver, token: kept.append(token))

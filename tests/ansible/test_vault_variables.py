@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-import errno
 import multiprocessing
 import os
-import re
-import shutil
 import stat
 import sys
 import tempfile
@@ -19,6 +16,7 @@ from typing import Any
 import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 
+from tests.testkit.refusals import fill_disk, follow_advice, refuse
 from tools.checkout import collections_path
 
 sys.path.append(collections_path())  # where the stores are imported from, as Ansible does
@@ -296,25 +294,14 @@ def test_a_run_that_dies_after_its_mints_loses_none(path: Path, text: str) -> No
 def test_a_token_refused_by_a_full_disk_is_taken_up(
     path: Path, service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    real = os.pwrite
-
-    def full(descriptor: int, content: bytes, offset: int) -> int:
-        if content.startswith(b"$ANSIBLE_VAULT"):
-            raise OSError(errno.ENOSPC, "")
-        return real(descriptor, content, offset)
-
     path.write_text(inline("other", "x"))
     with monkeypatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("rescue")))
-        patch.setattr(os, "pwrite", full)
+        fill_disk(patch, b"$ANSIBLE_VAULT")
         with pytest.raises(StoreError) as caught:
             run(path, service, "app")
     assert others(path) == []
-    advice = re.search(
-        r"It is kept in (\S+): make room, move it to (\S+), then run again\.", str(caught.value)
-    )
-    assert advice
-    shutil.move(*advice.groups())
+    follow_advice(caught.value)
     outcome = run(path, service, "app")
     assert (outcome.status, decrypted(block(path, "app"), DEV)) == ("minted", outcome.token)
     assert (service.mints, others(path)) == (1, [])
@@ -378,11 +365,8 @@ def test_a_file_that_is_decrypted_meanwhile(path: Path, service: Service) -> Non
 def test_a_file_that_cannot_be_replaced(
     path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_arguments: object) -> None:
-        raise OSError(5, "")
-
     path.write_text("a: 1\n")
-    monkeypatch.setattr(os, "replace", refuse)
+    refuse(monkeypatch, "replace")
     with pytest.raises(StoreError) as caught:
         run(path, service, "token")
     monkeypatch.undo()

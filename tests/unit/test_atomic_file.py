@@ -15,6 +15,7 @@ from plugins.module_utils.files import directory_lock as locked_directory
 from plugins.module_utils.files import pending as staged_file
 from plugins.module_utils.files.atomic_file import AtomicFile
 from plugins.module_utils.files.pending import PendingFiles, StagedFile
+from tests.testkit.refusals import refuse
 
 FORMER, NEW = b"former: 1\n", b"new: 1\n"
 
@@ -53,11 +54,7 @@ def test_none_is_kept_where_that_is_not_asked_for(path: Path) -> None:
 def test_a_content_that_cannot_be_written_leaves_all_as_it_was(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fill(_staged: StagedFile, content: bytes) -> None:
-        assert content == NEW
-        raise OSError(errno.ENOSPC, "")
-
-    monkeypatch.setattr(StagedFile, "fill", fill)
+    refuse(monkeypatch, "fill", errno.ENOSPC, lambda _staged, content: content == NEW, StagedFile)
     file = AtomicFile(str(path), 100)
     with file.lock():
         file.read()
@@ -74,7 +71,7 @@ def test_the_former_file_is_kept_once(path: Path, monkeypatch: pytest.MonkeyPatc
         kept = file.backup_file
         file.keep_former()
         assert beside(path) == [Path(str(kept)).name]
-        monkeypatch.setattr(StagedFile, "create", lambda _path: (_ for _ in ()).throw(OSError(errno.EIO, "")))
+        refuse(monkeypatch, "create", module=StagedFile)
         other = AtomicFile(str(path), 100)
         other.read()
         with pytest.raises(StoreError, match=r"could not be backed up \(Input/output error\)"):
@@ -108,16 +105,9 @@ def test_what_cannot_be_put_in_place_is_told(path: Path, monkeypatch: pytest.Mon
 
 def test_what_cannot_be_removed_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = AtomicFile(str(path), 100)
-    real = os.unlink
-
-    def unlink(name: str) -> None:
-        if name == str(path):
-            raise OSError(errno.EPERM, "")
-        real(name)
-
     with file.lock(), monkeypatch.context() as patch:
         file.read()
-        patch.setattr(os, "unlink", unlink)
+        refuse(patch, "unlink", errno.EPERM, lambda name: name == str(path))
         with pytest.raises(StoreError) as caught:
             file.remove()
     assert str(caught.value) == (
@@ -128,10 +118,7 @@ def test_what_cannot_be_removed_is_told(path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_an_unconfirmed_removal_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def sync(_descriptor: int) -> None:
-        raise OSError(errno.EIO, "")
-
-    monkeypatch.setattr(locked_directory, "sync_directory", sync)
+    refuse(monkeypatch, "sync_directory", module=locked_directory)
     file = AtomicFile(str(path), 100)
     with file.lock(), pytest.raises(StoreError) as caught:
         file.remove()
@@ -151,10 +138,7 @@ def test_one_byte_more_than_the_most_is_read(path: Path) -> None:
 
 
 def test_what_cannot_be_opened_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_access(*_arguments: object) -> int:
-        raise OSError(errno.EACCES, "")
-
-    monkeypatch.setattr(os, "open", no_access)
+    refuse(monkeypatch, "open", errno.EACCES)
     with pytest.raises(StoreError, match=r"/file cannot be read \(Permission denied\)\."):
         AtomicFile(str(path), 100).read()
 

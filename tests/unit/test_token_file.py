@@ -7,8 +7,6 @@ import errno
 import fcntl
 import multiprocessing
 import os
-import re
-import shutil
 import signal
 import stat
 import tempfile
@@ -16,7 +14,6 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Callable
 
 import pytest
 
@@ -28,6 +25,7 @@ from plugins.module_utils.files import atomic_file as locked_file
 from plugins.module_utils.files import directory_lock as locked_directory
 from plugins.module_utils.files import pending as staged_file
 from plugins.module_utils.files.token_file import TokenFile
+from tests.testkit.refusals import fill_disk, follow_advice, refuse
 from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
 
 THIRD = "third-token-of-the-tests-0123456"
@@ -187,12 +185,8 @@ def test_a_write_that_fails_keeps_the_token_for_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "token"
-
-    def replace(*_arguments: str) -> None:
-        raise OSError(errno.EROFS, "")
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", replace)
+        refuse(patch, "replace", errno.EROFS)
         with pytest.raises(StoreError, match="next run goes on from there") as caught:
             mint(path)
     assert TOKEN not in str(caught.value)
@@ -210,26 +204,15 @@ def test_a_disk_that_fills_up_after_the_mint_loses_nothing(
     (tmp_path / "rescue").mkdir()
     (tmp_path / "place").mkdir()
     monkeypatch.setattr(staged_file.tempfile, "tempdir", str(tmp_path / "rescue"))
-    real = os.pwrite
-
-    def pwrite(descriptor: int, content: bytes, offset: int) -> int:
-        if content.startswith(TOKEN.encode()):
-            raise OSError(errno.ENOSPC, "")
-        return real(descriptor, content, offset)
-
     with monkeypatch.context() as full:
-        full.setattr(os, "pwrite", pwrite)
+        fill_disk(full, TOKEN.encode())
         with pytest.raises(StoreError) as caught:
             mint(tmp_path / "place" / "token")
     (rescued,) = (tmp_path / "rescue").iterdir()
     assert rescued.read_text() == TOKEN + "\n"
     assert names(tmp_path / "place") == []
     assert stat.S_IMODE(rescued.stat().st_mode) == 0o600
-    advice = re.search(
-        r"It is kept in (\S+): make room, move it to (\S+), then run again\.", str(caught.value)
-    )
-    assert advice
-    shutil.move(*advice.groups())
+    follow_advice(caught.value)
     client, _script, _pauses = scripted(VALID)
     outcome = provision(client, store(tmp_path / "place" / "token"))
     assert (outcome.status, outcome.token) == ("minted", TOKEN)
@@ -257,12 +240,19 @@ def test_a_pending_token_of_a_death_is_put_in_place(tmp_path: Path) -> None:
     assert (outcome.status, outcome.token, outcome.changed) == ("minted", TOKEN, True)
 
 
-def test_a_leftover_behind_a_link_is_not_trusted(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").write_text(OTHER + "\n")
-    (tmp_path / ".token.new").symlink_to(tmp_path / "elsewhere")
+@pytest.mark.parametrize("kind", ["link", "hard link", "pipe"])
+def test_a_leftover_that_is_no_file_of_its_own_is_not_trusted(tmp_path: Path, kind: str) -> None:
+    elsewhere, left = tmp_path / "elsewhere", tmp_path / ".token.new"
+    elsewhere.write_text(OTHER + "\n")
+    if kind == "pipe":
+        os.mkfifo(left)
+    elif kind == "link":
+        left.symlink_to(elsewhere)
+    else:
+        os.link(elsewhere, left)
     mint(tmp_path / "token")
     assert (tmp_path / "token").read_text() == TOKEN + "\n"
-    assert (tmp_path / "elsewhere").read_text() == OTHER + "\n"
+    assert elsewhere.read_text() == OTHER + "\n"
 
 
 def _hold(path: str, ready: multiprocessing.synchronize.Event) -> None:
@@ -425,10 +415,7 @@ def test_a_file_edited_during_the_mint_is_not_overwritten(tmp_path: Path) -> Non
 
 
 def test_a_failed_sync_says_where_the_token_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def sync(_descriptor: int) -> None:
-        raise OSError(errno.EIO, "")
-
-    monkeypatch.setattr(locked_directory, "sync_directory", sync)
+    refuse(monkeypatch, "sync_directory", module=locked_directory)
     with pytest.raises(StoreError, match=f"The new token is at {tmp_path}/token, but the disk"):
         mint(tmp_path / "token")
     assert (tmp_path / "token").read_text() == TOKEN + "\n"
@@ -455,18 +442,6 @@ def test_a_token_to_adopt_is_put_in_place_whatever_waits(tmp_path: Path, waits: 
     assert names(tmp_path) == ["token"]
 
 
-def refused(monkeypatch: pytest.MonkeyPatch, call: str, when: Callable[..., bool] = lambda *_: True) -> None:
-    """Let the system answer EIO to a call of `os`."""
-    real = getattr(os, call)
-
-    def refuse(*arguments: object, **options: object) -> object:
-        if when(*arguments):
-            raise OSError(errno.EIO, "")
-        return real(*arguments, **options)
-
-    monkeypatch.setattr(os, call, refuse)
-
-
 @pytest.mark.parametrize("act", ["replace", "unlink"])
 def test_a_backup_goes_again_where_what_it_is_for_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str
@@ -474,7 +449,7 @@ def test_a_backup_goes_again_where_what_it_is_for_fails(
     path = tmp_path / "token"
     mint(path)
     with monkeypatch.context() as patch:
-        refused(patch, act, lambda source, *_: act == "replace" or source == str(path))
+        refuse(patch, act, when=lambda source, *_: act == "replace" or source == str(path))
         client, _script, _pauses = scripted(text(OTHER), VALID)
         for _again in range(2):  # the second run takes up what the first one left
             with pytest.raises(StoreError):
@@ -509,7 +484,7 @@ def test_a_refusal_of_the_system_precedes_the_mint(
     mint(path)
     client, script, _pauses = scripted()
     with monkeypatch.context() as patch:
-        refused(patch, call)
+        refuse(patch, call)
         with pytest.raises(StoreError, match=r"Input/output error.*No token was minted"):
             provision(client, store(path), regenerate="always")
     assert script.requests == []
@@ -520,7 +495,7 @@ def test_attributes_that_cannot_be_set_leave_the_token(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mint(tmp_path / "token")
-    refused(monkeypatch, "chmod")
+    refuse(monkeypatch, "chmod")
     with pytest.raises(StoreError, match=r"could not be set.*The token is there"):
         store(tmp_path / "token").apply_attributes()
 
@@ -589,7 +564,7 @@ def test_a_pending_token_that_cannot_be_placed_is_no_mint(
     (tmp_path / ".token.new").write_text(TOKEN + "\n")
     client, script, _pauses = scripted(VALID)
     with monkeypatch.context() as patch:
-        refused(patch, "replace")
+        refuse(patch, "replace")
         with pytest.raises(StoreError, match="could not be put"):
             provision(client, store(tmp_path / "token"))
     assert [request.method for request in script.requests] == ["GET"]
@@ -619,14 +594,6 @@ def test_where_all_may_write_only_ones_own_leftover_counts(
     place = store(tmp_path / "token")
     with place.lock():
         assert place.pending() is not None
-
-
-def test_a_leftover_that_is_a_hard_link_is_not_trusted(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").write_text(OTHER + "\n")
-    os.link(tmp_path / "elsewhere", tmp_path / ".token.new")
-    mint(tmp_path / "token")
-    assert (tmp_path / "token").read_text() == TOKEN + "\n"
-    assert (tmp_path / "elsewhere").read_text() == OTHER + "\n"
 
 
 def test_a_death_during_a_recovery_blocks_no_later_run(
@@ -695,14 +662,7 @@ def test_an_acl_of_the_directory_is_not_forced_on_a_file(
 def test_a_file_system_without_syncs_of_directories(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int, fails: bool
 ) -> None:
-    real = os.fsync
-
-    def sync(descriptor: int) -> None:
-        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            raise OSError(error, "")
-        real(descriptor)
-
-    monkeypatch.setattr(os, "fsync", sync)
+    refuse(monkeypatch, "fsync", error, lambda descriptor: stat.S_ISDIR(os.fstat(descriptor).st_mode))
     if fails:
         with pytest.raises(StoreError, match="did not confirm"):
             mint(tmp_path / "token")
@@ -712,14 +672,7 @@ def test_a_file_system_without_syncs_of_directories(
 
 
 def test_a_token_that_can_be_kept_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = os.pwrite
-
-    def pwrite(descriptor: int, content: bytes, offset: int) -> int:
-        if content.startswith(TOKEN.encode()):
-            raise OSError(errno.ENOSPC, "")
-        return real(descriptor, content, offset)
-
-    monkeypatch.setattr(os, "pwrite", pwrite)
+    fill_disk(monkeypatch, TOKEN.encode())
     monkeypatch.setattr(staged_file.tempfile, "tempdir", str(tmp_path / "missing"))
     with pytest.raises(StoreError, match=r"No space left.*is lost, with its free credits alone"):
         mint(tmp_path / "token")
@@ -745,19 +698,9 @@ def test_what_waits_for_a_neighbour_is_not_taken(tmp_path: Path, neighbour: str)
 
 def test_a_file_system_without_attributes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mint(tmp_path / "token")
-
-    def listxattr(*_arguments: object, **_options: object) -> list[str]:
-        raise OSError(errno.ENOTSUP, "")
-
-    monkeypatch.setattr(os, "listxattr", listxattr)
+    refuse(monkeypatch, "listxattr", errno.ENOTSUP)
     mint(tmp_path / "token", OTHER)
     assert (tmp_path / "token").read_text() == OTHER + "\n"
-
-
-def test_a_pipe_under_the_name_of_a_leftover_hangs_no_run(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / ".token.new")
-    mint(tmp_path / "token")
-    assert (tmp_path / "token").read_text() == TOKEN + "\n"
 
 
 def test_a_leftover_that_cannot_be_deleted_harms_nobody(
@@ -765,7 +708,7 @@ def test_a_leftover_that_cannot_be_deleted_harms_nobody(
 ) -> None:
     (tmp_path / ".token.new").write_text("no whole line")
     (tmp_path / f".token.replaces-{fingerprint(OTHER)}.new").write_text(THIRD + "\n")
-    refused(monkeypatch, "unlink")
+    refuse(monkeypatch, "unlink")
     client, _script, _pauses = scripted(VALID)
     provision(client, store(tmp_path / "token"), token=TOKEN)
     assert (tmp_path / "token").read_text() == TOKEN + "\n"
@@ -780,10 +723,7 @@ def test_a_wait_for_a_lock_ends_with_it(tmp_path: Path) -> None:
 
 
 def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def flock(*_arguments: object) -> None:
-        raise OSError(errno.ENOLCK, "")
-
-    monkeypatch.setattr(fcntl, "flock", flock)
+    refuse(monkeypatch, "flock", errno.ENOLCK, module=fcntl)
     with pytest.raises(
         StoreError, match=r"cannot be locked \(No locks available\)\. No token was minted, .*locks"
     ):
@@ -791,14 +731,7 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_directory_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = os.open
-
-    def no_more_files(path: object, *arguments: int) -> int:
-        if str(path) == str(tmp_path):
-            raise OSError(errno.EMFILE, "")
-        return real(path, *arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(os, "open", no_more_files)
+    refuse(monkeypatch, "open", errno.EMFILE, lambda path, *_: str(path) == str(tmp_path))
     with pytest.raises(
         StoreError, match=r"cannot be written to \(Too many open files\)\. No token was minted"
     ):
@@ -817,13 +750,9 @@ def test_an_unlistable_directory_is_reported_and_not_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As of many files, which are locked by their directory before any is looked at."""
-
-    def refuse(_descriptor: int) -> list[str]:
-        raise OSError(errno.EIO, "")
-
     directory = locked_directory.DirectoryLock(str(tmp_path))
     with monkeypatch.context() as patch:
-        patch.setattr(os, "listdir", refuse)
+        refuse(patch, "listdir")
         with (
             pytest.raises(StoreError, match=r"cannot be used \(Input/output error\).*No token was minted"),
             directory.lock(),
