@@ -20,16 +20,14 @@ COLLECTION = {
     *("changelogs/", "meta/", "plugins/", "roles/"),
 }
 SDIST = {
+    *("LICENSES/", "MANIFEST.in", "PKG-INFO", "README.md", "plugins/"),
     *(
-        "LICENSES/",
-        "MANIFEST.in",
-        "PKG-INFO",
-        "README.md",
-        "plugins/",
         "pulumi_echovalue/",
         "pulumi_echovalue.egg-info/",
+        "pulumi_resource_echovalue.py",
+        "pyproject.toml",
+        "setup.cfg",
     ),
-    *("pulumi_resource_echovalue.py", "pyproject.toml", "setup.cfg"),
 }
 WHEEL = {"pulumi_echovalue/", "pulumi_resource_echovalue.py"}
 
@@ -57,13 +55,10 @@ def top(archive: Path) -> set[str]:
 def test_the_collection_holds_what_a_user_needs(built: Path) -> None:
     (archive,) = built.glob("echovalue-cloud-*.tar.gz")
     assert top(archive) == COLLECTION | ({"extensions/"} if (ROOT / "extensions/eda").exists() else set())
-    kept = [
-        path
-        for folder in ("plugins", "roles", "meta")
-        for path in (ROOT / folder).rglob("*")
-        if path.is_file()
-    ]
-    wanted = {str(path.relative_to(ROOT)) for path in kept if "__pycache__" not in path.parts}
+    kept = [path for name in ("plugins", "roles", "meta") for path in (ROOT / name).rglob("*")]
+    wanted = {
+        str(path.relative_to(ROOT)) for path in kept if path.is_file() and "__pycache__" not in path.parts
+    }
     assert {name for name in names(archive) if name.startswith(("plugins/", "roles/", "meta/"))} == wanted
 
 

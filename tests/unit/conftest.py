@@ -11,16 +11,8 @@ import pytest
 from plugins.module_utils.core import errors
 
 _SENTENCES = re.compile(r"([A-Z/]|[a-z_.]+ (must|has|is) ).*\.", re.DOTALL)  # or the name of an option first
-_CAPITALS = {
-    "ASCII",
-    "CA",
-    "HTTP",
-    "JSON",
-    "PEM",
-    "SOCKS",
-    "TLS",
-    "URL",
-}  # a variable of the environment has underscores
+# A variable of the environment has underscores.
+_CAPITALS = {"ASCII", "CA", "HTTP", "JSON", "PEM", "SOCKS", "TLS", "URL"}
 
 
 @pytest.fixture(autouse=True)
