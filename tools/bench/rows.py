@@ -98,32 +98,18 @@ def _ping(site: Site) -> Callable[[str], list[Command]]:
     return lambda _phase: [ping]
 
 
-def _floor(site: Site) -> Callable[[str], list[Command]]:
-    ping = _ping(site)
+def _after_ping(*program: str) -> Callable[[Site], Callable[[str], list[Command]]]:
+    def prepare(site: Site) -> Callable[[str], list[Command]]:
+        ping = _ping(site)
+        wheres = {"file": str(site.folder / "kept"), "openbao": site.folder.name}
 
-    def commands(phase: str) -> list[Command]:
-        program = (sys.executable, str(HERE / "floor.py"))
-        arguments = (site.url, phase, str(site.count), str(CONCURRENCY), str(site.folder / "kept"))
-        return [*ping(phase), Command(program + arguments, site.folder, os.environ)]
+        def commands(phase: str) -> list[Command]:
+            rest = (site.url, phase, str(site.count), str(CONCURRENCY), wheres.get(program[-1], ""))
+            return [*ping(phase), Command((sys.executable, *program, *rest), site.folder, os.environ)]
 
-    return commands
+        return commands
 
-
-def _openbao_floor(site: Site) -> Callable[[str], list[Command]]:
-    ping = _ping(site)
-
-    def commands(phase: str) -> list[Command]:
-        program = (sys.executable, str(HERE / "openbao_floor.py"))
-        arguments = (site.url, phase, str(site.count), str(CONCURRENCY), site.folder.name)
-        return [*ping(phase), Command(program + arguments, site.folder, os.environ)]
-
-    return commands
-
-
-def _openbao_start(site: Site) -> Callable[[str], list[Command]]:
-    imported = Command((sys.executable, "-c", "import hvac"), site.folder, os.environ)
-    ping = _ping(site)
-    return lambda phase: [*ping(phase), imported]
+    return prepare
 
 
 def _up(program: str, *, native: bool = False) -> Callable[[Site], Callable[[str], list[Command]]]:
@@ -173,6 +159,7 @@ for number in range(COUNT):
 """
 
 MODULE = "AnsiballZ_"
+FLOOR, IMPORT = str(HERE / "floor.py"), ("-c", "import hvac")
 PROVIDER = "pulumi.dynamic"
 PLUGIN = "pulumi-resource-echovalue"
 
@@ -182,13 +169,21 @@ ROWS = (
     Row("ansible", "uri", "one `uri` task", (1,), MODULE, _playbook("uri.yml"), ("new",)),
     Row("ansible", "single", "ours, one task", (1,), MODULE, _playbook("single.yml")),
     Row("ansible", "alert", "ours, one token and its alert", (1,), MODULE, _playbook("alert.yml")),
-    Row("ansible", "floor", "the floor", (1, 10, 50, 100, 1000), "floor.py", _floor),
+    Row("ansible", "floor", "the floor", (1, 10, 50, 100, 1000), "floor.py", _after_ping(FLOOR, "file")),
     Row("ansible", "bulk", "ours in bulk", (0, 1, 10, 50, 100, 1000), MODULE, _playbook("bulk.yml")),
     Row("ansible", "loop", "ours in a loop", (1, 10, 100, 1000), MODULE, _playbook("loop.yml")),
     Row("ansible", "today", "today's playbook", (1, 10, 50), MODULE, _playbook("today.yml")),
-    Row("openbao", "start", "`ansible -m ping` and `import hvac`", (1,), MODULE, _openbao_start, ("new",)),
+    Row(
+        "openbao",
+        "start",
+        "`ansible -m ping` and `import hvac`",
+        (1,),
+        MODULE,
+        _after_ping(*IMPORT),
+        ("new",),
+    ),
     Row("openbao", "role", "ours, by the role", (1,), MODULE, _playbook("openbao_role.yml")),
-    Row("openbao", "floor", "the floor", (1, 50), "floor.py", _openbao_floor),
+    Row("openbao", "floor", "the floor", (1, 50), "floor.py", _after_ping(FLOOR, "openbao")),
     Row("openbao", "bulk", "ours in bulk", (1, 50), MODULE, _playbook("openbao.yml")),
     Row("pulumi", "engine", "the engine alone", (0, 1, 100, 1000), PROVIDER, _up(ENGINE)),
     Row("pulumi", "idle", "a resource that does nothing", (1, 100, 1000), PROVIDER, _up(IDLE)),
