@@ -254,7 +254,7 @@ def slow(session: nox.Session) -> None:
     """The reports from the field, what users copy, the search of every byte: all that takes long."""
     install(session, "stores", "test")
     session.install("--no-deps", "--editable", ".")
-    programs(session, "pass", "gpg")
+    programs(session, "pass", "gpg", "strace")
     tests = ("tests/ansible", "tests/field", "tests/stores")
     session.run("pytest", "-n", "2", *tests, "-m", "slow and not kubernetes", *session.posargs)
 
@@ -263,6 +263,7 @@ def slow(session: nox.Session) -> None:
 def kubernetes(session: nox.Session) -> None:
     """The same against a real Kubernetes API server."""
     install(session, "stores", "test")
+    programs(session, "strace")
     session.install("--no-deps", "--editable", ".")
     session.run("python", "-m", "tools.engine", "pulumi", "kubernetes")  # here, where its progress shows
     tests = ("tests/stores", "tests/field", "tests/pulumi/test_engine_place_examples.py")

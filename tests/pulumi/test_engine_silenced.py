@@ -78,15 +78,6 @@ def test_a_forced_replacement(workspace: Workspace, emulator: Emulator, half: st
     assert emulator.settings(token)["low_balance_threshold"] == 0
 
 
-def test_replace_on_changes(workspace: Workspace, emulator: Emulator) -> None:
-    options = "replaceOnChanges: [threshold]"
-    write(workspace, "native", 1000, options)
-    workspace.up()
-    write(workspace, "native", 2000, options)
-    assert "1 replaced" in workspace.up().text
-    assert threshold(workspace, emulator) == 2000
-
-
 def test_a_replacement_trigger(workspace: Workspace, emulator: Emulator) -> None:
     write(workspace, "dynamic", 1000, 'replacement_trigger="one"')
     workspace.up()
@@ -111,19 +102,3 @@ def test_two_alerts_of_one_token(workspace: Workspace, emulator: Emulator, half:
     workspace.up()
     assert list(workspace.resources()) == ["app", "second"]
     assert threshold(workspace, emulator) == 2000
-
-
-def test_what_another_writer_changed_stays(workspace: Workspace, emulator: Emulator) -> None:
-    write(workspace, "dynamic")
-    workspace.up()
-    urn = workspace.resources()["low"]["urn"]
-    # Another stack has it, with another threshold.
-    workspace.pulumi("stack", "export", "--file", str(workspace.folder / "before.json"))
-    write(workspace, "dynamic", 700)
-    workspace.up()
-    workspace.pulumi("stack", "import", "--file", str(workspace.folder / "before.json"))
-    emulator.reset_stats()
-    run = workspace.pulumi("destroy", "--yes", "--skip-preview", "--target", urn)
-    assert "another writer has changed it" in run.text
-    assert emulator.stats()["requests"] == READ
-    assert threshold(workspace, emulator) == 700

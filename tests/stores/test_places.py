@@ -44,20 +44,24 @@ def failing(*options: dict[str, Any]) -> list[dict[str, Any]]:
     return [token(f"case{number}", ignore_errors=True, **each) for number, each in enumerate(options)]
 
 
-def failures(ansible: Controller, *cases: tuple[dict[str, Any], str, str]) -> None:
-    """Make sure that a task with these options fails for this reason, with this in its text, in each case.
+def failures(
+    ansible: Controller, *cases: tuple[dict[str, Any], str] | tuple[dict[str, Any], str, str]
+) -> None:
+    """Make sure that a task with these options fails, with this in its text, in each case.
 
-    Those that a place refuses are items of one task, where none may stop another.
+    The place refuses, unless a reason comes before the text. Those cases are items of one task, where none
+    may stop another.
     """
-    together = [case for case in cases if case[1] == "store" and len(case[0]) == 1]
+    together = [case for case in cases if len(case) == 2 and len(case[0]) == 1]
     alone = [case for case in cases if case not in together]
     run = ansible.play(
-        token("together", ignore_errors=True, tokens=[options for options, _reason, _text in together]),
-        *failing(*(options for options, _reason, _text in alone)),
+        token("together", ignore_errors=True, tokens=[case[0] for case in together]),
+        *failing(*(case[0] for case in alone)),
         options=("-vvv",),
     )
     results = [*run["together"].get("tokens", []), *(run[f"case{number}"] for number in range(len(alone)))]
-    for (options, reason, text), result in zip([*together, *alone], results):
+    for (options, *reasons, text), result in zip([*together, *alone], results):
+        (reason,) = reasons or ("store",)
         assert (result["failed"], result["reason"]) == (True, reason), (options, result)
         assert text in result["msg"], (options, result["msg"])
         assert "Traceback" not in result["msg"]
@@ -158,7 +162,7 @@ class TestHashiVault:
         with openbao_server(directory) as server:
             place = HashiVault(server, tmp_path)
             place.call("POST", "sys/seal")
-            failures(ansible, (place.options, "store", "Vault is sealed"))
+            failures(ansible, (place.options, "Vault is sealed"))
         assert emulator.stats()["total"] == 0
 
     def test_the_login_of_every_tutorial(self, ansible: Controller, place: HashiVault) -> None:
@@ -263,27 +267,18 @@ class TestHashiVault:
             (with_connection(auth_method="magic"), "invalid_input", "magic"),
             (
                 {"hashi_vault": place.named("-x", connection={**good, "token": "wrong-login"})},
-                "store",
                 "the server says: ",
             ),
-            (with_connection(token="wrong-login", token_validate=True), "store", "Invalid Vault Token"),
-            (
-                with_connection(auth_method="approle", role_id="none", secret_id="x"),
-                "store",
-                "permission denied",
-            ),
-            (with_connection(url="http://nowhere.invalid:1"), "store", "name could not be resolved"),
-            (with_connection(token=denied), "store", "parameter options"),
-            (with_connection(url="http://127.0.0.1:1"), "store", "no answer"),
-            ({"hashi_vault": place.named("", key="number")}, "store", "is not text"),
-            ({"hashi_vault": place.named("", key="words")}, "store", "holds no token"),
-            (
-                {"hashi_vault": place.named("", mount=first_version, connection=as_root)},
-                "store",
-                "not KV version 2",
-            ),
-            ({"hashi_vault": place.named("", mount="cubbyhole")}, "store", "not KV version 2"),
-            ({"hashi_vault": place.named("", mount="nowhere")}, "store", "may not"),
+            (with_connection(token="wrong-login", token_validate=True), "Invalid Vault Token"),
+            (with_connection(auth_method="approle", role_id="none", secret_id="x"), "permission denied"),
+            (with_connection(url="http://nowhere.invalid:1"), "name could not be resolved"),
+            (with_connection(token=denied), "parameter options"),
+            (with_connection(url="http://127.0.0.1:1"), "no answer"),
+            ({"hashi_vault": place.named("", key="number")}, "is not text"),
+            ({"hashi_vault": place.named("", key="words")}, "holds no token"),
+            ({"hashi_vault": place.named("", mount=first_version, connection=as_root)}, "not KV version 2"),
+            ({"hashi_vault": place.named("", mount="cubbyhole")}, "not KV version 2"),
+            ({"hashi_vault": place.named("", mount="nowhere")}, "may not"),
             ({"hashi_vault": {"mount": "secret"}}, "invalid_input", "hashi_vault.path"),
             ({"hashi_vault": place.named(""), "path": "/x"}, "invalid_input", "mutually exclusive"),
         )
@@ -386,10 +381,10 @@ class TestSecretsManager:
 
         failures(
             ansible,
-            (there(replica), "store", "it is a replica of the secret in eu-west-1"),
-            (there(empty_replica), "store", "Name the region eu-west-1"),
-            (managed.options, "store", "it is managed by rds"),
-            (large.options, "store", "over 65536 bytes"),
+            (there(replica), "it is a replica of the secret in eu-west-1"),
+            (there(empty_replica), "Name the region eu-west-1"),
+            (managed.options, "it is managed by rds"),
+            (large.options, "over 65536 bytes"),
         )
         assert emulator.stats()["total"] == 0
         run = ansible.play(token("primary", **replica.options))
@@ -480,16 +475,16 @@ class TestSecretsManager:
             ansible,
             (with_connection(aws_region="x"), "invalid_input", "aws_region"),
             (with_connection(region=["eu-west-1"]), "invalid_input", "region"),
-            (with_connection(region=""), "store", "region"),
-            (with_connection(profile="nobody"), "store", "nobody"),
-            (with_connection(endpoint_url="nowhere"), "store", "nowhere"),
-            ({"aws_secretsmanager": good.named("", key="number")}, "store", "is not text"),
-            ({"aws_secretsmanager": good.named("", key="words")}, "store", "holds no token"),
-            ({"aws_secretsmanager": good.named("", name=arn)}, "store", "by its name"),
-            (binary.options, "store", "no JSON object"),
-            (text.options, "store", "no JSON object"),
-            (listed.options, "store", "no JSON object"),
-            (deleted.options, "store", "marked"),
+            (with_connection(region=""), "region"),
+            (with_connection(profile="nobody"), "nobody"),
+            (with_connection(endpoint_url="nowhere"), "nowhere"),
+            ({"aws_secretsmanager": good.named("", key="number")}, "is not text"),
+            ({"aws_secretsmanager": good.named("", key="words")}, "holds no token"),
+            ({"aws_secretsmanager": good.named("", name=arn)}, "by its name"),
+            (binary.options, "no JSON object"),
+            (text.options, "no JSON object"),
+            (listed.options, "no JSON object"),
+            (deleted.options, "marked"),
         )
         assert emulator.stats()["total"] == 0
 
@@ -510,13 +505,8 @@ class TestSops:
         place.path.chmod(0o640)
         if os.geteuid() == 0:
             os.chown(place.path, 4321, 4322)
-        entries = [
-            (1, 6, -1),
-            (2, 4, 65534),
-            (4, 4, -1),
-            (16, 4, -1),
-            (32, 0, -1),
-        ]  # user 65534 may read, too
+        # User 65534 may read, too.
+        entries = [(1, 6, -1), (2, 4, 65534), (4, 4, -1), (16, 4, -1), (32, 0, -1)]
         acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
         os.setxattr(place.path, ACL, acl)
         before = place.path.read_text().splitlines()
@@ -668,24 +658,20 @@ class TestSops:
 
         failures(
             ansible,
-            ({"sops": {"file": clear}}, "store", "in clear"),
-            (key("other"), "store", "in clear"),
-            (key("other", "clear"), "store", "in clear"),
+            ({"sops": {"file": clear}}, "in clear"),
+            (key("other"), "in clear"),
+            (key("other", "clear"), "in clear"),
             (key("a..b"), "invalid_input", "a..b"),
             (key('["a"'), "invalid_input", "no key"),
             (key("sops.mac"), "invalid_input", "sops.mac"),
-            ({"sops": {"file": str(plain)}}, "store", "sops metadata not found"),
+            ({"sops": {"file": str(plain)}}, "sops metadata not found"),
             ({"sops": {"file": str(plain.parent / "x.txt")}}, "invalid_input", ".yaml"),
-            (
-                {"sops": {"file": str(plain.parent / "none" / "x.yaml"), "key": "hidden"}},
-                "store",
-                "does not exist",
-            ),
+            ({"sops": {"file": str(plain.parent / "none" / "x.yaml"), "key": "hidden"}}, "does not exist"),
             ({"sops": {"key": "x"}}, "invalid_input", "sops.file"),
         )
         theirs = pyrage.x25519.Identity.generate().to_public()
         place.rules.write_text(f"creation_rules: [{{age: {theirs}}}]\n")  # who runs this could never read it
-        failures(ansible, (key("token", "theirs"), "store", "Failed to get the data key"))
+        failures(ansible, (key("token", "theirs"), "Failed to get the data key"))
         run = ansible.play(
             *(
                 {**task, "environment": {"PATH": path}}
@@ -710,12 +696,12 @@ class TestCommand:
 
         failures(
             ansible,
-            (script(f"(sleep 3; touch {marks}) & sleep 60", timeout=0.5), "store", "0.5 s"),
-            (script("echo one-token-0123456789; echo two-token-0123456789"), "store", "no token"),
-            (script("echo no token"), "store", "no token"),
-            (script("yes"), "store", "printed more than"),
-            (script(f"cat {said} >&2; exit 3"), "store", "exit code 3"),
-            ({"command": {"argv": ["no-such-program"]}}, "store", "No such file"),
+            (script(f"(sleep 3; touch {marks}) & sleep 60", timeout=0.5), "0.5 s"),
+            (script("echo one-token-0123456789; echo two-token-0123456789"), "no token"),
+            (script("echo no token"), "no token"),
+            (script("yes"), "printed more than"),
+            (script(f"cat {said} >&2; exit 3"), "exit code 3"),
+            ({"command": {"argv": ["no-such-program"]}}, "No such file"),
             ({"command": {"argv": []}}, "invalid_input", "command.argv"),
             (script("true", timeout=0), "invalid_input", "timeout"),
             (script("true", timeout="soon"), "invalid_input", "timeout"),
@@ -735,8 +721,8 @@ class TestCommand:
 
         failures(
             ansible,
-            (script("read -r answer </dev/tty"), "store", "get ended with exit code "),
-            (script("kill -KILL $$"), "store", "get ended with the signal SIGKILL"),
+            (script("read -r answer </dev/tty"), "get ended with exit code "),
+            (script("kill -KILL $$"), "get ended with the signal SIGKILL"),
         )
         assert emulator.stats()["total"] == 0
         kept = tmp_path / "kept"
@@ -869,9 +855,9 @@ class TestKubernetes:
         as_admin = {**ending.connection, "api_key": servers("kubernetes").token}
         failures(
             ansible,
-            (deleted.options, "store", "the Secret is being deleted"),
-            ({"kubernetes": ending.named("", connection=as_admin)}, "store", "the Secret is being deleted"),
-            ({"kubernetes": ending.named("-new", connection=as_admin)}, "store", "being terminated"),
+            (deleted.options, "the Secret is being deleted"),
+            ({"kubernetes": ending.named("", connection=as_admin)}, "the Secret is being deleted"),
+            ({"kubernetes": ending.named("-new", connection=as_admin)}, "being terminated"),
         )
         assert emulator.stats()["total"] == 0
         run = ansible.play(token("may_not_look", **ending.options))  # a login that may not see the namespace
@@ -905,15 +891,15 @@ class TestKubernetes:
             ansible,
             (with_connection(hst="x"), "invalid_input", "hst"),
             (with_connection(validate_certs="perhaps"), "invalid_input", "validate_certs"),
-            (with_connection(api_key="wrong-login"), "store", "401"),
-            (with_connection(ca_cert="/nowhere"), "store", "/nowhere"),
-            (with_connection(host="https://127.0.0.1:1"), "store", "no answer"),
-            ({"kubernetes": place.named("", connection={"kubeconfig": "nowhere"})}, "store", "kube-config"),
-            ({"kubernetes": place.named("", key="binary")}, "store", "is not text"),
-            ({"kubernetes": place.named("", key="words")}, "store", "holds no token"),
-            ({"kubernetes": place.named("", key="a b")}, "store", "a b"),
-            ({"kubernetes": place.named("", namespace="nowhere")}, "store", "forbidden"),
-            (immutable.options, "store", "immutable"),
+            (with_connection(api_key="wrong-login"), "401"),
+            (with_connection(ca_cert="/nowhere"), "/nowhere"),
+            (with_connection(host="https://127.0.0.1:1"), "no answer"),
+            ({"kubernetes": place.named("", connection={"kubeconfig": "nowhere"})}, "kube-config"),
+            ({"kubernetes": place.named("", key="binary")}, "is not text"),
+            ({"kubernetes": place.named("", key="words")}, "holds no token"),
+            ({"kubernetes": place.named("", key="a b")}, "a b"),
+            ({"kubernetes": place.named("", namespace="nowhere")}, "forbidden"),
+            (immutable.options, "immutable"),
             ({"kubernetes": {}}, "invalid_input", "kubernetes.name"),
         )
         assert emulator.stats()["total"] == 0
@@ -924,47 +910,31 @@ def test_a_missing_broken_or_old_library_or_collection(
 ) -> None:
     shims = tmp_path / "shims"
     shims.mkdir()
-    for name in ("hvac", "boto3", "kubernetes"):
-        (shims / f"{name}.py").write_text(f"raise ModuleNotFoundError('not here', name={name!r})\n")
     ansible.environment["PYTHONPATH"] = os.pathsep.join([str(shims), ansible.environment["PYTHONPATH"]])
-    failures(
-        ansible,
-        ({"hashi_vault": {"path": "x"}}, "store", "-m pip install hvac"),
-        ({"aws_secretsmanager": {"name": "x"}}, "store", "-m pip install boto3"),
-        ({"kubernetes": {"name": "x"}}, "store", "-m pip install kubernetes"),
-    )
-    for name in ("hvac", "boto3", "kubernetes"):
+    places = {"hashi_vault": {"path": "x"}, "aws_secretsmanager": {"name": "x"}, "kubernetes": {"name": "x"}}
+    libraries = {"hvac": "1.2.1", "boto3": "1.28.0", "kubernetes": "24.2.0"}
+
+    def all_fail(text: str) -> None:
+        told = [text.format(name, oldest) for name, oldest in libraries.items()]
+        failures(ansible, *(({place: options}, one) for (place, options), one in zip(places.items(), told)))
+
+    for name in libraries:
+        (shims / f"{name}.py").write_text(f"raise ModuleNotFoundError('not here', name={name!r})\n")
+    all_fail("-m pip install {}")
+    for name in libraries:
         (shims / f"{name}.py").write_text("raise OSError('no libssl here')\n")
-    failures(
-        ansible,
-        ({"hashi_vault": {"path": "x"}}, "store", "is broken: no libssl here."),
-        ({"aws_secretsmanager": {"name": "x"}}, "store", "is broken: no libssl here."),
-        ({"kubernetes": {"name": "x"}}, "store", "is broken: no libssl here."),
-    )
-    for name in ("hvac", "boto3", "kubernetes"):
+    all_fail("is broken: no libssl here.")
+    for name in libraries:
         (shims / f"{name}.py").unlink()
         (shims / f"{name}-0.9.dist-info").mkdir()
         (shims / f"{name}-0.9.dist-info" / "METADATA").write_text(f"Name: {name}\nVersion: 0.9\n")
-    failures(
-        ansible,
-        (
-            {"hashi_vault": {"path": "x"}},
-            "store",
-            "hvac, 1.2.1 or newer: 0.9 is installed.",
-        ),
-        (
-            {"aws_secretsmanager": {"name": "x"}},
-            "store",
-            "boto3, 1.28.0 or newer: 0.9 is",
-        ),
-        ({"kubernetes": {"name": "x"}}, "store", "kubernetes, 24.2.0 or newer: 0.9 is"),
-    )
+    all_fail("{}, {} or newer: 0.9 is installed.")
     ansible.environment["PYTHONPATH"] = ansible.environment["PYTHONPATH"].partition(os.pathsep)[2]
     ansible.environment["ANSIBLE_COLLECTIONS_SCAN_SYS_PATH"] = "false"
     failures(
         ansible,
-        ({"hashi_vault": {"path": "x"}}, "store", "collection install community.hashi_vault"),
-        ({"kubernetes": {"name": "x"}}, "store", "collection install kubernetes.core"),
+        ({"hashi_vault": places["hashi_vault"]}, "collection install community.hashi_vault"),
+        ({"kubernetes": places["kubernetes"]}, "collection install kubernetes.core"),
     )
     assert emulator.stats()["total"] == 0
 

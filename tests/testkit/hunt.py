@@ -186,8 +186,8 @@ class Seen(NamedTuple):
 
 
 @contextmanager
-def watched(*folders: Path, processes: bool = False) -> Iterator[set[Seen]]:
-    """Collect what is in the files of these folders, and in the command lines and environments of all processes."""
+def watched(*folders: Path) -> Iterator[set[Seen]]:
+    """Collect what is in the files of these folders while the context lasts."""
     seen: set[Seen] = set()
     over = threading.Event()
 
@@ -197,10 +197,6 @@ def watched(*folders: Path, processes: bool = False) -> Iterator[set[Seen]]:
             with suppress(OSError):  # a folder goes while it is listed
                 for folder in folders:
                     paths += folder.rglob("*")
-            if processes:
-                paths += [
-                    path for name in ("cmdline", "environ") for path in Path("/proc").glob(f"[0-9]*/{name}")
-                ]
             for path in paths:
                 with suppress(OSError):
                     is_open = bool(path.stat().st_mode & path.parent.stat().st_mode & 0o077)

@@ -61,7 +61,7 @@ _CALLBACKS = {
     "JUNIT_HIDE_TASK_ARGUMENTS": "true",  # else it writes down what the playbook's own text says
     "JUNIT_OUTPUT_DIR": "junit",
 }
-_LOUDEST = How("-vvvv --diff", ("-vvvv", "--diff"))
+LOUDEST = How("-vvvv --diff", ("-vvvv", "--diff"))
 _HOWS = (
     How("--diff", ("--diff",)),
     How("-v, callback minimal", ("-v",), {"ANSIBLE_STDOUT_CALLBACK": "minimal"}),
@@ -90,8 +90,8 @@ def run(short: bool) -> Report:
 def _play_all(emulator: Emulator, report: Report, short: bool) -> None:
     for kind in ("file",) if short else PLACES:
         if kind != "pass":  # is `command`
-            for how in _HOWS if kind == "file" and not short else (_LOUDEST,):
-                _play(kind, how, emulator, report)
+            for how in _HOWS if kind == "file" and not short else (LOUDEST,):
+                play(kind, how, emulator, report)
 
 
 @contextmanager
@@ -117,7 +117,8 @@ def _stage(kind: str, how: How, emulator: Emulator) -> Iterator[tuple[Ansible, P
         yield ansible, place
 
 
-def _play(kind: str, how: How, emulator: Emulator, report: Report) -> None:
+def play(kind: str, how: How, emulator: Emulator, report: Report) -> None:
+    """Play all commands with a place; search all that they left, the arguments of each program too."""
     for known in (ADOPTED, UNKNOWN):
         emulator.register(known)
     emulator.forget(emulator.register(UNKNOWN))
