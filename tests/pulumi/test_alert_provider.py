@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import pulumi
@@ -15,12 +14,11 @@ from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from pulumi_echovalue._decisions import alert as alert_lifecycle
 from pulumi_echovalue.alert_provider import AlertError, WalletAlertProvider
+from tests.pulumi.asking import GIVEN, GIVEN_HASH
 from tools.emulator.client import Emulator
 
 pytestmark = pytest.mark.essential
 
-GIVEN = "feedfacefeedfacefeedfacefeedface"
-GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
 HOOK = {"url": "https://hooks.example.com/canary", "format": "slack"}
 
 # What the state of each version holds. It never changes: see the provider's module.

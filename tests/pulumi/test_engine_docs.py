@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.pulumi.asking import GIVEN
 from tests.testkit.pulumi_workspace import Run, Workspace
 from tools.emulator.client import Emulator
 
@@ -23,7 +24,6 @@ BLOCKS = dict(
         strict=True,
     )
 )
-GIVEN = "feedfacefeedfacefeedfacefeedface"
 
 
 @pytest.mark.parametrize(

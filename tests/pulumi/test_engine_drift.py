@@ -7,10 +7,10 @@ import pytest
 
 from pulumi_echovalue._shared.module_utils.core.client import EchoValueClient
 from pulumi_echovalue._shared.module_utils.core.models import Alert
+from tests.pulumi.asking import GIVEN as TOKEN
 from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator
 
-TOKEN = "feedfacefeedfacefeedfacefeedface"
 HALVES = pytest.mark.parametrize("half", ["dynamic", "native"])
 
 

@@ -13,10 +13,10 @@ import pytest
 
 from pulumi_echovalue._shared.module_utils.core.client import EchoValueClient
 from pulumi_echovalue._shared.module_utils.core.models import Alert
+from tests.pulumi.asking import GIVEN as TOKEN
 from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator
 
-TOKEN = "feedfacefeedfacefeedfacefeedface"
 CANARIES = ("hooks-canary.example.com", "path-canary-5f1e", "header-canary-77ab", "option-canary-90cd")
 HOOK = {
     "url": f"https://{CANARIES[0]}/{CANARIES[1]}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.pulumi.asking import GIVEN as TOKEN
 from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator
 
@@ -30,7 +31,6 @@ echovalue.WalletAlert(
     base_url=config.require("url"),
 )
 """
-TOKEN = "feedfacefeedfacefeedfacefeedface"
 
 
 def test_an_argument_that_is_passed_and_missing_mints_nothing(

@@ -13,12 +13,10 @@ import signal
 
 import pytest
 
+from tests.pulumi.asking import GIVEN, GIVEN_HASH
 from tests.testkit.pulumi_workspace import Workspace
 from tests.testkit.service_faults import emulated
 from tools.emulator.client import Emulator
-
-GIVEN = "feedfacefeedfacefeedfacefeedface"
-GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
 
 ONE = """
 token = echovalue.Token("app", keepers={"release": "1"})

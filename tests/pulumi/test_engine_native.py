@@ -16,11 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.pulumi.asking import GIVEN, GIVEN_HASH
 from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator
-
-GIVEN = "feedfacefeedfacefeedfacefeedface"
-GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
 
 ONE = """
 resources:

@@ -10,10 +10,10 @@ import json
 
 import pytest
 
+from tests.pulumi.asking import GIVEN
 from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator
 
-GIVEN = "feedfacefeedfacefeedfacefeedface"
 WEBHOOK = "hooks-canary.example.com"
 # Options of its own, and the input that was a secret as plain text.
 TRANSFORMATION = f"""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,12 +16,11 @@ from pulumi_echovalue._shared.module_utils.core.errors import (
     InvalidInputError,
     StoredTokenUnknownError,
 )
+from tests.pulumi.asking import GIVEN, GIVEN_HASH
 from tools.emulator.client import Emulator
 
 pytestmark = pytest.mark.essential
 
-GIVEN = "feedfacefeedfacefeedfacefeedface"
-GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
 ELSEWHERE = "https://elsewhere.example"
 ASKED = {"GET /recharge": 1}
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,12 +14,10 @@ from pulumi.runtime import test as run_to_its_end
 import pulumi_echovalue as echovalue
 from pulumi_echovalue._decisions.service import client_of
 from pulumi_echovalue._shared.module_utils.core.errors import InvalidInputError
+from tests.pulumi.asking import GIVEN, GIVEN_HASH
 from tools.emulator.client import Emulator
 
 pytestmark = pytest.mark.essential
-
-GIVEN = "feedfacefeedfacefeedfacefeedface"
-GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
 
 
 class Mocks(pulumi.runtime.Mocks):

@@ -16,13 +16,12 @@ from pulumi.output import UNKNOWN
 
 from pulumi_echovalue._decisions import token as lifecycle
 from pulumi_echovalue.provider import TokenError, TokenProvider
+from tests.pulumi.asking import GIVEN, GIVEN_HASH
 from tests.testkit.service_faults import emulated
 from tools.emulator.client import Emulator
 
 pytestmark = pytest.mark.essential
 
-GIVEN = "feedfacefeedfacefeedfacefeedface"
-GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
 KEPT = {"token": GIVEN, "hash": GIVEN_HASH, "keepers": {"a": "1"}}  # as version 0.1.0 wrote it
 ELSEWHERE = "https://elsewhere.example"
 
