@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.testkit.hunt import hunt
-from tests.testkit.playbook import Ansible
+from tests.testkit.playbook import Ansible, finished
 from tools.checkout import ROOT
 from tools.emulator.client import Emulator
 
@@ -44,9 +44,7 @@ def test_the_playbook_of_the_readme(ansible: Ansible, emulator: Emulator, tmp_pa
 
 def run_twice(ansible: Ansible, emulator: Emulator, playbook: Path) -> None:
     for changes in (True, False):
-        process = ansible.start(playbook)
-        screen, _nothing = process.communicate(timeout=120)
-        assert process.returncode == 0, screen
+        (screen,) = finished(ansible.start(playbook))
         assert ("changed=0" not in screen) == changes, screen
     assert emulator.stats()["credits_spent"] == 0
     for path in ansible.directory.rglob("*.token"):

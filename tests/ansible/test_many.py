@@ -26,15 +26,6 @@ def paths(directory: Path, count: int) -> list[dict[str, Any]]:
     return [{"path": str(directory / "ab"[n % 2] / f"token{n}")} for n in range(count)]
 
 
-def many_playbook(directory: Path, tokens: list[dict[str, Any]]) -> Path:
-    playbook = directory / "many.yml"
-    playbook.write_text(
-        "- hosts: localhost\n  gather_facts: false\n  tasks:\n"
-        f"    - echovalue.cloud.echovalue_token: {{tokens: {tokens}}}\n"
-    )
-    return playbook
-
-
 @pytest.mark.essential
 def test_minting_many(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
     tokens = paths(tmp_path, MANY)
@@ -138,7 +129,7 @@ def test_rotating_and_removing_many(ansible: Ansible, emulator: Emulator, tmp_pa
 
 def test_one_429_slows_all_down(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
     emulator.fault("POST /token", "status", status=429, headers={"Retry-After": "2"})
-    process = ansible.start(many_playbook(tmp_path, paths(tmp_path, 60)))
+    process = ansible.start(ansible.playbook(token(tokens=paths(tmp_path, 60))))
     wait_until(lambda: any(request["status"] == 429 for request in emulator.requests()))
     time.sleep(0.5)  # only what was under way already goes on
     early = emulator.stats()["mints"]
@@ -155,7 +146,7 @@ def test_a_cancelled_run_keeps_what_was_minted(
 ) -> None:
     emulator.options(latency=0.2)
     tokens = paths(tmp_path, 200)
-    process = ansible.start(many_playbook(tmp_path, tokens), start_new_session=True)
+    process = ansible.start(ansible.playbook(token(tokens=tokens)), start_new_session=True)
     wait_until(lambda: emulator.stats()["mints"] > 0)
     os.killpg(process.pid, number)
     process.communicate(timeout=60)
@@ -213,12 +204,8 @@ def test_a_cancelled_run_keeps_a_minted_vaulted_token(
     number: int,
 ) -> None:
     emulator.options(latency=0.2)
-    names = [f"token{n}" for n in range(200)]
-    playbook = vault.ansible.directory / "many.yml"
-    playbook.write_text(
-        "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - echovalue.cloud.echovalue_token:\n"
-        f"        vault_file: group_vars/all.yml\n        tokens: {[{'variable': name} for name in names]}\n"
-    )
+    tokens = [{"variable": f"token{n}"} for n in range(200)]
+    playbook = vault.ansible.playbook(token(vault_file="group_vars/all.yml", tokens=tokens))
     vault.file.write_text("other: 1\n")
     identity = f"default@{vault.ansible.directory}/default.password"
     vault.command("encrypt", "--vault-id", identity, str(vault.file))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.testkit.playbook import Ansible, role, token
+from tests.testkit.playbook import Ansible, finished, role, token
 from tools.emulator.client import Emulator
 
 OLD = "2024-02-29T23:59:59.77Z"
@@ -134,11 +134,7 @@ def test_runs_at_once_rotate_once(ansible: Ansible, emulator: Emulator, tmp_path
     path = tmp_path / "token"
     stored(emulator, path)
     emulator.options(latency=0.2)
-    playbook = tmp_path / "night.yml"
-    tasks = [{"echovalue.cloud.echovalue_token": {"path": str(path), **RULE}}]
-    playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
-    processes = [ansible.start(playbook) for _ in range(4)]
-    screens = [process.communicate(timeout=120)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4, screens
+    playbook = ansible.playbook(token(path=str(path), **RULE))
+    screens = finished(*(ansible.start(playbook) for _ in range(4)))
     assert sum("changed=1" in screen for screen in screens) == 1
     assert emulator.stats()["mints"] == 1

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.testkit.playbook import Ansible, Task, token, wait_until
+from tests.testkit.playbook import Ansible, Task, finished, token, wait_until
 from tests.testkit.service_faults import emulated
 from tools.emulator.client import Emulator
 
@@ -219,22 +219,10 @@ def test_owner_group_and_mode(ansible: Ansible, place: Path) -> None:
 @pytest.mark.essential
 def test_many_processes_at_once_end_with_one_token(ansible: Ansible, emulator: Emulator, place: Path) -> None:
     emulator.options(latency=0.2)
-    path = str(place / "token")
-    processes = [ansible.start(_playbook(ansible, path)) for _ in range(4)]
-    for process in processes:
-        screen, _nothing = process.communicate(timeout=120)
-        assert process.returncode == 0, screen
+    playbook = ansible.playbook(token(path=str(place / "token")))
+    finished(*(ansible.start(playbook) for _ in range(4)))
     assert emulator.stats()["mints"] == 1
     assert list(content(place)) == ["token"]
-
-
-def _playbook(ansible: Ansible, path: str) -> Path:
-    playbook = ansible.directory / "race.yml"
-    playbook.write_text(
-        "- hosts: localhost\n  gather_facts: false\n  tasks:\n"
-        f"    - echovalue.cloud.echovalue_token: {{path: {path}}}\n"
-    )
-    return playbook
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -242,7 +230,7 @@ def test_a_run_cancelled_during_the_mint_keeps_the_token(
     ansible: Ansible, emulator: Emulator, place: Path, number: int
 ) -> None:
     emulator.fault("POST /token", "late", seconds=2)
-    process = ansible.start(_playbook(ansible, str(place / "token")), start_new_session=True)
+    process = ansible.start(ansible.playbook(token(path=str(place / "token"))), start_new_session=True)
     wait_until(lambda: (place / ".token.new").exists())
     time.sleep(0.5)
     os.killpg(process.pid, number)
@@ -255,7 +243,7 @@ def test_a_run_cancelled_during_the_mint_keeps_the_token(
 
 def test_a_run_that_is_killed_holds_nobody_up(ansible: Ansible, emulator: Emulator, place: Path) -> None:
     emulator.fault("POST /token", "hang")
-    process = ansible.start(_playbook(ansible, str(place / "token")), start_new_session=True)
+    process = ansible.start(ansible.playbook(token(path=str(place / "token"))), start_new_session=True)
     wait_until(lambda: emulator.stats()["mints"] == 1)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.testkit.hunt import hunt
-from tests.testkit.playbook import Ansible, link, token, wallet
+from tests.testkit.playbook import Ansible, finished, link, token, wallet
 from tools.emulator.client import Emulator
 
 GIVEN = "given-token-0123456789abcdef"
@@ -204,16 +204,9 @@ def test_a_run_without_a_secret(vault: Vault, emulator: Emulator) -> None:
 
 def test_many_hosts_and_runs_at_once_end_with_one_token(vault: Vault, emulator: Emulator) -> None:
     emulator.options(latency=0.1)
-    playbook = vault.ansible.directory / "race.yml"
-    playbook.write_text(
-        "- hosts: all\n  gather_facts: false\n  tasks:\n"
-        "    - echovalue.cloud.echovalue_token: {vault_file: group_vars/all.yml}\n"
-    )
+    playbook = vault.ansible.playbook(token(vault_file="group_vars/all.yml"), hosts="all")
     hosts = ("-i", "a,b,c,d,")
-    processes = [vault.ansible.start(playbook, *vault.options, *hosts) for _ in range(2)]
-    for process in processes:
-        screen, _nothing = process.communicate(timeout=120)
-        assert process.returncode == 0, screen
+    finished(*(vault.ansible.start(playbook, *vault.options, *hosts) for _ in range(2)))
     assert emulator.stats()["mints"] == 1
 
 

@@ -17,7 +17,7 @@ import pytest
 import trustme
 
 from tests.testkit.hunt import hunt
-from tests.testkit.playbook import Ansible, alert, wait_until, wallet
+from tests.testkit.playbook import Ansible, alert, finished, wait_until, wallet
 from tools.checkout import ROOT
 from tools.emulator.client import Emulator
 
@@ -106,9 +106,7 @@ def test_an_alert_runs_the_playbook(
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     emulator.options(webhook_ca=str(tmp_path / "ca.pem"))
-    declare = ansible.start(example / "wallet.yml", "-i", str(example / "inventory"))
-    screen, _nothing = declare.communicate(timeout=120)
-    assert declare.returncode == 0, screen
+    (screen,) = finished(ansible.start(example / "wallet.yml", "-i", str(example / "inventory")))
     with rulebook(ansible, example, port, authority) as output:
         ansible.play(wallet(path=str(tmp_path / "echovalue.token")))  # takes the balance under the threshold
         wait_until(lambda: "PLAY RECAP" in output.read_text(), 120)
@@ -126,9 +124,7 @@ def test_the_example_tells_slack(ansible: Ansible, emulator: Emulator, example: 
     )
     ansible.environment["SLACK_WEBHOOK_URL"] = "https://hooks.slack.com/services/SECRET"
     for changed in (2, 0):
-        process = ansible.start(example / "wallet.yml", "-i", str(example / "inventory"), "-vv")
-        screen, _nothing = process.communicate(timeout=120)
-        assert process.returncode == 0, screen
+        (screen,) = finished(ansible.start(example / "wallet.yml", "-i", str(example / "inventory"), "-vv"))
         assert f"changed={changed} " in screen
         assert not hunt(["SECRET"], {"the screen": screen})
     run = ansible.play(alert(path=str(tmp_path / "echovalue.token"), threshold=98))

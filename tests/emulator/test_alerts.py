@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import json
-import time
 from hashlib import sha256
 
 import pytest
 
+from tests.testkit.playbook import wait_until
 from tools.emulator.client import Emulator
 from tools.emulator.webhook import Webhook
 
@@ -52,10 +52,7 @@ def declare(emulator, call, token):
 
 def ended_alerts(emulator):
     """Return the alerts once it is known how each of a webhook ended."""
-    deadline = time.monotonic() + 10
-    while any(alert["email"] is alert["status"] is alert["error"] for alert in emulator.alerts()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: not any(one["email"] is one["status"] is one["error"] for one in emulator.alerts()))
     return emulator.alerts()
 
 

@@ -9,15 +9,13 @@ import time
 
 import pytest
 
+from tests.testkit.playbook import wait_until
 from tools.emulator.client import Emulator
 
 
 def wait_for_a_mint(emulator):
     """Wait until the emulator did what its client did not wait for."""
-    deadline = time.monotonic() + 10
-    while emulator.stats()["mints"] == 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: emulator.stats()["mints"] > 0)
 
 
 def test_status(emulator, call):

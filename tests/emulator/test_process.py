@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.testkit.playbook import wait_until
 from tools.emulator.client import Emulator
 from tools.emulator.openapi import DOCUMENT
 
@@ -129,17 +131,12 @@ def test_it_ends_with_its_parent(tmp_path, workers):
     )
     scratch = {**os.environ, "TMPDIR": str(tmp_path)}  # for nobody is left to remove it
     port = int(subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, env=scratch))
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            connection.connect()
-        except ConnectionRefusedError:
-            return
-        finally:
-            connection.close()
-        time.sleep(0.02)
-    pytest.fail("it still accepts connections")
+
+    def refuses():
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", port)) != 0
+
+    wait_until(refuses, 5)
 
 
 def test_a_worker_ends_with_the_first():

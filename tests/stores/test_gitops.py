@@ -13,7 +13,7 @@ import pytest
 
 from tests.stores.conftest import Controller
 from tests.testkit.hunt import hunt
-from tests.testkit.playbook import Ansible
+from tests.testkit.playbook import Ansible, finished
 from tools.checkout import ROOT
 from tools.emulator.client import Emulator
 
@@ -76,11 +76,8 @@ def test_a_pipeline_commits_the_token_once_and_encrypted(
 ) -> None:
     shown = []
     for name, count in (("first", 2), ("second", 2)):
-        process = pipeline(ansible, origin, name)
-        screen, _nothing = process.communicate(timeout=120)
-        assert process.returncode == 0, screen
+        shown += finished(pipeline(ansible, origin, name))
         assert commits(origin) == count
-        shown.append(screen)
     assert emulator.stats()["mints"] == 1
     assert emulator.stats()["credits_spent"] == 0
     assert "changed=0" in shown[1]
@@ -97,9 +94,7 @@ def test_a_pipeline_commits_the_token_once_and_encrypted(
 
 def test_two_pipelines_at_once_push_one_token(ansible: Controller, emulator: Emulator, origin: Path) -> None:
     emulator.options(latency=1)
-    processes = [pipeline(ansible, origin, name) for name in ("first", "second")]
-    screens = [process.communicate(timeout=120)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], screens
+    finished(*(pipeline(ansible, origin, name) for name in ("first", "second")))
     assert emulator.stats()["mints"] == 2, "they did not meet"
     assert commits(origin) == 2
 
@@ -107,8 +102,7 @@ def test_two_pipelines_at_once_push_one_token(ansible: Controller, emulator: Emu
 def test_nothing_is_minted_where_nothing_can_be_pushed(
     ansible: Controller, emulator: Emulator, origin: Path
 ) -> None:
-    process = pipeline(ansible, origin, "first")
-    process.communicate(timeout=120)
+    finished(pipeline(ansible, origin, "first"))
     emulator.reset_stats()
     process = pipeline(ansible, origin, "second")
     origin.rename(f"{origin}.away")
@@ -118,14 +112,12 @@ def test_nothing_is_minted_where_nothing_can_be_pushed(
 
 
 def test_a_low_wallet_is_told_to_whoever_pays(ansible: Controller, emulator: Emulator, origin: Path) -> None:
-    pipeline(ansible, origin, "first").communicate(timeout=120)
+    finished(pipeline(ansible, origin, "first"))
     token = (origin.parent / "myapp" / "echovalue.token").read_text().strip()
     for wallet, told in ((1000, False), (999, True)):
         emulator.register(token, wallet)
         night = f"night-{wallet}"
-        process = pipeline(ansible, origin, night, "ansible-playbook", "wallet.yml")
-        screen, _nothing = process.communicate(timeout=120)
-        assert process.returncode == 0, screen
+        (screen,) = finished(pipeline(ansible, origin, night, "ansible-playbook", "wallet.yml"))
         note = origin.parent / night / "recharge.md"
         assert note.exists() == told
     assert "999 credits are left" in note.read_text()

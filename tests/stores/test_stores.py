@@ -16,7 +16,7 @@ import pytest
 from tests.stores.conftest import AtTheMint, Controller, MakePlace, stores
 from tests.testkit.hunt import hunt
 from tests.testkit.places import Place
-from tests.testkit.playbook import Run, Task, alert, link, logs, role, token, wallet
+from tests.testkit.playbook import Run, Task, alert, finished, link, logs, role, token, wallet
 from tools.emulator.client import Emulator
 
 # As awkward as a value may be that is somebody else's.
@@ -204,9 +204,7 @@ def test_two_controllers_at_once_end_with_one_token(
     at_the_mint.append(Barrier(2, timeout=60).wait)  # neither gets a token before both have asked for one
     for name in (*place.environment, "ECHOVALUE_BASE_URL"):
         other_ansible.environment[name] = ansible.environment[name]
-    processes = [one.start(playbook(one, place, timeout=90)) for one in (ansible, other_ansible)]
-    screens = [process.communicate(timeout=120)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], screens
+    screens = finished(*(one.start(playbook(one, place, timeout=90)) for one in (ansible, other_ansible)))
     assert not [screen for screen in screens if "fatal" in screen or "ERROR" in screen]
     both = [json.loads((one.directory / "told").read_text()) for one in (ansible, other_ansible)]
     assert [one["token"] for one in both] == [kept(place)] * 2
@@ -229,9 +227,7 @@ def test_two_controllers_that_rotate_by_age_end_with_one_token(
     for name in (*place.environment, "ECHOVALUE_BASE_URL"):
         other_ansible.environment[name] = ansible.environment[name]
     both = (ansible, other_ansible)
-    processes = [one.start(playbook(one, place, timeout=90, max_age="1h", backup=False)) for one in both]
-    screens = [process.communicate(timeout=120)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], screens
+    finished(*(one.start(playbook(one, place, timeout=90, max_age="1h", backup=False)) for one in both))
     told_by_both = [json.loads((one.directory / "told").read_text()) for one in both]
     assert [one["token"] for one in told_by_both] == [kept(place)] * 2
     assert sorted(one["status"] for one in told_by_both) == ["kept", "replaced"]
@@ -313,10 +309,7 @@ def playbook(ansible: Controller, place: Place, **options: Any) -> Path:
         },
         "no_log": True,
     }
-    path = ansible.directory / "pipeline.yml"
-    tasks = [token("result", **place.options, **options), tell]
-    path.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
-    return path
+    return ansible.playbook(token("result", **place.options, **options), tell)
 
 
 @stores(*ALL)

@@ -95,6 +95,13 @@ class Ansible:
             text=True,
         )
 
+    def playbook(self, *tasks: Task, name: str = "play.yml", **play: Any) -> Path:
+        """Write a playbook with a play, for `start`."""
+        path = self.directory / name
+        whole = {"hosts": "localhost", "gather_facts": False, "tasks": tasks, **play}
+        path.write_text(json.dumps([whole]))
+        return path
+
     def play(
         self,
         *tasks: Task,
@@ -112,20 +119,7 @@ class Ansible:
             "save": {"dest": str(self.directory / "registered"), "names": names},
             "no_log": True,
         }
-        playbook = self.directory / "play.yml"
-        playbook.write_text(
-            json.dumps(
-                [
-                    {
-                        "hosts": "localhost",
-                        "gather_facts": False,
-                        "tasks": [{"block": list(tasks), "always": [save]}],
-                        **play,
-                    }
-                ]
-            )
-        )
-        process = self.start(playbook, *options)
+        process = self.start(self.playbook({"block": list(tasks), "always": [save]}, **play), *options)
         screen, _nothing = process.communicate(timeout=300)
         assert (process.returncode != 0) == fails, screen
         return Run(
@@ -139,6 +133,13 @@ class Ansible:
     def _content(self, name: str) -> str:
         path = self.directory / name
         return path.read_text() if path.exists() else ""
+
+
+def finished(*processes: subprocess.Popen[str]) -> list[str]:
+    """Wait for processes that end well; return what each printed."""
+    screens = [process.communicate(timeout=120)[0] for process in processes]
+    assert not any(process.returncode for process in processes), screens
+    return screens
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
