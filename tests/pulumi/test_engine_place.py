@@ -9,14 +9,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import hvac
 import pytest
-import requests
 
+from tests.testkit.gate import gate
 from tests.testkit.pulumi_workspace import Workspace
 from tests.testkit.servers import OpenBao, openbao_server
 from tools.emulator.client import Emulator
@@ -91,36 +91,14 @@ class Gate:
 @contextmanager
 def refusing_writes(server: OpenBao) -> Iterator[Gate]:
     """An OpenBao that refuses writes at the current version, until the gate is opened; dry runs pass."""
-    gate = Gate("", threading.Event())
+    opened = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            writes = self.command in ("POST", "PUT") and b'"cas": 2147483647' not in body
-            if writes and not gate.opened.is_set():
-                self.send_response(503)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            headers = {name: self.headers[name] for name in self.headers if name.lower() != "host"}
-            got = requests.request(
-                self.command, server.address + self.path, headers=headers, data=body, timeout=10
-            )
-            self.send_response(got.status_code)
-            self.send_header("Content-Length", str(len(got.content)))
-            self.end_headers()
-            self.wfile.write(got.content)
+    def see(operation: str, body: bytes) -> object:
+        writes = operation.startswith(("POST", "PUT")) and b'"cas": 2147483647' not in body
+        return not writes or opened.is_set() or HTTPStatus.SERVICE_UNAVAILABLE
 
-        do_GET = do_POST = do_PUT = do_LIST = answer  # noqa: N815 - names of the library
-
-        def log_message(self, *_arguments: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
-        threading.Thread(target=proxy.serve_forever, daemon=True).start()
-        gate.address = f"http://127.0.0.1:{proxy.server_address[1]}"
-        yield gate
-        proxy.shutdown()
+    with gate(server.address, see) as running:
+        yield Gate(running.url, opened)
 
 
 def camel(value: Any) -> Any:
@@ -338,13 +316,13 @@ def test_a_store_that_fails(
         assert "this login may not" in workspace.up(fails=True).text
     assert emulator.stats()["mints"] == 0
     # The write is refused after the mint: the token is pending, and the next run takes it up.
-    with refusing_writes(openbao.server) as gate:
-        monkeypatch.setenv("VAULT_ADDR", gate.address)
+    with refusing_writes(openbao.server) as refusing:
+        monkeypatch.setenv("VAULT_ADDR", refusing.address)
         shown = workspace.up(fails=True).text
         assert "It is not lost. The token is pending in" in shown
         (pending,) = spool.iterdir()
         token = pending.read_text().strip()
-        gate.opened.set()
+        refusing.opened.set()
         workspace.up()
     assert (openbao.token(), list(spool.iterdir())) == (token, [])
     assert emulator.stats()["mints"] == 1

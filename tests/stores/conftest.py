@@ -101,7 +101,7 @@ def at_the_mint(ansible: Controller, emulator: Emulator) -> Iterator[AtTheMint]:
     """What is called when the controller asks for a new token, before the service hears of it."""
     actions: AtTheMint = []
 
-    def see(operation: str) -> None:
+    def see(operation: str, _body: bytes) -> None:
         for action in actions if operation == "POST /token" else ():
             action()
 

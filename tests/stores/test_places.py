@@ -195,7 +195,7 @@ class TestHashiVault:
         authority.issue_cert("127.0.0.1").configure_cert(tls)
         tls.verify_mode = ssl.CERT_REQUIRED
         name = place.named("")["path"]
-        with gate(place.connection["url"], lambda _operation: True, tls) as server:
+        with gate(place.connection["url"], lambda *_: True, tls) as server:
             lookup = "lookup('community.hashi_vault.vault_read', 'x', url='http://127.0.0.1:1', auth_method='none', errors='ignore')"
             task = token(
                 "result",

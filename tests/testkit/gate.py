@@ -8,6 +8,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Callable
@@ -22,14 +23,15 @@ _REFUSAL = b'{"__type": "AccessDeniedException", "message": "not allowed"}'
 
 
 class Gate(ThreadingHTTPServer):
-    """Hands on to the server at `behind` what `see(operation)` is not false of.
+    """Hands on to the server at `behind` what `see(operation, body)` says nothing against.
 
-    An operation is that of AWS, UNTAGGED among them, or the method and path.
+    An operation is that of AWS, UNTAGGED among them, or the method and path. What is refused is answered
+    with the status that `see` returns, or as AWS does where that is False.
     """
 
     daemon_threads = True
 
-    def __init__(self, behind: str, see: Callable[[str], object]) -> None:
+    def __init__(self, behind: str, see: Callable[[str, bytes], object]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.behind = urlsplit(behind).netloc
         self.see = see
@@ -45,8 +47,12 @@ class _Handler(BaseHTTPRequestHandler):
         target = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
         if target == "CreateSecret" and b'"Tags"' not in body:
             target = UNTAGGED
-        if self.server.see(target or f"{self.command} {self.path}") is False:
+        seen = self.server.see(target or f"{self.command} {self.path}", body)
+        if seen is False:
             self._answer(400, [], _REFUSAL)
+            return
+        if isinstance(seen, HTTPStatus):
+            self._answer(seen, [], b"")
             return
         connection = http.client.HTTPConnection(self.server.behind, timeout=30)
         connection.request(self.command, self.path, body, dict(self.headers))
@@ -54,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(answer.status, answer.getheaders(), answer.read())
         connection.close()
 
-    do_GET = do_PUT = do_POST  # noqa: N815 - the names that the base class calls
+    do_GET = do_LIST = do_PUT = do_POST  # noqa: N815 - the names that the base class calls
 
     def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
         self.send_response_only(status)
@@ -70,7 +76,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def gate(behind: str, see: Callable[[str], object], tls: ssl.SSLContext | None = None) -> Iterator[Gate]:
+def gate(
+    behind: str, see: Callable[[str, bytes], object], tls: ssl.SSLContext | None = None
+) -> Iterator[Gate]:
     """Run a gate, over TLS where that is named."""
     with Gate(behind, see) as running:
         if tls:
@@ -89,7 +97,7 @@ class SecretsManagerGate:
         self.closed = False
         self.refuses: Callable[[str], bool] = lambda _operation: False
 
-    def see(self, operation: str) -> bool:
+    def see(self, operation: str, _body: bytes) -> bool:
         """Tell whether an operation may pass."""
         return not (self.closed and operation in _WRITES) and not self.refuses(operation)
 
