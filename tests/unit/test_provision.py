@@ -184,55 +184,25 @@ def test_removing(dry_run: bool) -> None:
     assert remove(Memory()) == Outcome("absent")
 
 
+# What a run left that died after its mint.
+FIRST = PendingToken(OTHER, "")
+REPLACEMENT = PendingToken(OTHER, fingerprint(TOKEN))
+
+
 @pytest.mark.parametrize(
     ("stored", "left", "answers", "options", "outcome", "after"),
     [
         # An interrupted mint, and an interrupted rotation, are finished.
-        (None, PendingToken(OTHER, ""), [VALID], {}, Outcome("minted", OTHER, None, 50, True), OTHER),
-        (
-            TOKEN,
-            PendingToken(OTHER, fingerprint(TOKEN)),
-            [VALID],
-            {},
-            Outcome("minted", OTHER, TOKEN, 50, True),
-            OTHER,
-        ),
-        (
-            None,
-            PendingToken(OTHER, ""),
-            [],
-            {"verify": False},
-            Outcome("minted", OTHER, None, None, True),
-            OTHER,
-        ),
-        (
-            None,
-            PendingToken(OTHER, ""),
-            [VALID],
-            {"regenerate": "always"},
-            Outcome("minted", OTHER, None, 50, True),
-            OTHER,
-        ),
+        (None, FIRST, [VALID], {}, Outcome("minted", OTHER, None, 50, True), OTHER),
+        (TOKEN, REPLACEMENT, [VALID], {}, Outcome("minted", OTHER, TOKEN, 50, True), OTHER),
+        (None, FIRST, [], {"verify": False}, Outcome("minted", OTHER, None, None, True), OTHER),
+        (None, FIRST, [VALID], {"regenerate": "always"}, Outcome("minted", OTHER, None, 50, True), OTHER),
         # What it was to replace is gone: nothing is overwritten.
-        (
-            None,
-            PendingToken(OTHER, fingerprint(TOKEN)),
-            [VALID],
-            {},
-            Outcome("minted", OTHER, None, 50, True),
-            OTHER,
-        ),
+        (None, REPLACEMENT, [VALID], {}, Outcome("minted", OTHER, None, 50, True), OTHER),
         # What somebody put there meanwhile stays.
-        (TOKEN, PendingToken(OTHER, ""), [VALID], {}, Outcome("kept", TOKEN, TOKEN, 50), TOKEN),
+        (TOKEN, FIRST, [VALID], {}, Outcome("kept", TOKEN, TOKEN, 50), TOKEN),
         # One to adopt comes first, whether it waits itself or another does.
-        (
-            TOKEN,
-            PendingToken(OTHER, fingerprint(TOKEN)),
-            [VALID],
-            {"token": OTHER},
-            Outcome("adopted", OTHER, TOKEN, 50, True),
-            OTHER,
-        ),
+        (TOKEN, REPLACEMENT, [VALID], {"token": OTHER}, Outcome("adopted", OTHER, TOKEN, 50, True), OTHER),
         (
             TOKEN,
             PendingToken(THIRD, ""),
@@ -273,7 +243,7 @@ def test_a_token_that_waits(
 
 def test_a_stored_token_is_kept_beside_a_stuck_pending_one() -> None:
     client, _script, _pauses = scripted(VALID, VALID)
-    store = Memory(TOKEN, writable=False, left=PendingToken(OTHER, fingerprint(TOKEN)))
+    store = Memory(TOKEN, writable=False, left=REPLACEMENT)
     assert provision(client, store) == Outcome("kept", TOKEN, TOKEN, 50)
 
 
@@ -281,7 +251,7 @@ def test_a_stored_token_is_kept_beside_a_stuck_pending_one() -> None:
 def test_none_is_minted_beside_a_stuck_pending_token(answers: list[Response], regenerate: str) -> None:
     """Not even where the place takes a write a moment later: the slot is that of the pending token."""
     client, script, _pauses = scripted(*answers)
-    store = Memory(TOKEN, writable=False, left=PendingToken(OTHER, fingerprint(TOKEN)))
+    store = Memory(TOKEN, writable=False, left=REPLACEMENT)
     with pytest.raises(errors.StoreError, match="read-only"):
         provision(client, store, regenerate=regenerate)
     assert (store.token, store.events.count("prepare"), script.answers) == (TOKEN, 1, [])
@@ -314,7 +284,7 @@ def test_after_three_lost_races_the_run_says_so() -> None:
     with pytest.raises(errors.ConflictError):
         provision(client, store)
     assert store.events.count("commit") == 3
-    assert store.left == PendingToken(OTHER, "")
+    assert store.left == FIRST
     assert script.answers == []
 
 
@@ -340,7 +310,7 @@ def test_removing_what_somebody_else_puts_there_meanwhile() -> None:
 
 
 def test_removing_takes_what_waits_too() -> None:
-    store = Memory(TOKEN, left=PendingToken(OTHER, ""))
+    store = Memory(TOKEN, left=FIRST)
     assert remove(store).status == "removed"
     assert (store.token, store.left) == (None, None)
 
