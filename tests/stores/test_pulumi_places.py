@@ -6,7 +6,6 @@ The login comes from the environment, as the store's own tools take it; Ansible'
 
 from __future__ import annotations
 
-import json
 import secrets
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +21,7 @@ from pulumi_echovalue._shared.module_utils.core.errors import EchoValueError, St
 from tests.stores.conftest import Controller, stores
 from tests.testkit.places import Command, HashiVault, KubernetesSecret, Place, SecretsManager
 from tests.testkit.playbook import token
+from tests.testkit.servers import kubeconfig_of
 from tools.emulator.client import Emulator
 
 ALL = ("hashi_vault", "aws_secretsmanager", "sops", "command", "kubernetes")
@@ -68,7 +68,9 @@ def named(place: Place, monkeypatch: pytest.MonkeyPatch, directory: Path, name: 
     if isinstance(place, HashiVault):
         environment |= {"VAULT_ADDR": connection["url"], "VAULT_TOKEN": connection["token"]}
     elif isinstance(place, KubernetesSecret):
-        environment["KUBECONFIG"] = str(_kubeconfig(directory, connection))
+        config = directory / "kubeconfig"
+        config.write_text(kubeconfig_of(connection["host"], connection["ca_cert"], connection["api_key"]))
+        environment["KUBECONFIG"] = str(config)
     elif isinstance(place, SecretsManager):
         environment["AWS_ACCESS_KEY_ID"] = connection["access_key"]
         environment["AWS_SECRET_ACCESS_KEY"] = connection["secret_key"]
@@ -76,23 +78,6 @@ def named(place: Place, monkeypatch: pytest.MonkeyPatch, directory: Path, name: 
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
     return {place.store: options}
-
-
-def _kubeconfig(directory: Path, connection: dict[str, Any]) -> Path:
-    path = directory / "kubeconfig"
-    config = {
-        "clusters": [
-            {
-                "name": "c",
-                "cluster": {"server": connection["host"], "certificate-authority": connection["ca_cert"]},
-            }
-        ],
-        "users": [{"name": "u", "user": {"token": connection["api_key"]}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "x",
-    }
-    path.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", **config}))
-    return path
 
 
 def kept(place: Place) -> Any:

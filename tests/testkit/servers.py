@@ -81,7 +81,7 @@ def kubernetes_server(directory: Path) -> Iterator[Kubernetes]:
         ca = certificates / "apiserver.crt"
         for path in ("/readyz", "/api/v1/namespaces/default"):
             servers.wait_for(url + path, {"Authorization": f"Bearer {token}"}, ca)
-        kubeconfig = _private_file(directory / "kubeconfig", _kubeconfig(url, ca, token))
+        kubeconfig = _private_file(directory / "kubeconfig", kubeconfig_of(url, ca, token))
         yield Kubernetes(url, token, ca, kubeconfig)
 
 
@@ -243,8 +243,8 @@ def _private_key() -> str:
     return f"-----BEGIN EC PRIVATE KEY-----\n{text}\n-----END EC PRIVATE KEY-----\n"
 
 
-def _kubeconfig(url: str, ca: Path, token: str) -> str:
-    """A kubeconfig for one administrator, as JSON, which is YAML too."""
+def kubeconfig_of(url: str, ca: Path | str, token: str) -> str:
+    """A kubeconfig for one user, as JSON, which is YAML too."""
     return json.dumps(
         {
             "apiVersion": "v1",
