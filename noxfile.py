@@ -252,7 +252,7 @@ def stores(session: nox.Session) -> None:
 @nox.session(python=NEWEST, tags=["test-all"])
 def slow(session: nox.Session) -> None:
     """The reports from the field, what users copy, the search of every byte: all that takes long."""
-    install(session, "stores", "test")
+    install(session, "stores", "exporters", "test")
     session.install("--no-deps", "--editable", ".")
     programs(session, "pass", "gpg", "strace")
     tests = ("tests/ansible", "tests/field", "tests/stores")
