@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -12,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from plugins.module_utils.core.version import VERSION
 from tools.release.__main__ import ROOT, build
 
 # What lies at the top of each; a folder ends with a slash.
 COLLECTION = {
     *("CHANGELOG.md", "FILES.json", "LICENSE", "LICENSES/", "MANIFEST.json", "README.md"),
-    *("changelogs/", "meta/", "plugins/", "roles/"),
+    *("bindep.txt", "changelogs/", "meta/", "plugins/", "roles/"),
 }
 SDIST = {
     *("LICENSES/", "MANIFEST.in", "PKG-INFO", "README.md", "plugins/"),
@@ -60,6 +62,29 @@ def test_the_collection_holds_what_a_user_needs(built: Path) -> None:
         str(path.relative_to(ROOT)) for path in kept if path.is_file() and "__pycache__" not in path.parts
     }
     assert {name for name in names(archive) if name.startswith(("plugins/", "roles/", "meta/"))} == wanted
+
+
+# The headings that Red Hat's template for certified collections asks for, in its order.
+SECTIONS = [
+    *("Description", "Requirements", "Installation", "Use cases", "Testing", "Contributing", "Support"),
+    *("Release notes and roadmap", "Related information", "License information"),
+]
+
+
+def test_the_collections_readme_is_in_the_certified_form(built: Path) -> None:
+    (archive,) = built.glob("echovalue-cloud-*.tar.gz")
+    with tarfile.open(archive) as tar:
+        readme = tar.extractfile("README.md").read().decode()  # type: ignore[union-attr]
+    assert re.findall(r"^## (.+)$", readme, re.MULTILINE) == SECTIONS
+    assert not re.search(r"pip3? install ansible", readme)
+    assert f"echovalue.cloud:=={VERSION}\n" in readme
+    links = re.findall(r"\]\((.+?)\)", readme)
+    assert [link for link in links if not link.startswith("https://")] == []
+    ours = [re.findall(r"/echovalue-iac/(?:blob|tree)/main/(.+)", link) for link in links]
+    assert [name for found in ours for name in found if not (ROOT / name).exists()] == []
+    modules = {path.stem for path in (ROOT / "plugins/modules").glob("*.py")}
+    roles = {path.name for path in (ROOT / "roles").iterdir()}
+    assert [name for name in modules | roles if f"{name}`" not in readme] == []
 
 
 def test_the_sdist_holds_what_the_wheel_is_built_from(built: Path) -> None:

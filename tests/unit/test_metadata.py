@@ -57,3 +57,12 @@ def test_the_hooks_have_the_versions_of_the_lint_session() -> None:
     hooks = re.findall(r"/([\w-]+)\n    rev: v([\d.]+)", (ROOT / ".pre-commit-config.yaml").read_text())
     assert len(hooks) == 3
     assert {(name.removesuffix("-pre-commit"), version) for name, version in hooks} <= pinned
+
+
+def test_ansible_lint_skips_no_rule() -> None:
+    assert "profile: production\n" in (ROOT / ".ansible-lint").read_text()
+    assert not re.search(r"^(skip|warn)_list", (ROOT / ".ansible-lint").read_text(), re.MULTILINE)
+    assert not (ROOT / ".ansible-lint-ignore").exists()
+    for room in ("docs", "extensions", "roles"):
+        for path in (ROOT / room).rglob("*.yml"):
+            assert not re.search(r"# noqa|skip_ansible_lint", path.read_text(encoding="utf-8")), path

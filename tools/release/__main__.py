@@ -19,6 +19,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+COLLECTION_README = Path(__file__).with_name("collection.md")
 PUBLISHED = {
     "collection": (sys.executable, "-m", "ansible.cli.galaxy", "collection", "build", "--output-path"),
     "package": (sys.executable, "-m", "build", "--outdir"),  # the sdist, and the wheel from it
@@ -40,10 +41,12 @@ def build(target: Path, *names: str) -> None:
     """Build those of PUBLISHED that are named into `target`, as of the last commit's date."""
     date = int(os.environ.get("SOURCE_DATE_EPOCH") or _output("git", "log", "-1", "--format=%ct"))
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(date)}
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder, "tree")
-        copy_tree(tree)
-        for name in names or PUBLISHED:
+    for name in names or PUBLISHED:
+        with tempfile.TemporaryDirectory() as folder:
+            tree = Path(folder, "tree")
+            copy_tree(tree)
+            if name == "collection":  # Automation Hub shows it, and asks for another form than a repository's
+                shutil.copyfile(COLLECTION_README, tree / "README.md")
             command = (*PUBLISHED[name], str(target))
             subprocess.run(
                 command, cwd=tree, env=environment, umask=0o022, check=True, stdout=subprocess.DEVNULL
