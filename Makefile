@@ -9,7 +9,7 @@ ifneq ($(shell command -v pyenv),)
 export PYENV_VERSION := $(shell pyenv versions --bare | grep '^3' | sort -rV | paste -sd: -)
 endif
 
-.PHONY: help demo test test-all molecule proof mutants lint format bench dist clean gates matrix coverage audit docs release
+.PHONY: help demo test test-all molecule proof mutants lint format bench dist clean gates matrix coverage audit docs release plugin
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -55,6 +55,9 @@ docs: .venv/ready ## Build the documentation site into build/site, and check its
 
 release: .venv/ready ## Build and check what is published, into dist; publish nothing
 	$(NOX) --stop-on-first-error --session released build-import-check dist
+
+plugin: .venv/ready ## Build the native provider of this system as a program without Python, into dist
+	$(NOX) --session plugin
 
 format: .venv/ready ## Write the code in the project's format
 	$(NOX) --session format

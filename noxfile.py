@@ -89,6 +89,7 @@ def lint(session: nox.Session) -> None:
     session.run("codespell")
     actionlint = session.run("python", "-m", "tools.engine", "--path", "actionlint", silent=True)
     session.run(f"{str(actionlint).splitlines()[-1]}/actionlint", external=True)
+    session.run("zizmor", "--offline", "--no-progress", "--quiet", ".github")
     collections = str(installed_collection(session).parents[2])
     session.run("ansible-lint", "--offline", "--strict", "-q", env={"ANSIBLE_COLLECTIONS_PATH": collections})
 
@@ -380,14 +381,34 @@ def run_pulumi(
 def dist(session: nox.Session) -> None:
     """Build what is published into dist/; run the examples with it in clean environments."""
     install(session, "dist")
-    session.run("pytest", "tests/release")
+    session.run("pytest", "tests/release/test_release.py")
     session.run("python", "-m", "tools.release", "dist")
     (collection,) = map(str, Path("dist").glob("echovalue-cloud-*"))
     package = sorted(map(str, Path("dist").glob("pulumi_echovalue-*")))
+    write_sbom(session, "collection", [collection], "-r", "meta/ee-requirements.txt")
+    write_sbom(session, "package", package, package[0])
     session.run("twine", "check", "--strict", *package)
     check_collection(session, collection)
     (wheel,) = (file for file in package if file.endswith(".whl"))
     check_wheel(session, wheel)
+
+
+def write_sbom(session: nox.Session, name: str, files: list[str], *needs: str) -> None:
+    """Write dist/NAME.cdx.json for these files, from an environment that holds what they need today."""
+    folder = Path(session.create_tmp(), f"sbom-{name}").resolve()
+    session.run("uv", "venv", "--quiet", "--clear", "--python", NEWEST, str(folder))
+    python = str(folder / "bin/python")
+    session.run("uv", "pip", "install", "--quiet", "--python", python, *needs)
+    session.run("python", "-m", "tools.release.sbom", python, f"dist/{name}.cdx.json", *files)
+
+
+@nox.session(python=NEWEST, tags=["test-all"])
+def plugin(session: nox.Session) -> None:
+    """Build the self-contained native provider of this system into dist/, install it, and mint with it."""
+    install(session, "plugin", "plugin-test")
+    session.run("python", "-m", "tools.engine", "pulumi")  # here, where its progress shows
+    session.run("python", "-m", "tools.plugin", "dist")
+    session.run("pytest", "tests/release/test_plugin.py", *session.posargs)
 
 
 def clean_environment(session: nox.Session, group: str, *packages: str) -> Path:

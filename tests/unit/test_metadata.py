@@ -66,3 +66,19 @@ def test_ansible_lint_skips_no_rule() -> None:
     for room in ("docs", "extensions", "roles"):
         for path in (ROOT / room).rglob("*.yml"):
             assert not re.search(r"# noqa|skip_ansible_lint", path.read_text(encoding="utf-8")), path
+
+
+def test_actions_are_pinned_by_digest_with_their_version() -> None:
+    used = [
+        line
+        for path in (ROOT / ".github").rglob("*.yml")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.match(r" +(- )?uses: (?!\./)", line)
+    ]
+    assert len(used) > 10
+    assert [line for line in used if not re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)] == []
+    pinned: dict[str, set[str]] = {}
+    for line in used:
+        action, _at, pin = line.partition("uses: ")[2].partition("@")
+        pinned.setdefault(action, set()).add(pin)
+    assert {action: pins for action, pins in pinned.items() if len(pins) > 1} == {}

@@ -39,7 +39,7 @@ def copy_tree(target: Path) -> None:
 
 def build(target: Path, *names: str) -> None:
     """Build those of PUBLISHED that are named into `target`, as of the last commit's date."""
-    date = int(os.environ.get("SOURCE_DATE_EPOCH") or _output("git", "log", "-1", "--format=%ct"))
+    date = last_commit()
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(date)}
     for name in names or PUBLISHED:
         with tempfile.TemporaryDirectory() as folder:
@@ -53,6 +53,11 @@ def build(target: Path, *names: str) -> None:
             )
     for archive in target.glob("*.tar.gz"):
         make_reproducible(archive, date)
+
+
+def last_commit() -> int:
+    """Return the date of the last commit, in seconds."""
+    return int(os.environ.get("SOURCE_DATE_EPOCH") or _output("git", "log", "-1", "--format=%ct"))
 
 
 def make_reproducible(archive: Path, date: int) -> None:
