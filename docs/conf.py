@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The documentation site: Sphinx, for antsibull-docs writes the reference of modules and roles for it."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ autodoc_member_order = "bysource"
 linkcheck_ignore = [r"https://api\.echovalue\.dev.*", r"https://github\.com/echovalue/.*"]
 
 ROOT = Path(__file__).resolve().parent.parent
+PAGES = "https://github.com/echovalue/echovalue-iac/blob/main/docs/"  # so Pulumi's registry wants links
 SOURCE = "https://github.com/echovalue/echovalue-iac/tree/main"
 ANSIBLE = "https://docs.ansible.com/ansible/latest"
 ANSIBLE_PAGES = {
@@ -65,9 +67,11 @@ def show_languages(_app: Any, _name: str, text: list[str]) -> None:
 
 
 def link_to_sources(app: Any, name: str, text: list[str]) -> None:
-    """Let links to folders, and to files above this one, lead to the sources."""
+    """Let links to folders, and to files above this one, lead to the sources; those to pages stay here."""
     text[0] = re.sub(r"\.\. contents::\n( +:.*\n)+", "", text[0])  # the theme shows one beside the page
     folder = Path(app.env.doc2path(name)).parent
+    pages = os.path.relpath(app.srcdir, folder)
+    text[0] = re.sub(rf"\]\({re.escape(PAGES)}([\w./-]+\.md)", rf"]({pages}/\1", text[0])
 
     def linked(match: re.Match[str]) -> str:
         place = (folder / match[1]).resolve()

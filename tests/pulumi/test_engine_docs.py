@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The code of docs/pulumi does what is said of it."""
+"""The code of docs/_index.md and docs/pulumi does what is said of it."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ BLOCKS = dict(
     ["pulumi/__main__.py", "pulumi-typescript/index.ts", "pulumi-go/main.go", "pulumi-yaml/Pulumi.yaml"],
 )
 def test_the_examples_of_the_index(program: str) -> None:
-    index = re.findall(
-        r"^```[a-z]+\n(.*?)^```", (DOCS / "pulumi" / "_index.md").read_text(), re.MULTILINE | re.DOTALL
-    )
+    index = re.findall(r"^```[a-z]+\n(.*?)^```", (DOCS / "_index.md").read_text(), re.MULTILINE | re.DOTALL)
     example = (DOCS / "examples" / program).read_text()
     assert any(example.endswith(f"\n{text}") for text in index)
 
@@ -72,11 +70,7 @@ def test_an_alert(workspace: Workspace, emulator: Emulator, half: str) -> None:
     workspace.pulumi("config", "set", "--secret", "slackWebhook", "https://hooks.example.com/x")
     workspace.program(BLOCKS["alert"])
     if half == "native":
-        index = (
-            (DOCS / "pulumi" / "_index.md")
-            .read_text()
-            .partition("## Resource `echovalue:index:WalletAlert`")[2]
-        )
+        index = (DOCS / "_index.md").read_text().partition("## Resource `echovalue:index:WalletAlert`")[2]
         workspace.yaml(index.partition("```yaml\n")[2].partition("```")[0])
     workspace.up()
     assert workspace.resources()["low"]["outputs"]["threshold"] == 1000

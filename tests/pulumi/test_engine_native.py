@@ -129,7 +129,7 @@ def test_adopting_and_importing(workspace: Workspace, emulator: Emulator) -> Non
 
 @pytest.mark.slow
 def test_from_the_dynamic_resource_and_back(workspace: Workspace, emulator: Emulator) -> None:
-    """As docs/pulumi/_index.md tells it."""
+    """As docs/_index.md tells it."""
     python = (workspace.root / "Pulumi.yaml").read_text()
     dynamic = 'pulumi.export("token", echovalue.Token("app"%s).token)'
     workspace.program(dynamic % "")
