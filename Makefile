@@ -9,7 +9,7 @@ ifneq ($(shell command -v pyenv),)
 export PYENV_VERSION := $(shell pyenv versions --bare | grep '^3' | sort -rV | paste -sd: -)
 endif
 
-.PHONY: help demo test test-all molecule proof mutants lint format bench dist clean gates matrix coverage audit docs release plugin
+.PHONY: help demo test test-all molecule proof mutants lint format bench dist clean gates matrix coverage audit docs release plugin sdk
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -58,6 +58,9 @@ release: .venv/ready ## Build and check what is published, into dist; publish no
 
 plugin: .venv/ready ## Build the native provider of this system as a program without Python, into dist
 	$(NOX) --session plugin
+
+sdk: .venv/ready ## Generate the SDKs for Node, Python, Go and .NET from the schema into build/sdk, and compile them
+	$(NOX) --session sdk
 
 format: .venv/ready ## Write the code in the project's format
 	$(NOX) --session format

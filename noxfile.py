@@ -411,6 +411,15 @@ def plugin(session: nox.Session) -> None:
     session.run("pytest", "tests/release/test_plugin.py", *session.posargs)
 
 
+@nox.session(python=NEWEST, tags=["test-all"])
+def sdk(session: nox.Session) -> None:
+    """Generate the SDKs of the native provider into build/sdk; compile or type-check each."""
+    install(session, "sdk")
+    session.install("--no-deps", "--editable", ".")
+    session.run("python", "-m", "tools.engine", "pulumi-languages", "pulumi-dotnet")
+    session.run("python", "-m", "tools.sdk", "build/sdk")
+
+
 def clean_environment(session: nox.Session, group: str, *packages: str) -> Path:
     """Make an environment that holds a group and packages alone, as a user's would; return its programs."""
     folder = Path(session.create_tmp(), group).resolve()

@@ -54,7 +54,7 @@ def link_to_ansible(_app: Any, _env: Any, node: Any, content: Any) -> nodes.refe
     return page and nodes.reference("", "", content, refuri=f"{ANSIBLE}/{page}", internal=False)
 
 
-LANGUAGES = {"typescript": "TypeScript", "python": "Python", "go": "Go", "yaml": "YAML"}
+LANGUAGES = {"typescript": "TypeScript", "python": "Python", "go": "Go", "csharp": "C#", "yaml": "YAML"}
 
 
 def show_languages(_app: Any, _name: str, text: list[str]) -> None:

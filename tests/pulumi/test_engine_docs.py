@@ -28,7 +28,10 @@ BLOCKS = dict(
 
 @pytest.mark.parametrize(
     "program",
-    ["pulumi/__main__.py", "pulumi-typescript/index.ts", "pulumi-go/main.go", "pulumi-yaml/Pulumi.yaml"],
+    [
+        *("pulumi/__main__.py", "pulumi-typescript/index.ts", "pulumi-go/main.go"),
+        *("pulumi-dotnet/Program.cs", "pulumi-yaml/Pulumi.yaml"),
+    ],
 )
 def test_the_examples_of_the_index(program: str) -> None:
     index = re.findall(r"^```[a-z]+\n(.*?)^```", (DOCS / "_index.md").read_text(), re.MULTILINE | re.DOTALL)

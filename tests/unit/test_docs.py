@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from plugins.module_utils.core import errors
+from plugins.module_utils.core.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -108,3 +110,30 @@ def test_each_check_belongs_to_a_command_that_a_workflow_runs() -> None:
     run = set(re.findall(r"make ([a-z-]+)", workflows))
     run |= set(", ".join(re.findall(r"command: \[(.*)\]", workflows)).split(", "))
     assert set().union(*tags.values()) - run == set()
+
+
+def test_pulumis_registry_can_show_its_pages() -> None:
+    """Its check takes no relative links to pages and pictures, and asks for front matter."""
+    for name in ("_index.md", "installation-configuration.md"):
+        text = (DOCS / name).read_text(encoding="utf-8")
+        assert text.startswith("---\ntitle: ")
+        assert "\nlayout: package\n---\n" in text
+        assert re.findall(r"\]\((?!https?://|#)[^)]*\)", text) == []
+        linked = re.findall(r"/echovalue-iac/(?:blob|tree)/main/([\w./-]+)", text)
+        assert [path for path in linked if not (ROOT / path).exists()] == []
+
+
+def test_what_pages_name_is_what_is_published() -> None:
+    schema = json.loads((ROOT / "pulumi_echovalue/plugin/schema.json").read_text(encoding="utf-8"))
+    languages = schema["language"]
+    page = (DOCS / "installation-configuration.md").read_text(encoding="utf-8")
+    space = f"{languages['csharp']['rootNamespace']}.{languages['csharp']['namespaces']['echovalue']}"
+    names = [languages["nodejs"]["packageName"], languages["go"]["importBasePath"], space]
+    assert [
+        name for name in [*names, languages["python"]["packageName"]] if f"| `{name}` |" not in page
+    ] == []
+    assert f"echovalue v{VERSION} --server {schema['pluginDownloadURL']}\n" in page
+    assert {"kind/native", "category/utility"} <= {*schema["keywords"]}
+    assert (ROOT / schema["logoUrl"].partition("/main/")[2]).is_file()
+    shown = page + (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"(?:-|-v|Package\.)(\d+\.\d+\.\d+)", shown)) == {VERSION}

@@ -109,6 +109,13 @@ SETS = {
             ),
         ),
     ),
+    "pulumi-dotnet": Set(
+        title="the code generator for .NET {version}",
+        module="github.com/pulumi/pulumi/pkg/v3",
+        takes="about two minutes",
+        # The last minor version that has it; later ones are in a module that cannot be fetched.
+        pins=(Pins("pulumi-dotnet", {"pulumi-codegen-dotnet": "./codegen"}),),
+    ),
     "actionlint": Set(
         title="actionlint {version}",
         module="github.com/rhysd/actionlint",
