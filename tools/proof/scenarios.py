@@ -17,7 +17,15 @@ from typing import Any
 
 from tools.emulator.client import Emulator
 from tools.proof import subject
-from tools.proof.places import CommandPlace, FilePlace, HashiVaultPlace, SopsPlace, SpooledPlace, VaultPlace
+from tools.proof.places import (
+    CommandPlace,
+    FilePlace,
+    HashiVaultPlace,
+    SopsPlace,
+    SpooledPlace,
+    StackPlace,
+    VaultPlace,
+)
 from tools.proof.report import Report
 
 OLD = "0123456789abcdef0123456789abcdef"
@@ -37,6 +45,11 @@ class Scenario:
     def words(self) -> str:
         """The place, and what is done to it."""
         return f"{self.place.kind} {self.name}"
+
+    @property
+    def is_done_once(self) -> bool:
+        """Whether the next run, which is the same once more, finds it done: a state remembers what to rotate."""
+        return self.name in ("new", "rotated")
 
     @property
     def threads(self) -> list[str]:
@@ -74,6 +87,8 @@ def scenarios(base: Path) -> list[Scenario]:
         *each(SopsPlace(base)),
         *each(HashiVaultPlace(base)),
         *each(CommandPlace(base)),
+        Scenario("new", StackPlace(base)),
+        Scenario("rotated", StackPlace(base), OLD, {"rotates": subject.token_hash(OLD)}),
     ]
 
 

@@ -32,6 +32,7 @@ from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from ansible.template import Templar
 
 from tools.checkout import collections_path
+from tools.proof import stacks
 
 init_plugin_loader([collections_path()])
 
@@ -161,7 +162,8 @@ def _be_the_child(work: Callable[[], None], output: Path, writer: int, thread: s
                 many_tokens.ThreadPoolExecutor, initializer=wait_for_strace
             )
         elif thread == MINT:
-            signals.Thread = _first_waits(wait_for_strace)  # type: ignore[misc]
+            waiting = _first_waits(wait_for_strace)
+            signals.Thread = stacks.signals.Thread = waiting  # type: ignore[misc]
         elif thread == MAIN:
             wait_for_strace()
         else:
