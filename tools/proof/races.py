@@ -4,16 +4,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from copy import copy
 from pathlib import Path
 
-from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator
-from tools.proof import subject
+from tools.proof import races_pulumi, subject
 from tools.proof.places import FilePlace, KubernetesPlace, SecretsManagerPlace, SpooledPlace
 from tools.proof.report import Report
 from tools.proof.scenarios import Scenario, minted, scenarios, service
@@ -27,7 +24,7 @@ def run(short: bool) -> Report:
         for scenario in _scenarios(base, short):
             with scenario.place.ready():
                 _play(scenario, emulator, report, processes, rounds)
-        _play_stacks(emulator, report, rounds)
+        races_pulumi.play(emulator, report, rounds)
     return report
 
 
@@ -66,30 +63,6 @@ def _play(scenario: Scenario, emulator: Emulator, report: Report, processes: int
     )
     if scenario.name == "new" and not isinstance(place, SpooledPlace):
         report.expect(mints == rounds, f"{place.kind}: {mints} mints in {rounds} rounds")
-
-
-def _play_stacks(emulator: Emulator, report: Report, rounds: int) -> None:
-    """Deploy two stacks of one project at once, which rotate their tokens in each round."""
-    mints = 0
-    with tempfile.TemporaryDirectory(prefix="ev-") as name:
-        dev = Workspace(Path(name), emulator.url)
-        prod = copy(dev)
-        prod.stack = "prod"
-        prod.pulumi("stack", "init", prod.stack)
-        for number in range(rounds):
-            dev.program(f'echovalue.Token("app", keepers={{"round": "{number}"}})')
-            before = minted(emulator)
-            started = [stack.start("up", "--yes", "--skip-preview") for stack in (dev, prod)]
-            for process in started:
-                out, err = process.communicate(timeout=120)
-                report.expect(process.returncode == 0, f"two stacks: one fails: {(out + err)[-300:]}")
-            new = minted(emulator) - before
-            mints += len(new)
-            kept = {stack.resources()["app"]["id"] for stack in (dev, prod)}
-            report.expect(kept == new and len(new) == 2, f"two stacks: {len(new)} mints, {len(kept)} tokens")
-    report.rows.append(
-        {"place": "Pulumi", "what": "two stacks", "processes": 2, "rounds": rounds, "mints": mints}
-    )
 
 
 def _spool(path: Path) -> Path:

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Stacks at once: each with tokens of its own; two at one place in OpenBao, and one beside a playbook.
+
+At the place both read at the same instant, held back until the other one comes.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from copy import copy
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Barrier, BrokenBarrierError
+from typing import Any
+
+import hvac
+
+from tests.testkit.gate import gate
+from tests.testkit.playbook import Ansible, token
+from tests.testkit.pulumi_workspace import Workspace
+from tests.testkit.servers import openbao_server
+from tools.emulator.client import Emulator
+from tools.proof.environment import environment
+from tools.proof.report import Report
+from tools.proof.scenarios import hashes, minted
+
+_PATIENCE = 120  # seconds for one command, on a busy machine
+_TOGETHER = 25  # seconds that one waits for the other, under the client's own time-out
+
+
+def play(emulator: Emulator, report: Report, rounds: int) -> None:
+    """Play all of them."""
+    _play_stacks(emulator, report, rounds)
+    with _site(emulator) as site:
+        for what, each in _RACES.items():
+            mints = 0
+            for number in range(rounds):
+                mints += each(site, number, report)
+            report.rows.append(
+                {"place": "Pulumi, OpenBao", "what": what, "processes": 2, "rounds": rounds, "mints": mints}
+            )
+
+
+def _play_stacks(emulator: Emulator, report: Report, rounds: int) -> None:
+    """Deploy two stacks of one project at once, which rotate their tokens in each round."""
+    mints = 0
+    with tempfile.TemporaryDirectory(prefix="ev-") as name:
+        dev = Workspace(Path(name), emulator.url)
+        prod = copy(dev)
+        prod.stack = "prod"
+        prod.pulumi("stack", "init", prod.stack)
+        for number in range(rounds):
+            dev.program(f'echovalue.Token("app", keepers={{"round": "{number}"}})')
+            before = minted(emulator)
+            _end([_up(dev), _up(prod)], "two stacks", report)
+            new = minted(emulator) - before
+            mints += len(new)
+            kept = {stack.resources()["app"]["id"] for stack in (dev, prod)}
+            report.expect(kept == new and len(new) == 2, f"two stacks: {len(new)} mints, {len(kept)} tokens")
+    report.rows.append(
+        {"place": "Pulumi", "what": "two stacks", "processes": 2, "rounds": rounds, "mints": mints}
+    )
+
+
+class _Meeting:
+    """Holds back the first reading of a secret until the second one comes."""
+
+    def __init__(self) -> None:
+        self._barrier = Barrier(2)
+        self._open = True
+        self.met = False
+
+    def call(self) -> None:
+        """Let the next two meet."""
+        self._barrier, self._open, self.met = Barrier(2), False, False
+
+    def see(self, operation: str) -> bool:
+        """Let a request pass, once both are there."""
+        if operation.startswith("GET /v1/secret/data/") and not self._open:
+            with suppress(BrokenBarrierError):
+                self._barrier.wait(_TOGETHER)
+                self.met = True
+            self._open = True
+        return True
+
+
+@dataclass(frozen=True)
+class _Site:
+    """Two stacks, one of each half, and a playbook, with one home; and the store of their places."""
+
+    emulator: Emulator
+    meeting: _Meeting
+    kv: Any
+    url: str
+    login: str
+    dynamic: Workspace
+    native: Workspace
+    ansible: Ansible
+
+    @property
+    def stacks(self) -> tuple[Workspace, Workspace]:
+        return self.dynamic, self.native
+
+    def write(self, path: str, keepers: str) -> None:
+        """Make the programs of both stacks: one token, named after its place at `path`; any other one goes."""
+        where = {"hashi_vault": {"path": path}}
+        self.dynamic.program(f'echovalue.Token("{path}", keepers={{"a": "{keepers}"}}, place={where})')
+        properties = {"keepers": {"a": keepers}, "place": {"hashiVault": {"path": path}}}
+        resources = {path: {"type": "echovalue:Token", "properties": properties}}
+        self.native.yaml(f"resources: {json.dumps(resources)}")
+
+    def token(self, path: str) -> str:
+        """Return the token that the place holds."""
+        found = self.kv.read_secret_version(path, raise_on_deleted_version=True)
+        return str(found["data"]["data"]["token"])
+
+    def known(self, *stacks: Workspace) -> set[str]:
+        """Return the hashes that the states have."""
+        return {
+            resource["outputs"]["hash"]
+            for stack in stacks or self.stacks
+            for resource in stack.resources().values()
+        }
+
+    def spooled(self) -> list[str]:
+        """Return what is pending."""
+        return [path.name for path in self.ansible.directory.glob(".echovalue/spool/*.token")]
+
+
+@contextmanager
+def _site(emulator: Emulator) -> Iterator[_Site]:
+    meeting = _Meeting()
+    with tempfile.TemporaryDirectory(prefix="ev-") as name, openbao_server(Path(name)) as server:
+        folders = [Path(name, one) for one in ("dynamic", "native", "home")]
+        for folder in folders:
+            folder.mkdir()
+        dynamic, native, home = folders
+        with (
+            gate(server.address, meeting.see) as front,
+            environment(VAULT_ADDR=front.url, VAULT_TOKEN=server.token, HOME=str(home)),
+        ):
+            yield _Site(
+                emulator,
+                meeting,
+                hvac.Client(server.address, server.token).secrets.kv.v2,
+                front.url,
+                server.token,
+                Workspace(dynamic, emulator.url),
+                Workspace(native, emulator.url),
+                Ansible(home, emulator.url),
+            )
+
+
+def _at_empty_place(site: _Site, number: int, report: Report) -> int:
+    site.write(f"empty-{number}", "1")
+    return _race(site, f"empty-{number}", "two stacks at an empty place", report)
+
+
+def _rotate(site: _Site, number: int, report: Report) -> int:
+    """Rotate by changed keepers a token that both know."""
+    if number == 0:
+        site.write("rotated", "before")
+        for stack in site.stacks:
+            stack.up()
+    site.write("rotated", str(number))
+    return _race(site, "rotated", "two stacks that rotate", report)
+
+
+def _rotate_unlike(site: _Site, number: int, report: Report) -> int:
+    """Rotate by changed keepers where one state alone knows the token that is there.
+
+    For the other one that very token is the rotation, or what the first one makes of it.
+    """
+    if number == 0:
+        site.write("unlike", "before")
+        for stack in site.stacks:
+            stack.up()
+    other = f"{number:032x}"
+    site.emulator.register(other)
+    site.kv.create_or_update_secret("unlike", {"token": other})
+    site.stacks[number % 2].refresh()
+    site.write("unlike", str(number))
+    mints = _race(site, "unlike", "two stacks that know different tokens", report, others={other})
+    for stack in site.stacks:
+        stack.refresh()
+    found = site.known()
+    report.expect(
+        found == hashes({site.token("unlike")}), f"a refresh does not agree with the place: {found}"
+    )
+    return mints
+
+
+def _beside_playbook(site: _Site, number: int, report: Report) -> int:
+    """Deploy a stack, now of one half, now of the other, and play a playbook for the same place."""
+    path, stack = f"beside-{number}", site.stacks[number % 2]
+    site.write(path, "1")
+    before = minted(site.emulator)
+    connection = {"url": site.url, "token": site.login}
+    task = token(hashi_vault={"path": path, "connection": connection})
+    playbook = site.ansible.directory / "beside.yml"
+    save = {
+        "ansible.builtin.copy": {"content": "{{ result.hash }}", "dest": f"{site.ansible.directory}/hash"}
+    }
+    playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task, save]}]))
+    site.meeting.call()
+    where = "a stack beside a playbook"
+    _end([_up(stack), site.ansible.start(playbook)], where, report)
+    told = site.known(stack) | {(site.ansible.directory / "hash").read_text()}
+    return _check(site, path, where, minted(site.emulator) - before, told, set(), report)
+
+
+_RACES = {
+    "two stacks, empty": _at_empty_place,
+    "two stacks that rotate": _rotate,
+    "two that know different tokens": _rotate_unlike,
+    "a stack and a playbook": _beside_playbook,
+}
+
+
+def _race(site: _Site, path: str, where: str, report: Report, others: set[str] | None = None) -> int:
+    before = minted(site.emulator)
+    site.meeting.call()
+    _end([_up(stack) for stack in site.stacks], where, report)
+    new = minted(site.emulator) - before
+    return _check(site, path, where, new, site.known(), others or set(), report)
+
+
+def _check(
+    site: _Site, path: str, where: str, new: set[str], told: set[str], others: set[str], report: Report
+) -> int:
+    """Check what a race came to; both know the stored token, or one of `others`."""
+    stored = hashes({site.token(path)})
+    report.expect(site.meeting.met, f"{where}: they did not meet")
+    report.expect(new == stored, f"{where}: {len(new)} mints, of which the place holds {len(new & stored)}")
+    report.expect(stored <= told <= stored | hashes(others), f"{where}: {len(told)} tokens are known")
+    report.expect(not site.spooled(), f"{where}: pending: {site.spooled()}")
+    return len(new)
+
+
+def _up(stack: Workspace) -> subprocess.Popen[str]:
+    return stack.start("up", "--yes", "--skip-preview")
+
+
+def _end(started: list[subprocess.Popen[str]], where: str, report: Report) -> None:
+    for process in started:
+        out, err = process.communicate(timeout=_PATIENCE)
+        report.expect(process.returncode == 0, f"{where}: one fails: {(out + (err or ''))[-600:]}")
