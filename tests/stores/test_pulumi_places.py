@@ -19,9 +19,9 @@ from pulumi_echovalue._decisions.placed import Placed, Target
 from pulumi_echovalue._decisions.service import Service
 from pulumi_echovalue._shared.module_utils.core.errors import EchoValueError, StoreError
 from tests.stores.conftest import Controller, stores
-from tests.testkit.places import Command, HashiVault, KubernetesSecret, Place, SecretsManager
+from tests.testkit import pulumi_places
+from tests.testkit.places import Command, Place
 from tests.testkit.playbook import token
-from tests.testkit.servers import kubeconfig_of
 from tools.emulator.client import Emulator
 
 ALL = ("hashi_vault", "aws_secretsmanager", "sops", "command", "kubernetes")
@@ -60,24 +60,12 @@ def stack(emulator: Emulator, tmp_path: Path) -> Stack:
     return Stack(emulator, tmp_path / "spool")
 
 
-def named(place: Place, monkeypatch: pytest.MonkeyPatch, directory: Path, name: str = "") -> dict[str, Any]:
+def named(place: Place, monkeypatch: pytest.MonkeyPatch, directory: Path) -> dict[str, Any]:
     """Return the place as a program names it; the login goes into the environment."""
-    options = place.named(name)
-    connection = options.pop("connection", {})
-    environment = dict(place.environment)
-    if isinstance(place, HashiVault):
-        environment |= {"VAULT_ADDR": connection["url"], "VAULT_TOKEN": connection["token"]}
-    elif isinstance(place, KubernetesSecret):
-        config = directory / "kubeconfig"
-        config.write_text(kubeconfig_of(connection["host"], connection["ca_cert"], connection["api_key"]))
-        environment["KUBECONFIG"] = str(config)
-    elif isinstance(place, SecretsManager):
-        environment["AWS_ACCESS_KEY_ID"] = connection["access_key"]
-        environment["AWS_SECRET_ACCESS_KEY"] = connection["secret_key"]
-        options["connection"] = {name: connection[name] for name in ("region", "endpoint_url")}
+    where, environment = pulumi_places.named(place, directory)
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
-    return {place.store: options}
+    return where
 
 
 def kept(place: Place) -> Any:

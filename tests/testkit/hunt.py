@@ -3,8 +3,8 @@
 
     assert not hunt([token], {"the screen": screen, "the state": folder})
 
-What gzip packed is unpacked first, and the logs that the Pulumi engine encrypts are decrypted, but for their
-records of properties.
+What gzip packed is unpacked first, and the logs that the Pulumi engine encrypts are decrypted. Their records of
+properties are left out, unless the search is for what belongs into no state either.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ def hunt(
     hashes: Collection[str] = (),
     allowed: Iterable[str] = (),
     passphrase: str = "",
+    properties: bool = False,
 ) -> list[str]:
     """Return in words each secret that is found: its form, its place, and what is before it.
 
     `where` are texts, files and folders by their names. `hashes` are those of tokens that are searched for
-    unknown. `allowed` and `passphrase` are those of `files_in`.
+    unknown. `allowed`, `passphrase` and `properties` are those of `files_in`.
     """
     needles = [(form, needle) for secret in set(secrets) for form, needle in forms(secret).items()]
     finds = []
     for place, what in where.items():
         if isinstance(what, Path):
-            contents = {
-                f"{place}, {name}": content for name, content in files_in(what, allowed, passphrase).items()
-            }
+            opened = files_in(what, allowed, passphrase, properties=properties)
+            contents = {f"{place}, {name}": content for name, content in opened.items()}
         else:
             contents = {place: what.encode() if isinstance(what, str) else what}
         for name, content in contents.items():
@@ -119,10 +119,13 @@ def _decoded(content: bytes) -> Iterator[tuple[str, bytes]]:
             yield "in base64", base64.b64decode(whole)
 
 
-def files_in(path: Path, allowed: Iterable[str] = (), passphrase: str = "") -> dict[str, bytes]:
+def files_in(
+    path: Path, allowed: Iterable[str] = (), passphrase: str = "", *, properties: bool = False
+) -> dict[str, bytes]:
     """Return a file, or the files of a folder, opened, but for `allowed`: patterns of names where secrets belong.
 
-    `passphrase` is that of the Pulumi stacks whose logs are there, beside their state or settings.
+    `passphrase` is that of the Pulumi stacks whose logs are there, beside their state or settings; with
+    `properties` their records of what the engine sends and stores are there too.
     """
     patterns = list(allowed)
     files = {str(file.relative_to(path)): file for file in sorted(path.rglob("*"))} or {path.name: path}
@@ -132,14 +135,16 @@ def files_in(path: Path, allowed: Iterable[str] = (), passphrase: str = "") -> d
         if file.is_file() and not any(fnmatch(name, pattern) for pattern in patterns)
     }
     salts = {salt for content in raw.values() for salt in _SALT.findall(content)}
-    return {name: _opened(name, content, salts, passphrase) for name, content in raw.items()}
+    return {name: _opened(name, content, salts, passphrase, properties) for name, content in raw.items()}
 
 
-def _opened(name: str, content: bytes, salts: Collection[bytes], passphrase: str) -> bytes:
+def _opened(name: str, content: bytes, salts: Collection[bytes], passphrase: str, properties: bool) -> bytes:
     if content.startswith(b"\x1f\x8b"):
         return gzip.decompress(content)
     if content.startswith(b"PLOG"):
-        return _decrypted(name, content, salts, passphrase)
+        text = _decrypted(name, content, salts, passphrase)
+        kept = (line for line in text.splitlines() if properties or not _PROPERTIES.search(line))
+        return b"\n".join(kept)
     return content
 
 
@@ -162,7 +167,7 @@ def _decrypted(name: str, content: bytes, salts: Collection[bytes], passphrase: 
         size = 4 + int.from_bytes(rest[:4], "big")
         text += gzip.decompress(session.decrypt(rest[4:16], rest[16:size], None))
         rest = rest[size:]
-    return b"\n".join(line for line in text.splitlines() if not _PROPERTIES.search(line))
+    return text
 
 
 @functools.cache
