@@ -17,6 +17,7 @@ EXPERIMENTS = (
     "crash",
     "system_errors",
     "races",
+    "previews",
     "service_faults",
     "doors",
     "canaries",

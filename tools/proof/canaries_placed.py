@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.testkit.hunt import files_in, hunt, noting_processes, watched
-from tests.testkit.places import PLACES, Place
+from tests.testkit.places import PLACES, KubernetesSecret, Place
 from tests.testkit.pulumi_places import named
 from tests.testkit.pulumi_workspace import PASSPHRASE, Workspace
 from tools.emulator.client import Emulator
@@ -147,7 +147,7 @@ def _life(stage: _Stage, short: bool) -> None:
     workspace, pulumi = stage.workspace, stage.workspace.pulumi
     loud = ("--verbose=9", "--logtostderr", "--logflow")
     plan, events = str(stage.folder / "plan.json"), str(stage.folder / "events.json")
-    stage.write("one", reads=False)
+    stage.write("one")
     pulumi("preview", "--diff", "--save-plan", plan)
     workspace.up("--diff", "--plan", plan, "--event-log", events)
     with _noting_calls(stage, "created"):
@@ -183,6 +183,8 @@ def _failures(stage: _Stage) -> None:
         finally:
             stage.emulator.start()
         for store in stage.stores:
+            if isinstance(store, KubernetesSecret):
+                store.delete()  # one of another type takes its place
             store.put({store.key or "token": UNKNOWN})
         stage.write("five")
         workspace.up("--diff", fails=True)

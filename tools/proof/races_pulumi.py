@@ -9,24 +9,17 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Barrier, BrokenBarrierError
-from typing import Any
 
-import hvac
-
-from tests.testkit.gate import gate
-from tests.testkit.playbook import Ansible, token
+from tests.testkit.playbook import token
 from tests.testkit.pulumi_workspace import Workspace
-from tests.testkit.servers import openbao_server
 from tools.emulator.client import Emulator
-from tools.proof.environment import environment
 from tools.proof.report import Report
 from tools.proof.scenarios import hashes, minted
+from tools.proof.site import Site, one_site
 
 _PATIENCE = 120  # seconds for one command, on a busy machine
 _TOGETHER = 25  # seconds that one waits for the other, under the client's own time-out
@@ -35,11 +28,12 @@ _TOGETHER = 25  # seconds that one waits for the other, under the client's own t
 def play(emulator: Emulator, report: Report, rounds: int) -> None:
     """Play all of them."""
     _play_stacks(emulator, report, rounds)
-    with _site(emulator) as site:
+    meeting = _Meeting()
+    with one_site(emulator, meeting.see) as site:
         for what, each in _RACES.items():
             mints = 0
             for number in range(rounds):
-                mints += each(site, number, report)
+                mints += each(site, meeting, number, report)
             report.rows.append(
                 {"place": "Pulumi, OpenBao", "what": what, "processes": 2, "rounds": rounds, "mints": mints}
             )
@@ -88,89 +82,22 @@ class _Meeting:
         return True
 
 
-@dataclass(frozen=True)
-class _Site:
-    """Two stacks, one of each half, and a playbook, with one home; and the store of their places."""
-
-    emulator: Emulator
-    meeting: _Meeting
-    kv: Any
-    url: str
-    login: str
-    dynamic: Workspace
-    native: Workspace
-    ansible: Ansible
-
-    @property
-    def stacks(self) -> tuple[Workspace, Workspace]:
-        return self.dynamic, self.native
-
-    def write(self, path: str, keepers: str) -> None:
-        """Make the programs of both stacks: one token, named after its place at `path`; any other one goes."""
-        where = {"hashi_vault": {"path": path}}
-        self.dynamic.program(f'echovalue.Token("{path}", keepers={{"a": "{keepers}"}}, place={where})')
-        properties = {"keepers": {"a": keepers}, "place": {"hashiVault": {"path": path}}}
-        resources = {path: {"type": "echovalue:Token", "properties": properties}}
-        self.native.yaml(f"resources: {json.dumps(resources)}")
-
-    def token(self, path: str) -> str:
-        """Return the token that the place holds."""
-        found = self.kv.read_secret_version(path, raise_on_deleted_version=True)
-        return str(found["data"]["data"]["token"])
-
-    def known(self, *stacks: Workspace) -> set[str]:
-        """Return the hashes that the states have."""
-        return {
-            resource["outputs"]["hash"]
-            for stack in stacks or self.stacks
-            for resource in stack.resources().values()
-        }
-
-    def spooled(self) -> list[str]:
-        """Return what is pending."""
-        return [path.name for path in self.ansible.directory.glob(".echovalue/spool/*.token")]
-
-
-@contextmanager
-def _site(emulator: Emulator) -> Iterator[_Site]:
-    meeting = _Meeting()
-    with tempfile.TemporaryDirectory(prefix="ev-") as name, openbao_server(Path(name)) as server:
-        folders = [Path(name, one) for one in ("dynamic", "native", "home")]
-        for folder in folders:
-            folder.mkdir()
-        dynamic, native, home = folders
-        with (
-            gate(server.address, meeting.see) as front,
-            environment(VAULT_ADDR=front.url, VAULT_TOKEN=server.token, HOME=str(home)),
-        ):
-            yield _Site(
-                emulator,
-                meeting,
-                hvac.Client(server.address, server.token).secrets.kv.v2,
-                front.url,
-                server.token,
-                Workspace(dynamic, emulator.url),
-                Workspace(native, emulator.url),
-                Ansible(home, emulator.url),
-            )
-
-
-def _at_empty_place(site: _Site, number: int, report: Report) -> int:
+def _at_empty_place(site: Site, meeting: _Meeting, number: int, report: Report) -> int:
     site.write(f"empty-{number}", "1")
-    return _race(site, f"empty-{number}", "two stacks at an empty place", report)
+    return _race(site, meeting, f"empty-{number}", "two stacks at an empty place", report)
 
 
-def _rotate(site: _Site, number: int, report: Report) -> int:
+def _rotate(site: Site, meeting: _Meeting, number: int, report: Report) -> int:
     """Rotate by changed keepers a token that both know."""
     if number == 0:
         site.write("rotated", "before")
         for stack in site.stacks:
             stack.up()
     site.write("rotated", str(number))
-    return _race(site, "rotated", "two stacks that rotate", report)
+    return _race(site, meeting, "rotated", "two stacks that rotate", report)
 
 
-def _rotate_unlike(site: _Site, number: int, report: Report) -> int:
+def _rotate_unlike(site: Site, meeting: _Meeting, number: int, report: Report) -> int:
     """Rotate by changed keepers where one state alone knows the token that is there.
 
     For the other one that very token is the rotation, or what the first one makes of it.
@@ -184,7 +111,7 @@ def _rotate_unlike(site: _Site, number: int, report: Report) -> int:
     site.kv.create_or_update_secret("unlike", {"token": other})
     site.stacks[number % 2].refresh()
     site.write("unlike", str(number))
-    mints = _race(site, "unlike", "two stacks that know different tokens", report, others={other})
+    mints = _race(site, meeting, "unlike", "two stacks that know different tokens", report, others={other})
     for stack in site.stacks:
         stack.refresh()
     found = site.known()
@@ -194,7 +121,7 @@ def _rotate_unlike(site: _Site, number: int, report: Report) -> int:
     return mints
 
 
-def _beside_playbook(site: _Site, number: int, report: Report) -> int:
+def _beside_playbook(site: Site, meeting: _Meeting, number: int, report: Report) -> int:
     """Deploy a stack, now of one half, now of the other, and play a playbook for the same place."""
     path, stack = f"beside-{number}", site.stacks[number % 2]
     site.write(path, "1")
@@ -206,11 +133,11 @@ def _beside_playbook(site: _Site, number: int, report: Report) -> int:
         "ansible.builtin.copy": {"content": "{{ result.hash }}", "dest": f"{site.ansible.directory}/hash"}
     }
     playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task, save]}]))
-    site.meeting.call()
+    meeting.call()
     where = "a stack beside a playbook"
     _end([_up(stack), site.ansible.start(playbook)], where, report)
     told = site.known(stack) | {(site.ansible.directory / "hash").read_text()}
-    return _check(site, path, where, minted(site.emulator) - before, told, set(), report)
+    return _check(site, meeting, path, where, minted(site.emulator) - before, told, set(), report)
 
 
 _RACES = {
@@ -221,20 +148,29 @@ _RACES = {
 }
 
 
-def _race(site: _Site, path: str, where: str, report: Report, others: set[str] | None = None) -> int:
+def _race(
+    site: Site, meeting: _Meeting, path: str, where: str, report: Report, others: set[str] | None = None
+) -> int:
     before = minted(site.emulator)
-    site.meeting.call()
+    meeting.call()
     _end([_up(stack) for stack in site.stacks], where, report)
     new = minted(site.emulator) - before
-    return _check(site, path, where, new, site.known(), others or set(), report)
+    return _check(site, meeting, path, where, new, site.known(), others or set(), report)
 
 
 def _check(
-    site: _Site, path: str, where: str, new: set[str], told: set[str], others: set[str], report: Report
+    site: Site,
+    meeting: _Meeting,
+    path: str,
+    where: str,
+    new: set[str],
+    told: set[str],
+    others: set[str],
+    report: Report,
 ) -> int:
     """Check what a race came to; both know the stored token, or one of `others`."""
     stored = hashes({site.token(path)})
-    report.expect(site.meeting.met, f"{where}: they did not meet")
+    report.expect(meeting.met, f"{where}: they did not meet")
     report.expect(new == stored, f"{where}: {len(new)} mints, of which the place holds {len(new & stored)}")
     report.expect(stored <= told <= stored | hashes(others), f"{where}: {len(told)} tokens are known")
     report.expect(not site.spooled(), f"{where}: pending: {site.spooled()}")
