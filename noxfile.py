@@ -279,6 +279,7 @@ def stores_oldest(session: nox.Session) -> None:
     session.run("python", "-m", "tools.engine", "kubernetes")
     places = ("-k", "HashiVault or SecretsManager or Kubernetes", "-m", "not slow")
     session.run("pytest", "-n", "2", "tests/stores/test_places.py", *places, *session.posargs)
+    session.run("pytest", "-n", "2", "tests/stores/test_copies.py", "-m", "not slow", *session.posargs)
 
 
 @nox.session(python=NEWEST, tags=["test-all"])

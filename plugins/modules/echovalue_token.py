@@ -211,6 +211,91 @@ options:
       - Another token that is kept there is replaced by it, and stays as a backup.
       - Excludes O(regenerate=always).
     type: str
+  copies: &copies
+    description:
+      - Further places for the same token, each with one of these. The token is in its own place before any copy, and that
+        place decides. Each copy is compared with it, and written where it differs; what that overwrites falls under
+        O(backup), as in a place.
+      - A copy that cannot be read, or whose login may not write it, is refused before the mint, as far as it lets that be
+        found out. One that fails later fails the task at its end, and the next run repairs it.
+      - With O(state=absent) the copies are removed first, and then the place.
+      - The place is one of the controller then, as all copies are. Equal places are refused. Beside O(tokens) it belongs into
+        the items.
+    type: list
+    elements: dict
+    version_added: 0.2.0
+    suboptions:
+      vault_file: *vault_file
+      variable: *variable
+      vault_id: *vault_id
+      sops: *sops
+      hashi_vault: *hashi_vault
+      kubernetes: *kubernetes
+      aws_secretsmanager: *aws_secretsmanager
+      command: *command
+      github_secret:
+        description:
+          - A secret of GitHub Actions.
+          - GitHub does not say what a secret holds. So a variable beside it, named after it with C(_SHA256) behind, holds the
+            sha256 of the token and the time of the secret's last change. Where one of them has changed, it is written again.
+          - Needs C(PyGithub) and C(PyNaCl).
+        type: dict
+        suboptions:
+          repository:
+            description:
+              - The repository, as C(OWNER/NAME).
+            type: str
+          name:
+            description:
+              - The name of the secret; by default C(ECHOVALUE_TOKEN).
+            type: str
+          environment:
+            description:
+              - The environment of the repository whose secret it is; by default it is that of the repository itself.
+            type: str
+          connection:
+            description:
+              - C(token), C(api_url), C(validate_certs) and C(ca_path). What it leaves out comes from E(GH_TOKEN) or
+                E(GITHUB_TOKEN), and E(GITHUB_API_URL). What is secret in it is never shown.
+              - The token needs read and write access to Secrets and Variables. A job's own C(GITHUB_TOKEN) has neither.
+            type: dict
+      gitlab_variable:
+        description:
+          - A CI/CD variable of a project or a group of GitLab. One that is hidden cannot be read, and is refused.
+          - Needs C(python-gitlab).
+        type: dict
+        suboptions:
+          project:
+            description:
+              - The project, as its path or its id. Excludes O(copies[].gitlab_variable.group).
+            type: str
+          group:
+            description:
+              - The group, as its path or its id.
+            type: str
+          key:
+            description:
+              - The key of the variable; by default C(ECHOVALUE_TOKEN).
+            type: str
+          environment_scope:
+            description:
+              - The environments that see it; by default C(*), which is all.
+            type: str
+          masked:
+            description:
+              - Whether jobs mask it in their logs. By default a new one is masked, and an existing one keeps its own.
+            type: bool
+          protected:
+            description:
+              - Whether protected branches and tags alone see it. By default a new one is not, and an existing one keeps its own.
+            type: bool
+          connection:
+            description:
+              - C(api_token) or C(api_oauth_token), C(api_url), C(validate_certs) and C(ca_path), as in community.general. What it
+                leaves out comes from E(GITLAB_TOKEN), and E(CI_SERVER_URL). What is secret in it is never shown.
+              - The token needs the scope C(api), and the role Maintainer of the project or Owner of the group. A job's own
+                C(CI_JOB_TOKEN) is refused.
+            type: dict
   spool:
     description:
       - A private directory on the controller, where a token is pending, with mode V(0600), from its mint until the place has
@@ -300,6 +385,7 @@ options:
         description:
           - A token to adopt.
         type: str
+      copies: *copies
   concurrency:
     description: How many tokens are worked on, and how many connections there are, at a time with O(tokens).
     type: int
@@ -361,6 +447,18 @@ EXAMPLES = r"""
         auth_method: approle
         role_id: "{{ shop_role_id }}"
         secret_id: "{{ shop_secret_id }}"
+
+- name: Keep it in OpenBao, and give the pipelines a copy
+  echovalue.cloud.echovalue_token:
+    hashi_vault:
+      path: apps/shop/echovalue
+    copies:
+      - github_secret:
+          repository: acme/shop
+          environment: production
+      - gitlab_variable:
+          project: acme/shop
+          protected: true
 
 - name: Keep one for each team in a Secret of its namespace
   echovalue.cloud.echovalue_token:
@@ -434,6 +532,21 @@ rotation_due:
   returned: with O(max_age)
   type: bool
   sample: false
+copies:
+  description:
+    - One entry for each of O(copies), in the order passed. C(status) is one of V(written), V(kept), V(removed), V(absent),
+      V(failed); C(reason) and C(msg) are null unless it failed.
+    - With O(tokens) each entry has such a list if any item has copies. Where a copy failed, so did the task, with the reason
+      V(store), and its result has all but the token.
+  returned: with O(copies)
+  type: list
+  elements: dict
+  sample:
+    - place: secret ECHOVALUE_TOKEN of acme/shop at https://api.github.com
+      store: github_secret
+      status: kept
+      reason: null
+      msg: null
 store:
   description:
     - The kind of place, one of V(file), V(ansible_vault), V(sops), V(hashi_vault), V(kubernetes),

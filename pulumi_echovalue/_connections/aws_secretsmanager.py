@@ -32,7 +32,7 @@ def open_driver(options: Mapping[str, Any]) -> tuple[Driver, Resolved]:
 
     STS is asked once for the account of the login, but for a secret that is named by its ARN.
     """
-    check_library("boto3", "1.28.0", _unusable, "'pulumi-echovalue[aws]'")
+    check_library("boto3", "1.28.0", _unusable, requirement="'pulumi-echovalue[aws]'")
     connection, name = options["connection"], options["name"]
     client = shared(_client, connection)
     account = account_in(name) or shared(_account, connection)

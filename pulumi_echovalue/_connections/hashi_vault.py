@@ -28,7 +28,7 @@ _FALSE = ("", "0", "f", "false", "n", "no", "off")
 
 def open_driver(options: Mapping[str, Any]) -> tuple[Driver, Resolved]:
     """Return the key that the options name. Raises StoreError; no request is sent."""
-    check_library("hvac", "1.2.1", _unusable, "'pulumi-echovalue[hashi-vault]'")
+    check_library("hvac", "1.2.1", _unusable, requirement="'pulumi-echovalue[hashi-vault]'")
     client = shared(_client, options["connection"], _token())
     mount, path = options["mount"].strip("/"), options["path"].strip("/")
     key = HashiVaultKey(client, mount, path, options["key"], HASHI_VAULT.creation(options))

@@ -24,7 +24,7 @@ _DEFAULT = "~/.kube/config"
 
 def open_driver(options: Mapping[str, Any]) -> tuple[Driver, Resolved]:
     """Return the key that the options name. Raises StoreError; no request of ours is sent."""
-    check_library("kubernetes", "24.2.0", _unusable, "'pulumi-echovalue[kubernetes]'")
+    check_library("kubernetes", "24.2.0", _unusable, requirement="'pulumi-echovalue[kubernetes]'")
     api, cluster = shared(_client, options["connection"])
     creation = KUBERNETES.creation(options)
     key = SecretKey(api, cluster, options["namespace"], options["name"], options["key"], creation)

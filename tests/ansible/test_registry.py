@@ -11,9 +11,9 @@ import yaml
 
 from plugins.doc_fragments import token
 from plugins.module_utils.places.definition import PlaceDefinition
-from plugins.module_utils.places.registry import PLACES
+from plugins.module_utils.places.registry import COPIES, PLACES
 from plugins.modules import echovalue_token, echovalue_wallet_info
-from plugins.plugin_utils.connections.registry import OPENERS
+from plugins.plugin_utils.connections.registry import COPY_OPENERS, OPENERS
 from tools.checkout import ROOT
 
 pytestmark = pytest.mark.essential
@@ -67,6 +67,26 @@ def test_a_place_has_its_variables_in_the_role(name: str) -> None:
     for option in (*own, *place.beside):
         assert f"echovalue_token_{option}" in VARIABLES
         assert f"echovalue_token_{option}" in passed
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_place_of_copies_is_documented(name: str) -> None:
+    place = COPIES[name]
+    documented = OPTIONS["copies"]["suboptions"]
+    assert OPTIONS["tokens"]["suboptions"]["copies"] == OPTIONS["copies"]
+    assert documented[name]["type"] == place.spec["type"]
+    found = documented[name].get("suboptions", {})
+    assert {option: each["type"] for option, each in found.items()} == {
+        option: spec["type"] for option, spec in suboptions(place).items()
+    }
+    for option, default in place.defaults.items():
+        if isinstance(default, str) and option in found:
+            assert f"by default C({default})" in str(found[option]["description"]), option
+    assert f"## {name}\n" in PAGE
+
+
+def test_each_place_of_copies_can_be_opened() -> None:
+    assert {*OPENERS, *COPY_OPENERS, "vault_file"} == set(COPIES)
 
 
 def test_each_place_of_the_controller_can_be_opened() -> None:

@@ -39,7 +39,7 @@ def test_the_options_and_variables_exist(ansible: Controller) -> None:
     tasks = [
         one["echovalue.cloud.echovalue_token"] for one in shown if "echovalue.cloud.echovalue_token" in one
     ]
-    assert len(tasks) == 8
+    assert len(tasks) == 9
     # An option that is not known fails before all else.
     run = ansible.play(*(token(f"case{n}", ignore_errors=True, **task) for n, task in enumerate(tasks)))
     for result in run.registered.values():

@@ -11,7 +11,7 @@ import pytest
 from plugins.module_utils.core import errors
 from plugins.module_utils.core.messages import Response
 from plugins.module_utils.core.models import fingerprint, token_hash
-from plugins.module_utils.core.provision import Outcome, provision, remove
+from plugins.module_utils.core.provision import Outcome, copy_token, provision, remove
 from plugins.module_utils.core.store import PendingToken, Slot
 from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
 
@@ -387,3 +387,37 @@ def test_an_adoption_may_leave_another_token_alone() -> None:
     client, script, _pauses = scripted(VALID, VALID)
     assert provision(client, Memory(TOKEN), token=TOKEN, overwrite=False).status == "kept"
     assert provision(client, Memory(), token=TOKEN, overwrite=False).status == "adopted"
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize(
+    ("stored", "left", "status"),
+    [
+        (None, None, "adopted"),
+        (OTHER, None, "adopted"),
+        (TOKEN, None, "kept"),
+        (TOKEN, PendingToken(THIRD, ""), "kept"),
+        (None, PendingToken(THIRD, ""), "adopted"),
+    ],
+)
+def test_a_copy_holds_the_token_of_its_place(
+    stored: str | None, left: PendingToken | None, status: str, dry_run: bool
+) -> None:
+    store = Memory(stored, left=left, dry_run=dry_run)
+    outcome = copy_token(store, TOKEN, dry_run=dry_run)
+    assert (outcome.status, outcome.changed) == (status, status == "adopted")
+    assert (store.token, store.left) == ((stored, left) if dry_run else (TOKEN, None))
+    assert ("commit" in store.events) == (status == "adopted" and not dry_run)
+
+
+def test_a_copy_that_another_writer_changes_is_compared_again() -> None:
+    store = Memory(OTHER)
+    store.overtaken_by = [THIRD]
+    assert copy_token(store, TOKEN).status == "adopted"
+    store = Memory(OTHER)
+    store.overtaken_by = [TOKEN]
+    assert copy_token(store, TOKEN).status == "kept"
+    store.overtaken_by = [OTHER, OTHER, OTHER]
+    store.token = OTHER
+    with pytest.raises(errors.ConflictError):
+        copy_token(store, TOKEN)

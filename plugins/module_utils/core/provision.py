@@ -104,6 +104,27 @@ def remove(store: Store, *, dry_run: bool = False) -> Outcome:
     return _retry_on_conflict(lambda: _remove(store, dry_run))
 
 
+def copy_token(store: Store, token: str, *, dry_run: bool = False) -> Outcome:
+    """Make sure that `store` keeps the token of another place, where it was proven; no request is sent.
+
+    What was pending for this place is dropped: the other one decides. The status is kept or adopted.
+    """
+    return _retry_on_conflict(lambda: _copy(store, token, dry_run))
+
+
+def _copy(store: Store, token: str, dry_run: bool) -> Outcome:
+    with store.lock():
+        stored = store.read()
+        if store.pending() is not None and not dry_run:
+            store.drop_pending()
+        if stored == token:
+            return Outcome("kept", token, stored)
+        with store.prepare() as slot:
+            if slot is not None:
+                slot.commit(token)
+        return Outcome("adopted", token, stored, changed=True)
+
+
 def _retry_on_conflict(attempt: Callable[[], Outcome]) -> Outcome:
     """Return what an attempt returns; it is retried where another writer changed the place meanwhile."""
     for _attempt in range(_ATTEMPTS - 1):

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from .aws_secretsmanager import AWS_SECRETSMANAGER
 from .command import COMMAND
 from .definition import PlaceDefinition
+from .github_secret import GITHUB_SECRET
+from .gitlab_variable import GITLAB_VARIABLE
 from .hashi_vault import HASHI_VAULT
 from .kubernetes import KUBERNETES
 from .path import PATH
@@ -25,5 +27,15 @@ PLACES: Mapping[str, PlaceDefinition] = {
         KUBERNETES,
         AWS_SECRETSMANAGER,
         COMMAND,
+    )
+}
+
+# Where a token of one of these places can be copied to: the places of the controller, and secrets of a CI.
+COPIES: Mapping[str, PlaceDefinition] = {
+    place.name: place
+    for place in (
+        *(place for place in PLACES.values() if place.on_controller),
+        GITHUB_SECRET,
+        GITLAB_VARIABLE,
     )
 }

@@ -26,8 +26,23 @@ def perform_many(
 ) -> dict[str, Any]:
     """Do for each token what `perform` does for one, `concurrency` at a time; return the task's result.
 
-    A place that could not be opened is the error that says why. Where one token fails, so does the
-    result, and it holds no token. A signal lets those under way end, and starts no other.
+    Where one token fails, so does the result, and it holds no token. See `perform_each`.
+    """
+    return summary(perform_each(requests, client, concurrency, check_mode=check_mode, warn=warn))
+
+
+def perform_each(
+    requests: Sequence[tuple[TokenRequest, Place | EchoValueError | None]],
+    client: EchoValueClient,
+    concurrency: int,
+    *,
+    check_mode: bool,
+    warn: Callable[[str], None],
+) -> list[dict[str, Any]]:
+    """Do for each token what `perform` does for one, `concurrency` at a time; return the entries of `tokens`.
+
+    A place that could not be opened is the error that says why. A signal lets those under way end, and
+    starts no other.
     """
     warnings: set[str] = set()
     outage = Outage()
@@ -56,10 +71,11 @@ def perform_many(
             pool.shutdown(cancel_futures=True)
     for warning in sorted(warnings):
         warn(warning)
-    return _summary([future.result() for future in futures if not future.cancelled()])
+    return [future.result() for future in futures if not future.cancelled()]
 
 
-def _summary(entries: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the task's result for these entries of `tokens`."""
     diffs = [entry.pop("diff") for entry in entries if "diff" in entry]
     result: dict[str, Any] = {
         "changed": any(entry["changed"] for entry in entries),

@@ -9,15 +9,20 @@ from typing import Any
 from ..core.client import DEFAULT_CONNECTIONS
 from ..core.provision import REGENERATE
 from ..core.rotation import DEFAULT_MAX_LOSS
-from ..places.registry import PLACES
+from ..places.registry import COPIES, PLACES
 
 CONTROLLER_PLACES = tuple(place.name for place in PLACES.values() if place.on_controller)
 
 _ATTRIBUTES = PLACES["path"].beside
+_COPY: dict[str, Any] = {
+    **{place.name: place.spec for place in COPIES.values()},
+    **PLACES["vault_file"].beside,
+}
 _ITEM: dict[str, Any] = {
     **{place.name: place.spec for place in PLACES.values()},
     **{name: option for place in PLACES.values() for name, option in place.beside.items()},
     "token": {"type": "str", "no_log": True},
+    "copies": {"type": "list", "elements": "dict", "options": _COPY},
 }
 
 # Of the modules that take a token: a place is only read, so the attributes of a file have no use.
@@ -55,6 +60,7 @@ CONSTRAINTS: dict[str, Any] = {
         *((place, name) for place in CONTROLLER_PLACES for name in _ATTRIBUTES),
         ("tokens", "path"),
         ("tokens", "token"),
+        ("tokens", "copies"),
     ],
     "required_if": [("state", "absent", (*PLACES, "tokens"), True)],
 }

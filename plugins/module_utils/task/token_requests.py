@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,16 @@ from ..core.errors import InvalidInputError
 from ..core.rotation import Rotation, check_goes_with
 from ..core.times import read_length
 from ..places.definition import PlaceDefinition
-from ..places.registry import PLACES
+from ..places.registry import COPIES, PLACES
 from .options import CONTROLLER_PLACES
+
+
+@dataclass(frozen=True)
+class CopyRequest:
+    """A further place that a task requests for a token: as `place` and `options` of a TokenRequest."""
+
+    place: str
+    options: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,7 @@ class TokenRequest:
     regenerate: str
     backup: bool
     rotation: Rotation | None = None
+    copies: tuple[CopyRequest, ...] = ()
 
 
 def token_requests(params: Mapping[str, Any]) -> list[TokenRequest]:
@@ -62,15 +71,14 @@ def is_for_controller(arguments: Mapping[str, Any]) -> bool:
     """Return whether the task is one for the controller, by arguments that are not validated yet."""
     items = arguments.get("tokens")
     asked = [arguments, *(items if isinstance(items, list) else [])]
-    return any(
-        isinstance(one, Mapping) and one.get(name) is not None for one in asked for name in CONTROLLER_PLACES
-    )
+    names = (*CONTROLLER_PLACES, "copies")
+    return any(isinstance(one, Mapping) and one.get(name) is not None for one in asked for name in names)
 
 
 def _with_defaults(item: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
     """Return an item with the task-level options where it has none of its own."""
     own_place = any(item[name] is not None for name in PLACES)
-    without_default = {"token", *(name for name in PLACES if own_place and item[name] is None)}
+    without_default = {"token", "copies", *(name for name in PLACES if own_place and item[name] is None)}
     return {
         name: value if name in without_default else _with_default(value, params[name])
         for name, value in item.items()
@@ -92,17 +100,19 @@ def _set(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def requested_place(options: Mapping[str, Any], who: str) -> tuple[str | None, dict[str, Any]]:
+def requested_place(
+    options: Mapping[str, Any], who: str, table: Mapping[str, PlaceDefinition] = PLACES
+) -> tuple[str | None, dict[str, Any]]:
     """Return the name of the place that options name, None where they name none, and its own options.
 
-    `who` begins the text of an error. Raises InvalidInputError for two places, for one that is not named
-    whole, and for options that go with another one.
+    `who` begins the text of an error; `table` lists the places there can be. Raises InvalidInputError for
+    two places, for one that is not named whole, and for options that go with another one.
     """
-    places = [place for place in PLACES.values() if options[place.name] is not None]
+    places = [place for place in table.values() if options[place.name] is not None]
     if len(places) > 1:
         raise InvalidInputError(f"{who} names two places: {' and '.join(place.name for place in places)}.")
     place = places[0] if places else None
-    for other in PLACES.values():
+    for other in table.values():
         # Where no place is named, the attributes of a file have none to go with, and do no harm.
         unsupported = other is not place and (place is not None or other.on_controller)
         for name in other.beside if unsupported else ():
@@ -131,7 +141,24 @@ def _request(
         params["regenerate"],
         params["backup"],
         rotation,
+        _copies(options["copies"] or (), place, who),
     )
+
+
+def _copies(items: Iterable[Mapping[str, Any]], place: str | None, who: str) -> tuple[CopyRequest, ...]:
+    """Return what is requested of copies. Raises InvalidInputError."""
+    found = []
+    for number, item in enumerate(items, 1):
+        kind, options = requested_place(item, f"Copy {number} of {who[0].lower()}{who[1:]}", COPIES)
+        if kind is None:
+            raise InvalidInputError(f"{who} must say where copy {number} is.")
+        found.append(CopyRequest(kind, options))
+    if found and (place is None or place == "path"):
+        raise InvalidInputError(
+            f"{who} has copies, and {'no place' if place is None else 'path'}: copies are made on the "
+            "controller, of a token that has its place there."
+        )
+    return tuple(found)
 
 
 def _options_of(place: PlaceDefinition, options: Mapping[str, Any], who: str) -> dict[str, Any]:

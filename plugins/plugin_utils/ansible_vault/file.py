@@ -293,6 +293,10 @@ class VaultVariable:
         """Delete the pending token."""
         self._pending.drop()
 
+    def apply_attributes(self) -> bool:
+        """Do nothing: the file keeps its own."""
+        return False
+
     def _claim(self, pending: PendingFile | None, replaces: str) -> StagedFile:
         try:
             if pending is not None:

@@ -10,6 +10,7 @@ from typing import Any, Callable
 from ..places.driver import Driver
 from .run_context import RunContext
 
+CopyOpener = Callable[[Mapping[str, Any], RunContext], Any]  # a Driver, or a GithubSecret
 Opener = Callable[[Mapping[str, Any], RunContext], Driver]
 
 
@@ -49,4 +50,23 @@ OPENERS: Mapping[str, Callable[[], Opener]] = {
     "kubernetes": _kubernetes,
     "aws_secretsmanager": _aws_secretsmanager,
     "command": _command,
+}
+
+
+def _github_secret() -> CopyOpener:
+    from .github_secret import open_copy
+
+    return open_copy
+
+
+def _gitlab_variable() -> CopyOpener:
+    from .gitlab_variable import open_copy
+
+    return open_copy
+
+
+# Of what holds copies only.
+COPY_OPENERS: Mapping[str, Callable[[], CopyOpener]] = {
+    "github_secret": _github_secret,
+    "gitlab_variable": _gitlab_variable,
 }

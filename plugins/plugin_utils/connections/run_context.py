@@ -29,6 +29,7 @@ class RunContext:
     backup: bool
     _shared: dict[str, Any] = field(default_factory=dict, repr=False)
     _directories: dict[str, DirectoryLock] = field(default_factory=dict, repr=False)
+    _files: dict[str, Any] = field(default_factory=dict, repr=False)
     _guard: Any = field(default_factory=threading.RLock, repr=False)  # what is shared may share more
 
     def share(
@@ -45,6 +46,11 @@ class RunContext:
             if isinstance(self._shared[key], EchoValueError):
                 raise self._shared[key]
             return self._shared[key]
+
+    def guard(self, path: str) -> Any:
+        """Return the lock of a file for the threads of this task."""
+        with self._guard:
+            return self._files.setdefault(os.path.realpath(path), threading.RLock())
 
     def directory(self, path: str) -> DirectoryLock:
         """Return the directory of a file; files in it share its lock."""

@@ -36,6 +36,10 @@ class Driver(Protocol):
     def remove(self) -> None:
         """Take the key away, under the same condition."""
 
+    def apply_attributes(self, *, dry_run: bool) -> bool:
+        """Give what `read` found the requested attributes; return whether that changes something."""
+        return False
+
     def read_former(self) -> str | None:
         """Return what the key held before the last write, as the place still has it.
 

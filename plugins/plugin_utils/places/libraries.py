@@ -14,14 +14,16 @@ from ...module_utils.core.errors import NOTHING_MINTED, EchoValueError, StoreErr
 _PIP = f"{sys.executable} -m pip"
 
 
-def check_library(name: str, oldest: str, error: Exception | None, requirement: str | None = None) -> None:
+def check_library(
+    name: str, oldest: str, error: Exception | None, *, module: str = "", requirement: str = ""
+) -> None:
     """Raise StoreError for a Python library that is too old, or whose import failed with an error.
 
-    `requirement` is what pip installs to bring it, where that is not its name.
+    `module` is what is imported, and `requirement` what pip installs, where that is not its name.
     """
     wanted = requirement or name
     if error is not None:
-        raise _unusable_library(name, error, wanted)
+        raise _unusable_library(name, module or name, error, wanted)
     with suppress(PackageNotFoundError):  # installed in another way: it is not known
         check_version(
             f"the Python library {name}", version(name), oldest, f"{_PIP} install --upgrade {wanted}"
@@ -46,9 +48,9 @@ def _numbers(text: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", text)[:3]]
 
 
-def _unusable_library(name: str, error: Exception, requirement: str) -> StoreError:
+def _unusable_library(name: str, module: str, error: Exception, requirement: str) -> StoreError:
     """Return the error for a Python library that is not installed, or that is broken."""
-    if is_not_installed(name, error):
+    if is_not_installed(module, error):
         return StoreError(
             f"This place needs the Python library {name} for {sys.executable}.",
             f"{NOTHING_MINTED} Install it: {_PIP} install {requirement}",
