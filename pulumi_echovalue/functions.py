@@ -194,6 +194,6 @@ def _ask(
 
 def _text(source: str | Where, service: str) -> str:
     """Return the token that is passed, or that is in its place now."""
-    if isinstance(source, str):
-        return check_token(source)
-    return read_token(source["place"], service, resolved=source["resolved"])
+    if isinstance(source, dict):
+        return read_token(source["place"], service, resolved=source["resolved"])
+    return check_token(source)

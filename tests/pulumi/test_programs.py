@@ -83,6 +83,12 @@ def test_the_functions_in_an_update(mocks: Mocks, emulator: Emulator) -> None:
     assert (known, secret) == (True, True)
 
 
+def test_a_token_that_is_missing_is_refused(mocks: Mocks, emulator: Emulator) -> None:
+    with pytest.raises(pulumi.RunError, match="No request was sent"):
+        value(lambda: echovalue.get_wallet(None))  # type: ignore[arg-type]
+    assert emulator.stats()["requests"] == {}
+
+
 def test_a_line_feed_is_no_part_of_a_token(mocks: Mocks, emulator: Emulator) -> None:
     emulator.register(GIVEN, wallet=42)
     wallet = value(lambda: echovalue.get_wallet(f"{GIVEN}\n"))[0]
