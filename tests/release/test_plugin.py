@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import runpy
@@ -15,15 +16,23 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 from PyInstaller.archive.readers import CArchiveReader
 
 from plugins.module_utils.core.version import VERSION
 from tests.testkit.pulumi_workspace import Workspace
+from tests.testkit.servers import openbao_server
 from tools.emulator.client import Emulator
 from tools.release.__main__ import ROOT
 
 DIST = Path(os.environ.get("PLUGIN_DIST", "dist")).resolve()
 PROGRAM = "pulumi-resource-echovalue"
+
+PLACES = """\
+resources:
+  bao: {type: "echovalue:Token", properties: {place: {hashiVault: {path: apps/shop}}}}
+outputs: {bao: "${bao.hash}"}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +77,25 @@ def test_it_is_installed_from_a_server_and_mints(workspace: Workspace, server: s
     outputs = workspace.pulumi("stack", "output", "--stack", "yaml", "--json", "--show-secrets").out
     assert json.loads(outputs)["credits"] == 100
     assert "unchanged" in workspace.up("--stack", "yaml", "--expect-no-changes").text
+
+
+def test_it_has_what_the_places_need(
+    workspace: Workspace, unpacked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token in OpenBao, by hvac."""
+    workspace.provider = unpacked
+    (tmp_path / "bao").mkdir()
+    with openbao_server(tmp_path / "bao") as bao:
+        monkeypatch.setenv("VAULT_ADDR", bao.address)
+        monkeypatch.setenv("VAULT_TOKEN", bao.token)
+        workspace.project("yaml", PLACES)
+        workspace.pulumi("config", "set", "echovalue:spool", str(tmp_path / "spool"))
+        workspace.up()
+        outputs = workspace.outputs()
+        data = requests.get(
+            f"{bao.address}/v1/secret/data/apps/shop", headers={"X-Vault-Token": bao.token}, timeout=10
+        ).json()
+    assert hashlib.sha256(data["data"]["data"]["token"].encode()).hexdigest() == outputs["bao"]
 
 
 def test_its_program_is_at_the_root_with_its_licences(unpacked: Path) -> None:
