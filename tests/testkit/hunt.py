@@ -32,8 +32,11 @@ _TOKEN = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{43,}")
 # What the state and the settings of a stack say of its passphrase; the first group is the salt.
 _SALT = re.compile(rb"v1:([A-Za-z0-9+/=]+):v1:[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+")
-# Records in an encrypted log by which the engine says what it sends and stores: there secrets belong, as in the state.
-_PROPERTIES = re.compile(rb'"msg":"(?:(?:Unm|M)arshaling property|Planner decided)')
+# Records in an encrypted log by which the engine, and older SDKs, say what they send and store: there secrets belong,
+# as in the state.
+_PROPERTIES = re.compile(
+    rb'"msg":"(?:(?:Unm|M)arshaling property|Planner decided|register resource outputs prepared)'
+)
 _SHORTEST_HALF = 8
 
 
