@@ -218,9 +218,11 @@ def test_what_is_refused_before_the_mint(
 ) -> None:
     gitlab.put(None, "HIDDEN", hidden=True, masked=True)
     gitlab.put("no token", "NONE")
+    github.tokens["of-secrets-only"] = {"secrets"}
     ansible.environment["CI_JOB_TOKEN"] = "glcbt-the-token-of-a-job"
     cases: list[tuple[dict[str, Any], str, str]] = [
         (github_copy(github, github.job_token), "store", "a job's own GITHUB_TOKEN may not"),
+        (github_copy(github, "of-secrets-only"), "store", "access to Secrets and Variables"),
         (github_copy(github, "unknown"), "store", "HTTP 401"),
         (github_copy(github, repository="acme/other"), "store", "no such repository"),
         (github_copy(github, environment="other"), "store", "no such repository or environment"),
@@ -267,6 +269,33 @@ def test_what_is_refused_before_the_mint(
     assert "Traceback" not in run.shown
     for secret in (github.token, github.job_token, gitlab.token, *place.secrets):
         assert secret not in run.shown
+
+
+@pytest.mark.parametrize(
+    ("module", "library"), [("github", "PyGithub"), ("nacl", "PyNaCl"), ("gitlab", "python-gitlab")]
+)
+def test_a_library_that_is_missing_or_broken(
+    ansible: Controller,
+    emulator: Emulator,
+    make_place: MakePlace,
+    github: Github,
+    gitlab: Gitlab,
+    module: str,
+    library: str,
+) -> None:
+    place = make_place("command")
+    copy = gitlab_copy(gitlab) if module == "gitlab" else github_copy(github)
+    shims = ansible.directory / "shims"
+    shims.mkdir()
+    ansible.environment["PYTHONPATH"] = os.pathsep.join([str(shims), ansible.environment["PYTHONPATH"]])
+    for fault, text in (
+        (f"raise ModuleNotFoundError('not here', name={module!r})\n", f"-m pip install {library}"),
+        ("raise OSError('no libsodium here')\n", "is broken: no libsodium here."),
+    ):
+        (shims / f"{module}.py").write_text(fault)
+        result = ansible.play(token(ignore_errors=True, copies=[copy], **place.options))["result"]
+        assert (result["reason"], text in result["msg"]) == ("store", True), result["msg"]
+    assert (emulator.stats()["total"], place.content()) == (0, {})
 
 
 def test_a_copy_that_fails_is_repaired_by_the_next_run(

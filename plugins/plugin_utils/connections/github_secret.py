@@ -54,8 +54,8 @@ def _requester(_run: RunContext, connection: Mapping[str, Any]) -> tuple[Callabl
 
     A client of PyGithub notes a request in its connection, and sends what is noted there.
     """
+    check_library("PyNaCl", "1.5.0", _unusable_seal, module="nacl")  # first: PyGithub needs it too
     check_library("PyGithub", "2.5.0", _unusable, module="github")
-    check_library("PyNaCl", "1.5.0", _unusable_seal, module="nacl")
     check_connection(_OPTION, connection, ("token",))
     token = connection.get("token") or os.environ.get("GH_TOKEN") or os.environ.get("GITHUB_TOKEN")
     if not token:

@@ -143,8 +143,10 @@ class HeldSecret:
 
     @contextmanager
     def prepare(self) -> Iterator[Slot | None]:
-        """Get the key to seal with."""
+        """Get the key to seal with; a dry run makes sure that the variable can be read, too."""
         self._key = self._secret.public_key()
+        if self._dry_run:
+            self._secret.noted()
         yield None if self._dry_run else self
 
     def commit(self, token: str) -> None:
