@@ -35,7 +35,7 @@ _SALT = re.compile(rb"v1:([A-Za-z0-9+/=]+):v1:[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+")
 # Records in an encrypted log by which the engine, and older SDKs, say what they send and store: there secrets belong,
 # as in the state.
 _PROPERTIES = re.compile(
-    rb'"msg":"(?:(?:Unm|M)arshaling property|Planner decided|register resource outputs prepared)'
+    rb'"msg":"(?:(?:Unm|M)arshaling property|Planner decided)|register resource outputs prepared: '
 )
 _SHORTEST_HALF = 8
 
