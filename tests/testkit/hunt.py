@@ -34,9 +34,7 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{43,}")
 _SALT = re.compile(rb"v1:([A-Za-z0-9+/=]+):v1:[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+")
 # Records in an encrypted log by which the engine, and older SDKs, say what they send and store: there secrets belong,
 # as in the state.
-_PROPERTIES = re.compile(
-    rb'"msg":"(?:(?:Unm|M)arshaling property|Planner decided)|register resource outputs prepared: '
-)
+_PROPERTIES = re.compile(rb'"msg":"(?:(?:Unm|M)arshaling property|Planner decided)|, props=fields \{')
 _SHORTEST_HALF = 8
 
 
