@@ -33,7 +33,7 @@ def run(emulator: Emulator, name: str, count: int) -> list[Case]:
     return [case for group in groups for _row, cases in group for case in cases]
 
 
-@pytest.mark.parametrize("part", ["ansible", "openbao", "pulumi"])
+@pytest.mark.parametrize("part", ["ansible", "openbao", "pulumi", "placed"])
 def test_the_benchmark_runs(part: str, tmp_path: Path) -> None:
     results = tmp_path / "bench.json"
     options = ["--repeat", "1", "--counts", "0", "1", "2", "--latency", "0", "--only", part]
@@ -42,7 +42,7 @@ def test_the_benchmark_runs(part: str, tmp_path: Path) -> None:
     cases = json.loads(results.read_text())["cases"]
     assert {(case["part"], case["row"]) for case in cases} == {name for name in BY_NAME if name[0] == part}
     assert all(len(case["seconds"]) == 1 for case in cases)
-    ours = [case for case in cases if case["row"] in ("single", "bulk", "role", "token", "native")]
+    ours = [case for case in cases if case["row"] in ("single", "bulk", "role", "token", "place", "native")]
     assert all(case["memory"] > 0 for case in ours if part != "openbao")  # there it is no module's
     assert {case["mints"] for case in ours} == {0, 1, 2}
 

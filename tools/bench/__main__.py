@@ -49,7 +49,7 @@ def main() -> None:
     )
     runs = options.repeat * sum(len(cases) for group in groups for _row, cases in group)
     with ExitStack() as until_done:
-        if "openbao" in parts:
+        if {"openbao", "placed"} & set(parts):
             folder = Path(until_done.enter_context(tempfile.TemporaryDirectory()))
             server = until_done.enter_context(openbao_server(folder))
             os.environ.update(VAULT_ADDR=server.address, VAULT_TOKEN=server.token)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The floor: the service's calls over plain keep-alive HTTP, beside a file or an OpenBao, and nothing else.
 
-    python tools/bench/floor.py file|openbao URL new|again COUNT CONCURRENCY WHERE
+    python tools/bench/floor.py file|openbao URL new|again|bare COUNT CONCURRENCY WHERE
 
-mints COUNT tokens into WHERE, a file or a prefix of secrets, or probes those in it. Nothing is checked but
-the status; the file is written once, without a sync. OpenBao and the login come from the environment.
+mints COUNT tokens into WHERE, a file or a prefix of secrets, or probes those in it; `bare` is `new` without
+the service. Nothing is checked but the status; the file is written once, without a sync. OpenBao and the login
+come from the environment.
 """
 
 from __future__ import annotations
@@ -43,12 +44,13 @@ class File:
 
 
 class OpenBao:
-    """Tokens in secrets: each is read, asked about, and written, as the collection does it."""
+    """Tokens in secrets: each is read, its write is rehearsed, and it is written, as the product does it."""
 
     def __init__(self, where: str, phase: str, count: int) -> None:
         import hvac
 
-        self._client, self._missing, self._phase = hvac.Client(), hvac.exceptions.InvalidPath, phase
+        self._client, self._phase = hvac.Client(), phase
+        self._missing, self._refused = hvac.exceptions.InvalidPath, hvac.exceptions.InvalidRequest
         self._client.lookup_token()
         self.items = [f"{where}/token{number}" for number in range(count)]
 
@@ -63,7 +65,8 @@ class OpenBao:
                 secrets.read_secret_version(path=item, raise_on_deleted_version=False)
                 sys.exit(f"{item} is not new")
         self._client.read("sys/internal/ui/mounts/secret")
-        self._client.sys.get_capabilities([f"secret/data/{item}"])
+        with suppress(self._refused):
+            secrets.create_or_update_secret(path=item, secret={"token": "none"}, cas=2**31 - 1)
         return ""
 
     def write(self, item: str, token: str) -> None:
@@ -78,7 +81,7 @@ def main(kind: str, url: str, phase: str, count: str, concurrency: str, where: s
     """Let each of `concurrency` connections take one token after the other."""
     store = {"file": File, "openbao": OpenBao}[kind](where, phase, int(count))
     items, done = iter(store.items), []
-    arguments = (urlsplit(url).netloc, store, items, done)
+    arguments = (urlsplit(url).netloc, store, items, done, phase)
     threads = [Thread(target=_visit, args=arguments) for _ in range(min(int(concurrency), int(count)))]
     for thread in threads:
         thread.start()
@@ -89,22 +92,28 @@ def main(kind: str, url: str, phase: str, count: str, concurrency: str, where: s
     store.close()
 
 
-def _visit(netloc: str, store: File | OpenBao, items: Iterator[str], done: list[str]) -> None:
+def _visit(netloc: str, store: File | OpenBao, items: Iterator[str], done: list[str], phase: str) -> None:
     service = http.client.HTTPConnection(netloc)
     for item in items:
         token = store.read(item)
-        if token:
-            service.request("GET", "/recharge?amount=1", headers={"x-token": token})
-        else:
-            service.request("POST", "/token", "token=new", _FORM)
-        answer = service.getresponse()
-        text = answer.read().decode()
-        if answer.status != 200:
-            sys.exit(text)
+        text = "0" * 32 if phase == "bare" else _answer(service, token)
         if not token:
             store.write(item, text)
         done.append(item)
     service.close()
+
+
+def _answer(service: http.client.HTTPConnection, token: str) -> str:
+    """Return what the service answers to the probe of a token, or to a mint without one."""
+    if token:
+        service.request("GET", "/recharge?amount=1", headers={"x-token": token})
+    else:
+        service.request("POST", "/token", "token=new", _FORM)
+    answer = service.getresponse()
+    text = answer.read().decode()
+    if answer.status != 200:
+        sys.exit(text)
+    return text
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from tools.checkout import collections_path
 HERE = Path(__file__).resolve().parent
 PHASES = ("new", "again")
 CONCURRENCY = 8  # the default of echovalue_token
+DYNAMIC_THREADS = 4  # in which the SDK of Pulumi calls the provider of a dynamic resource
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,25 @@ def _up(program: str, *, native: bool = False) -> Callable[[Site], Callable[[str
         workspace = Workspace(site.folder, site.url)
         if native:
             workspace.project("python")
-        (workspace.root / "__main__.py").write_text(f"COUNT = {site.count}\n{program}")
+        head = f"COUNT = {site.count}\nPREFIX = {site.folder.name!r}\n"
+        (workspace.root / "__main__.py").write_text(f"{head}{program}")
         up = ("pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--color=never")
-        return lambda _phase: [Command(up, workspace.root, workspace.environment)]
+        environment = {**workspace.environment, "HOME": str(site.folder)}  # where the spool is
+        return lambda _phase: [Command(up, workspace.root, environment)]
+
+    return prepare
+
+
+def _up_and_bare_calls(
+    program: str, *, native: bool = False
+) -> Callable[[Site], Callable[[str], list[Command]]]:
+    """Tokens in the state; and what a place in OpenBao must ask of it, in as many threads as a dynamic resource has."""
+
+    def prepare(site: Site) -> Callable[[str], list[Command]]:
+        up = _up(program, native=native)(site)
+        arguments = ("openbao", site.url, "bare", str(site.count), str(DYNAMIC_THREADS), site.folder.name)
+        bare = Command((sys.executable, str(HERE / "floor.py"), *arguments), site.folder, os.environ)
+        return lambda phase: [*up(phase), *([bare] if phase == "new" else [])]
 
     return prepare
 
@@ -136,6 +153,21 @@ import pulumi
 
 for number in range(COUNT):
     pulumi.CustomResource("echovalue:index:Token", f"token{number}", {"token": None, "hash": None})
+"""
+
+PLACED = """
+import pulumi_echovalue as echovalue
+
+for number in range(COUNT):
+    echovalue.Token(f"token{number}", place={"hashi_vault": {"path": f"{PREFIX}/token{number}"}})
+"""
+
+NATIVE_PLACED = """
+import pulumi
+
+for number in range(COUNT):
+    place = {"hashiVault": {"path": f"{PREFIX}/token{number}"}}
+    pulumi.CustomResource("echovalue:index:Token", f"token{number}", {"place": place, "hash": None})
 """
 
 ALERT = """
@@ -190,4 +222,11 @@ ROWS = (
     Row("pulumi", "token", "ours", (1, 100, 1000), PROVIDER, _up(OURS)),
     Row("pulumi", "alert", "ours, one token and its alert", (1,), PROVIDER, _up(ALERT)),
     Row("pulumi", "native", "ours, native", (1, 100, 1000), PLUGIN, _up(NATIVE, native=True)),
-)
+    Row("placed", "state", "ours, in the state, and bare calls to OpenBao", (1, 100), PROVIDER, _up_and_bare_calls(OURS)),
+    Row("placed", "place", "ours, in OpenBao", (1, 100), PROVIDER, _up(PLACED)),
+    Row(
+        "placed", "native state", "ours, native, in the state, and bare calls to OpenBao", (1, 100), PLUGIN,
+        _up_and_bare_calls(NATIVE, native=True),
+    ),
+    Row("placed", "native", "ours, native, in OpenBao", (1, 100), PLUGIN, _up(NATIVE_PLACED, native=True)),
+)  # fmt: skip
