@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.testkit.hunt import files_in, hunt, noting_processes, watched
-from tests.testkit.places import PLACES, KubernetesSecret, Place
+from tests.testkit.places import PLACES, KubernetesSecret, Place, SecretsManager
 from tests.testkit.pulumi_places import named
 from tests.testkit.pulumi_workspace import PASSPHRASE, Workspace
 from tools.emulator.client import Emulator
@@ -183,8 +183,7 @@ def _failures(stage: _Stage) -> None:
         finally:
             stage.emulator.start()
         for store in stage.stores:
-            if isinstance(store, KubernetesSecret):
-                store.delete()  # one of another type takes its place
+            _delete(store)
             store.put({store.key or "token": UNKNOWN})
         stage.write("five")
         workspace.up("--diff", fails=True)
@@ -195,6 +194,14 @@ def _failures(stage: _Stage) -> None:
             workspace.pulumi(
                 "import", "echovalue:index:Token", "imported", place, "--yes", "--protect=false", "--diff"
             )
+
+
+def _delete(store: Place) -> None:
+    """Delete a secret that cannot be overwritten: for its type, or since moto then has two that are current."""
+    if isinstance(store, KubernetesSecret):
+        store.delete()
+    elif isinstance(store, SecretsManager):
+        store.client.delete_secret(SecretId=store.named("")["name"], ForceDeleteWithoutRecovery=True)
 
 
 @contextmanager
