@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 
@@ -11,8 +12,15 @@ from tools.emulator.client import Emulator
 from tools.proof.report import Report
 from tools.proof.site import Site, one_site
 
-_PREVIEWS, _SHORT = 50, 5
-_STEPS = ("before it is created", "unchanged", "with other keepers", "with another place", "marked as gone")
+_PREVIEWS, _SHORT = 60, 6
+_STEPS = (
+    "before it is created",
+    "unchanged",
+    "with other keepers",
+    "with another place",
+    "marked as gone",
+    "read by a function",
+)
 
 
 def run(short: bool) -> Report:
@@ -45,6 +53,23 @@ def _make_ready(site: Site, stack: Workspace, step: str) -> None:
     elif step == "marked as gone":
         site.kv.delete_metadata_and_all_versions("app")
         stack.refresh()
+    elif step == "read by a function":
+        _read_by_function(site)
+        stack.up()
+
+
+def _read_by_function(site: Site) -> None:
+    """Add to the programs a function that reads the token where it is."""
+    with (site.dynamic.root / "__main__.py").open("a") as program:
+        program.write(
+            "\nfound = echovalue.get_wallet(token, details=False)\npulumi.export('wallet', found.wallet)\n"
+        )
+    with (site.native.root / "Pulumi.yaml").open("a") as program:
+        where = {"place": "${app.place}", "baseUrl": "${app.service}", "details": False}
+        called = {"fn::invoke": {"function": "echovalue:getWallet", "arguments": where}}
+        program.write(
+            f"\nvariables: {json.dumps({'found': called})}\noutputs: {{wallet: '${{found.wallet}}'}}\n"
+        )
 
 
 def _count(emulator: Emulator, seen: list[str], command: Callable[[], object], times: int) -> tuple[int, int]:

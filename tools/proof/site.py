@@ -41,7 +41,7 @@ class Site:
         """Make the programs of both stacks: one token in the place at `path`, with its name unless there is a `name`."""
         where = {"hashi_vault": {"path": path}}
         self.dynamic.program(
-            f'echovalue.Token("{name or path}", keepers={{"a": "{keepers}"}}, place={where})'
+            f'token = echovalue.Token("{name or path}", keepers={{"a": "{keepers}"}}, place={where})'
         )
         properties = {"keepers": {"a": keepers}, "place": {"hashiVault": {"path": path}}}
         resources = {name or path: {"type": "echovalue:Token", "properties": properties}}
