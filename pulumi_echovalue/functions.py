@@ -195,5 +195,5 @@ def _ask(
 def _text(source: str | Where, service: str) -> str:
     """Return the token that is passed, or that is in its place now."""
     if isinstance(source, dict):
-        return read_token(source["place"], service, resolved=source["resolved"])
+        return read_token(source["place"], service, remembered=(source["resolved"], source["stored_at"]))
     return check_token(source)

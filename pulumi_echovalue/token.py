@@ -181,6 +181,7 @@ class Where(TypedDict):
 
     place: Place
     resolved: Mapping[str, str]
+    stored_at: str
     hash: str
 
 
@@ -198,7 +199,12 @@ def token_and_service(
             "A Token is asked about at its own service: give base_url with the text of a token alone."
         )
     if token.placed_in is not None:
-        where = {"place": token.placed_in, "resolved": token.resolved, "hash": token.hash}
+        where = {
+            "place": token.placed_in,
+            "resolved": token.resolved,
+            "stored_at": token.stored_at,
+            "hash": token.hash,
+        }
         return pulumi.Output.all(**where).apply(lambda known: cast(Where, known)), token.service
     # A stack of version 0.1.0 remembers none. In a preview, an argument that is not passed is not known.
     return token.token, token.service.apply(lambda url: url or token.base_url)

@@ -207,7 +207,10 @@ def update(former: Token, target: Target, keepers: object, warn: Warn) -> Token:
         outcome = _provision(target, place, service, **rotation)
     if outcome.status == "replaced" and place.store.backup_file is not None:
         warn(f"The token with hash {former.hash} was rotated, and is kept in {place.store.backup_file}.")
-    return _placed(target, place, service, outcome)
+    now = _placed(target, place, service, outcome)
+    if now.hash == former.hash and now.created is None and isinstance(former, Placed):
+        return replace(now, created=former.created)
+    return now
 
 
 def deletion_warning(former: Placed) -> str:
@@ -227,16 +230,20 @@ def deletion_warning(former: Placed) -> str:
 
 
 def read_token(
-    place: Place, service: str, *, resolved: Mapping[str, str] | None = None, hash_: str | None = None
+    place: Place,
+    service: str,
+    *,
+    hash_: str | None = None,
+    remembered: tuple[Mapping[str, str], str] | None = None,
 ) -> str:
     """Return the token in a place, now; `service` is the base URL that it is of.
 
-    `resolved` is what the state remembers of its store, and `hash_` the hash that the token has to have;
-    None where nothing is known. Raises StoreError, also where there is none, or another one.
+    `hash_` is the hash that the token has to have, and `remembered` what the state has of its store and its
+    words; None where nothing is known. Raises StoreError, also where there is none, or another one.
     """
     found = opened(place, DEFAULT_SPOOL, service)
-    if resolved is not None:
-        check_same_store(found, resolved, found.words)
+    if remembered is not None:
+        check_same_store(found, *remembered)
     token = found.read()
     if token is None:
         raise AnotherTokenError(f"There is no token in {found.words}.")

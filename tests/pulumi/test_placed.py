@@ -76,7 +76,7 @@ def test_a_service_of_the_environment_moves_nothing(
     assert life.compare(former, elsewhere, {"a": "1"}).updates == ()
     with pytest.raises(InvalidInputError, match="which the environment or the default says"):
         life.compare(former, stack.target("2", url=other.url), {"a": "1"})
-    assert life.refresh(former, elsewhere, stack.warnings.append) == replace(former, created=former.created)
+    assert life.refresh(former, elsewhere, stack.warnings.append) == former
     assert (other.stats()["requests"], emulator.stats()["mints"]) == ({}, 0)
 
 
@@ -114,7 +114,7 @@ def test_a_marked_token_at_a_service_that_is_named(stack: Stack, other: Emulator
 
 def test_a_marked_token_that_is_there_again_is_taken_up(stack: Stack, emulator: Emulator) -> None:
     former = replace(stack.create(), gone=True)
-    assert stack.update(former, stack.target()) == replace(former, created=None, gone=False)
+    assert stack.update(former, stack.target()) == replace(former, gone=False)
     assert emulator.stats()["mints"] == 1
     assert life.refresh(former, stack.target(), stack.warnings.append).gone is False
 
@@ -188,6 +188,27 @@ def test_another_file_by_a_link_is_another_store(stack: Stack) -> None:
     ):
         with pytest.raises(StoreError, match=r"another store \(path\)"):
             step()
+
+
+def test_what_reads_a_token_in_its_place(stack: Stack) -> None:
+    placed_now = stack.create()
+    remembered = (placed_now.resolved, placed_now.stored_at)
+    assert placed.read_token(placed_now.place, stack.url, remembered=remembered) == stack.text()
+    with pytest.raises(StoreError, match="in the former place; this environment leads to"):
+        placed.read_token(placed_now.place, stack.url, remembered=({"path": "/x"}, "the former place"))
+    with pytest.raises(placed.AnotherTokenError, match="not the one with hash abc"):
+        placed.read_token(placed_now.place, stack.url, hash_="abc")
+    stack.file.unlink()
+    with pytest.raises(placed.AnotherTokenError, match="There is no token"):
+        placed.read_token(placed_now.place, stack.url)
+
+
+def test_a_token_that_moves_keeps_the_time_of_its_creation(stack: Stack, emulator: Emulator) -> None:
+    former = stack.create()
+    assert former.created
+    moved = stack.update(former, stack.target(place=stack.folder / "other"))
+    assert (moved.hash, moved.created) == (former.hash, former.created)
+    assert emulator.stats()["credits_spent"] == 0
 
 
 def test_what_a_preview_expects(stack: Stack) -> None:
