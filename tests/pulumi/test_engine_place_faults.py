@@ -41,7 +41,7 @@ class Site:
     def kv(self) -> Any:
         return self.client.secrets.kv.v2
 
-    def see(self, _operation: str) -> None:
+    def see(self, _operation: str, _body: bytes) -> None:
         time.sleep(self.delay)
 
     def content(self, path: str = PATH) -> Any:
@@ -55,7 +55,7 @@ def site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Site]:
     folder.mkdir()
     with openbao_server(folder) as server:
         found: list[Site] = []
-        with gate(server.address, lambda operation: found[0].see(operation)) as front:
+        with gate(server.address, lambda *request: found[0].see(*request)) as front:
             found.append(
                 Site(front, hvac.Client(server.address, server.token), folder / "bao.log", monkeypatch)
             )

@@ -74,7 +74,7 @@ def one_site(emulator: Emulator, see: Callable[[str], object]) -> Iterator[Site]
             folder.mkdir()
         dynamic, native, home = folders
         with (
-            gate(server.address, see) as front,
+            gate(server.address, lambda operation, _body: see(operation)) as front,
             environment(VAULT_ADDR=front.url, VAULT_TOKEN=server.token, HOME=str(home)),
         ):
             yield Site(
