@@ -73,7 +73,7 @@ class TokenProvider(ServiceProvider):
         stored, target = life.stored(olds, id_), self.target(news)
         former, base_url = olds.get("base_url") or None, news.get("base_url") or None
         changes = life.compare(stored, target, olds.get("keepers"))
-        if not changes.replaces and "keepers" not in changes.updates:
+        if not changes.replaces and not life.may_rotate(changes, target):
             requested = target.service
             kept_tokens.note(
                 stored.hash, requested.url if requested.named or not stored.service else stored.service

@@ -123,7 +123,7 @@ def checks(inputs: Mapping[str, Any], is_unknown: Callable[[object], bool]) -> l
     return [
         *((name, checked[name], inputs.get(name)) for name in known),
         ("settings", check_declared, inputs),
-        ("token", _check_one_source, inputs),
+        ("arguments", _check_one_source, inputs),
     ]
 
 
@@ -133,11 +133,10 @@ def _check_hash(hash_: object) -> str:
     return hash_
 
 
-def _check_one_source(inputs: Mapping[str, Any]) -> Any:
+def _check_one_source(inputs: Mapping[str, Any]) -> None:
     """Raise InvalidInputError for a token beside a place, of which one would not count."""
     if inputs.get("place") is not None and inputs.get("token") is not None:
         raise InvalidInputError("token does not go with place.")
-    return inputs.get("token")
 
 
 def check_declared(values: Mapping[str, Any]) -> None:

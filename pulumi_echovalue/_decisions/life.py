@@ -118,11 +118,16 @@ def expected(former: Token, target: Target, keepers: object, unknown: object) ->
     known.pop("token", None)
     if "place" in changes.updates:
         known.update(dict.fromkeys(_OF_PLACE, unknown))
-    if {"keepers", "gone", "max_age_days"} & set(changes.updates):
+    if may_rotate(changes, target):
         known["hash"] = known["place"] = unknown  # what reads the place has to wait
         known.pop("gone", None)
         known["created"] = unknown
     return known
+
+
+def may_rotate(changes: Changes, target: Target) -> bool:
+    """Return whether an update may put another token into its place."""
+    return target.place is not None and bool({"keepers", "gone", "max_age_days"} & set(changes.updates))
 
 
 def _warned(kept: Kept, warn: Warn) -> Kept:

@@ -133,6 +133,19 @@ def test_a_preview_of_what_is_not_known_yet(provider: WalletAlertProvider, emula
     assert emulator.stats()["total"] == 0
 
 
+def test_check_puts_a_token_into_its_one_form(provider: WalletAlertProvider) -> None:
+    checked = provider.check({}, inputs(token=f"{GIVEN}\n", threshold=5.0))
+    assert (checked.inputs["token"]["value"], checked.failures) == (GIVEN, [])
+    placed = {"place": {"path": "/a"}, "hash": "0" * 64, "token": None}
+    assert provider.check({}, inputs(threshold=5, **placed)).failures == []
+    reasons = [one.reason for one in provider.check({}, {**placed, "hash": "x", "threshold": 5}).failures]
+    assert reasons == [
+        "hash: With place it must be the hash of the token: its sha256 in hex. No request was sent."
+    ]
+    both = provider.check({}, inputs(threshold=5, place={"path": "/a"})).failures
+    assert "token does not go with place" in "".join(one.reason for one in both)
+
+
 def test_check_refuses(provider: WalletAlertProvider) -> None:
     news = inputs(
         webhook={"url": "http://canary.example.com"}, threshold="many", base_url="http://canary.example"

@@ -15,6 +15,7 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.output import UNKNOWN
 
 from pulumi_echovalue._decisions import token as lifecycle
+from pulumi_echovalue._dynamic import kept_tokens
 from pulumi_echovalue.provider import TokenError, TokenProvider
 from tests.pulumi.asking import GIVEN, GIVEN_HASH
 from tests.testkit.service_faults import emulated
@@ -196,6 +197,22 @@ def test_update_of_a_marked_token(
     assert outs["service"] == emulator.url
     assert "gone" not in outs
     emulator.forget(GIVEN_HASH)
+
+
+def test_a_token_that_only_updates_is_known_to_its_alert(
+    token_provider: TokenProvider, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator.register(GIVEN)
+    olds = {"token": GIVEN, "hash": GIVEN_HASH, "service": emulator.url, "keepers": {"a": "1"}}
+    for news, service in (
+        ({"keepers": {"a": "2"}, "existing_token": GIVEN}, emulator.url),
+        ({"keepers": {"a": "1"}, "place": {"path": "/a"}}, emulator.url),
+        ({"keepers": {"a": "2"}, "place": {"path": "/a"}}, None),
+        ({"keepers": {"a": "2"}}, None),
+    ):
+        monkeypatch.setattr(kept_tokens, "_services", {})
+        assert token_provider.diff(GIVEN_HASH, olds, news).changes
+        assert kept_tokens.service_of(GIVEN_HASH) == service
 
 
 def test_no_keepers_are_as_empty_ones(token_provider: TokenProvider) -> None:

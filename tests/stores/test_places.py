@@ -707,7 +707,11 @@ class TestCommand:
             (script("true", timeout="soon"), "invalid_input", "timeout"),
             (script("true", timeout=1e10), "invalid_input", "command.timeout"),
             ({"command": {"argv": ["true"]}, "state": "absent"}, "invalid_input", "absent"),
-            ({"tokens": [{"command": {"argv": ["true"]}}] * 2}, "invalid_input", "Two items of tokens, or copies, name"),
+            (
+                {"tokens": [{"command": {"argv": ["true"]}}] * 2},
+                "invalid_input",
+                "Two items of tokens, or copies, name",
+            ),
         )
         assert emulator.stats()["total"] == 0
         assert GIVEN not in (ansible.directory / "log").read_text()

@@ -302,7 +302,8 @@ class StackPlace(HashiVaultPlace):
             yield
 
     def work(self, **options: Any) -> Work:
-        return stack(self.rescue, {"hashi_vault": {"path": "app"}}, str(self.touched), **options)
+        place = {"hashi_vault": {"path": "app"}}
+        return stack(self.rescue, place, **{"spool": str(self.touched), **options})
 
 
 class ServedPlace(SpooledPlace):

@@ -1,6 +1,6 @@
 module echovalue.test/pulumi-dotnet
 
-go 1.24.7
+go 1.25.11
 
 require github.com/pulumi/pulumi/pkg/v3 v3.215.0
 
