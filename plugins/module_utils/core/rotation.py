@@ -81,7 +81,7 @@ class Rotation:
         return Verdict(text, due)
 
 
-_UNREAD = "Whether the token may be rotated is not known, and it was not"
+_UNREAD = "The age of the token, or its balance, is not known, and it was not rotated"
 _EMPTY = "its wallet is empty"
 
 
