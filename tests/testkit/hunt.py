@@ -32,9 +32,11 @@ _TOKEN = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{43,}")
 # What the state and the settings of a stack say of its passphrase; the first group is the salt.
 _SALT = re.compile(rb"v1:([A-Za-z0-9+/=]+):v1:[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+")
-# Records in an encrypted log by which the engine, and older SDKs, say what they send and store: there secrets belong,
-# as in the state.
-_PROPERTIES = re.compile(rb'"msg":"(?:(?:Unm|M)arshaling property|Planner decided)|, props=fields \{')
+# Records in an encrypted log by which the engine and the SDKs say what they send, get and store: there secrets belong, as
+# in the state.
+_PROPERTIES = re.compile(
+    rb'"msg":"(?:(?:Unm|M)arshaling property|Planner decided)| RPC finished: |, obj=\{|, props=fields \{'
+)
 _SHORTEST_HALF = 8
 
 
