@@ -11,14 +11,13 @@ from inspect import signature
 
 import pulumi
 from pulumi.dynamic import CheckResult, ConfigureRequest, CreateResult, DiffResult, ReadResult, UpdateResult
-from pulumi.output import Unknown
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from ._decisions import alert as alert_lifecycle
 from ._decisions.alert import FIELDS, KeptAlert, TokenSource
 from ._decisions.token import Changes
 from ._dynamic import kept_tokens
-from ._dynamic.provider import Props, ServiceProvider, ShownError, checked, report_errors
+from ._dynamic.provider import Props, ServiceProvider, ShownError, checked, is_unknown, report_errors
 
 
 class AlertError(ShownError):
@@ -44,7 +43,7 @@ class WalletAlertProvider(ServiceProvider):
     @_report_errors
     def check(self, _olds: Props, news: Props) -> CheckResult:
         """Refuse invalid inputs before anything is done; a preview may not know them all."""
-        checks = alert_lifecycle.checks(news, _is_unknown)
+        checks = alert_lifecycle.checks(news, is_unknown)
         inputs, failures = checked(news, [*checks, ("base_url", self.base_url, news)])
         marked = {name: secret(inputs[name]) for name in ("token", "webhook") if inputs.get(name) is not None}
         return CheckResult({**inputs, **marked}, failures)
@@ -58,7 +57,7 @@ class WalletAlertProvider(ServiceProvider):
             former,
             self.requested(news),
             news,
-            alert_lifecycle.declared(news, _is_unknown),
+            alert_lifecycle.declared(news, is_unknown),
         )
         return DiffResult(
             changes=changes != Changes(),
@@ -69,7 +68,7 @@ class WalletAlertProvider(ServiceProvider):
     @_report_errors
     def create(self, props: Props) -> CreateResult:
         """Set the alert."""
-        settings = alert_lifecycle.declared(props, _is_unknown)
+        settings = alert_lifecycle.declared(props, is_unknown)
         source = TokenSource.of(props)
         alert = alert_lifecycle.create(self.requested(props), source, settings, self._declared_here)
         return CreateResult(alert.hash, _outputs(alert, props))
@@ -87,7 +86,7 @@ class WalletAlertProvider(ServiceProvider):
     @_report_errors
     def update(self, id_: str, olds: Props, news: Props) -> UpdateResult:
         """Set the alert again."""
-        settings = alert_lifecycle.declared(news, _is_unknown)
+        settings = alert_lifecycle.declared(news, is_unknown)
         alert = alert_lifecycle.update(
             self._stored(olds, id_),
             self.requested(news),
@@ -106,21 +105,17 @@ class WalletAlertProvider(ServiceProvider):
         )
 
     def _stored(self, state: Props, id_: str) -> KeptAlert:
-        return alert_lifecycle.stored(state, id_, self.requested({}), _is_unknown)
-
-
-def _is_unknown(value: object) -> bool:
-    return isinstance(value, Unknown)
+        return alert_lifecycle.stored(state, id_, self.requested({}), is_unknown)
 
 
 def _with_kept_token(former: KeptAlert, news: Props) -> Props:
     """Return the inputs, with what a preview does not know of a token that an update keeps."""
     service = kept_tokens.service_of(former.hash)
-    unknown = [name for name in ("token", "hash") if _is_unknown(news.get(name))]
+    unknown = [name for name in ("token", "hash") if is_unknown(news.get(name))]
     if service is None or not unknown:
         return news
     known: Props = {name: {"token": former.source.text, "hash": former.hash}[name] for name in unknown}
-    if _is_unknown(news.get("base_url")):
+    if is_unknown(news.get("base_url")):
         known["base_url"] = service
     return {**news, **known}
 
@@ -138,8 +133,9 @@ def _outputs(alert: KeptAlert, inputs: Props) -> Props:
     if outputs["webhook"] is not None:
         outputs["webhook"] = secret(outputs["webhook"])
     mark = {"gone": True} if alert.gone else {}
-    source = alert.source
-    where = {"place": source.place} if source.text is None else {"token": secret(source.text)}
+    where = alert.source.where
+    if "token" in where:
+        where["token"] = secret(where["token"])
     return {
         **outputs,
         **where,

@@ -21,7 +21,7 @@ from ._decisions.place import check_place
 from ._decisions.placed import Token
 from ._decisions.token import Changes, Check, CreatedHere, check_keepers
 from ._dynamic import kept_tokens
-from ._dynamic.provider import Props, ServiceProvider, ShownError, checked, report_errors
+from ._dynamic.provider import Props, ServiceProvider, ShownError, checked, is_unknown, report_errors
 from ._shared.module_utils.core.models import check_token
 
 
@@ -51,14 +51,14 @@ class TokenProvider(ServiceProvider):
         checks: dict[str, Callable[[Any], object]] = {
             "existing_token": lambda value: secret(check_token(value)),
             "keepers": lambda value: check_keepers(value, Unknown),
-            "place": lambda value: check_place(value, _is_unknown),
+            "place": lambda value: check_place(value, is_unknown),
             "max_age_days": life.check_max_age_days,
             "max_loss": life.check_max_loss,
         }
         known = [
             (name, check, news[name])
             for name, check in checks.items()
-            if news.get(name) is not None and not _is_unknown(news[name])
+            if news.get(name) is not None and not is_unknown(news[name])
         ]
         more: list[Check] = [
             ("base_url", self.base_url, news),
@@ -115,10 +115,6 @@ class TokenProvider(ServiceProvider):
             self._created_here,
             pulumi.log.warn,
         )
-
-
-def _is_unknown(value: object) -> bool:
-    return isinstance(value, Unknown)
 
 
 def _outputs(token: Token, props: Props) -> Props:

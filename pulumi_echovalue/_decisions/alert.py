@@ -43,6 +43,11 @@ class TokenSource:
         token = check_token(values["token"])
         return cls(token_hash(token), token)
 
+    @property
+    def where(self) -> dict[str, Any]:
+        """The one property that a state remembers it by: the place, or the text, which is a secret."""
+        return {"token": self.text} if self.place is None else {"place": self.place}
+
     def read(self, service: str) -> str:
         """Return the token of a service. Raises StoreError where its place does not hold it."""
         if self.place is None:

@@ -22,7 +22,16 @@ from .._shared.module_utils.core.rotation import DEFAULT_MAX_LOSS, Rotation
 from .._shared.module_utils.core.times import read_time, utc_now
 from .place import Place, check_same_store, opened, same_place
 from .service import Service
-from .token import Changes, Kept, Warn, check_named, decide, missing_token_warning, unknown_token
+from .token import (
+    Changes,
+    Kept,
+    Warn,
+    check_named,
+    decide,
+    keepers_differ,
+    missing_token_warning,
+    unknown_token,
+)
 
 
 @dataclass(frozen=True)
@@ -125,7 +134,7 @@ def compare(former: Token, target: Target, keepers: object) -> Changes:
     `keepers` are the former ones. Only a token that goes into the state can be replaced. Raises
     InvalidInputError as `decide` does.
     """
-    rotates = ("keepers",) if (keepers or None) != (target.keepers or None) else ()
+    rotates = ("keepers",) if keepers_differ(keepers, target.keepers) else ()
     former_place = former.place if isinstance(former, Placed) else None
     moves = () if same_place(former_place, target.place) else ("place",)
     what = f"The token with hash {former.hash} is"
@@ -180,7 +189,7 @@ def update(former: Token, target: Target, keepers: object, warn: Warn) -> Token:
         check_named(
             target.service, former.service, f"The token with hash {former.hash} is marked as gone: it is"
         )
-    rotates = (keepers or None) != (target.keepers or None)
+    rotates = keepers_differ(keepers, target.keepers)
     service = _service_of(former, target)
     place = opened(target.place, target.spool, service)
     rotation: dict[str, Any] = {"regenerate": "always", "rotates": former.hash}

@@ -104,13 +104,17 @@ def compare(
 
     Raises InvalidInputError as `decide` does.
     """
-    differs = (keepers[0] or None) != (keepers[1] or None)  # {} is as good as none
-    rotates = ("keepers",) if differs else ()
+    rotates = ("keepers",) if keepers_differ(*keepers) else ()
     what = f"The token with hash {kept.hash} is"
     if existing_token == kept.token:
         return decide(requested, kept.service, what, gone=kept.gone, updates=rotates, keeps=True)
     replaces = rotates if existing_token is None else ("existing_token", *rotates)
     return decide(requested, kept.service, what, gone=kept.gone, replaces=replaces)
+
+
+def keepers_differ(former: object, requested: object) -> bool:
+    """Return whether other keepers are requested than the former ones; {} is as good as none."""
+    return (former or None) != (requested or None)
 
 
 def decide(

@@ -66,7 +66,7 @@ class ServiceProvider(ResourceProvider):
         Raises InvalidInputError for a setting that cannot be used.
         """
         base_url = inputs.get("base_url")
-        if isinstance(base_url, Unknown):
+        if is_unknown(base_url):
             return Service("", named=True)
         return find_service(base_url, self._config)
 
@@ -93,6 +93,11 @@ class ServiceProvider(ResourceProvider):
         """
         requested = self.requested(inputs)
         return inputs.get("base_url") and (requested.url or inputs["base_url"])
+
+
+def is_unknown(value: object) -> bool:
+    """Return whether a preview does not know a value."""
+    return isinstance(value, Unknown)
 
 
 def checked(inputs: Props, checks: Iterable[Check]) -> tuple[Props, list[CheckFailure]]:

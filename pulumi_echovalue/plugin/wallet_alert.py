@@ -65,8 +65,7 @@ class WalletAlertResource:
         requested = self._requested(values)
         if request.preview:
             unknown = {"hash": values.get("hash", UNKNOWN), "service": requested.url}
-            where = {name: values[name] for name in ("token", "place") if values.get(name) is not None}
-            properties = struct(_outputs(where, settings, unknown))
+            properties = struct(_outputs(_where(values), settings, unknown))
             return provider_pb2.CreateResponse(properties=properties)
         source = TokenSource.of(values)
         alert = alert_lifecycle.create(requested, source, settings, self._setup.declared_here)
@@ -103,8 +102,8 @@ class WalletAlertResource:
         settings, requested = alert_lifecycle.declared(values, is_unknown), self._requested(values)
         if request.preview:
             known = {"hash": former.hash, "service": alert_lifecycle.service_of_update(former, requested)}
-            where = {name: values[name] for name in ("token", "place") if values.get(name) is not None}
-            return provider_pb2.UpdateResponse(properties=struct(_outputs(where, settings, known)))
+            properties = struct(_outputs(_where(values), settings, known))
+            return provider_pb2.UpdateResponse(properties=properties)
         source = TokenSource.of(values)
         alert = alert_lifecycle.update(
             former, requested, source, settings, self._setup.declared_here, self._setup.warner(request.urn)
@@ -139,6 +138,11 @@ def _from_wire(state: Properties) -> Properties:
     return {**state, "place": from_wire(state["place"])} if "place" in state else state
 
 
+def _where(inputs: Properties) -> Properties:
+    """Return the input that says where the token is, which a preview may not know."""
+    return {name: inputs[name] for name in ("token", "place") if inputs.get(name) is not None}
+
+
 def _outputs(where: Properties, settings: Mapping[str, Any], more: Properties) -> Properties:
     outputs = {**where, **settings, **more}
     if "place" in outputs:
@@ -152,6 +156,4 @@ def _marked(name: str, value: Any) -> Any:
 
 def _state(alert: KeptAlert) -> Struct:
     remembered = {"hash": alert.hash, "service": alert.service, "gone": alert.gone or None}
-    source = alert.source
-    where: Properties = {"place": source.place} if source.text is None else {"token": source.text}
-    return struct(_outputs(where, alert.settings, remembered))
+    return struct(_outputs(alert.source.where, alert.settings, remembered))
