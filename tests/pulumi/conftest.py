@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_echovalue._dynamic import kept_tokens
 from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator
 
@@ -66,12 +65,6 @@ def _asked_for() -> Iterator[list[str]]:
             patch.setenv(name, "127.0.0.1")  # the program, the engine and the provider talk to each other
         yield asked
         proxy.shutdown()
-
-
-@pytest.fixture(autouse=True)
-def _nothing_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget which tokens this process has compared, as each preview's own process does."""
-    monkeypatch.setattr(kept_tokens, "_services", {})
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from pulumi.output import UNKNOWN
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from pulumi_echovalue._decisions import alert as alert_lifecycle
+from pulumi_echovalue._dynamic import kept_tokens
 from pulumi_echovalue.alert_provider import AlertError, WalletAlertProvider
 from tests.pulumi.asking import GIVEN, GIVEN_HASH
 from tools.emulator.client import Emulator
@@ -28,8 +29,9 @@ PICKLE = (
 
 
 @pytest.fixture
-def provider(emulator: Emulator) -> WalletAlertProvider:
+def provider(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> WalletAlertProvider:
     """A provider whose service is the emulator, set up as in the engine's process."""
+    monkeypatch.setattr(kept_tokens, "_services", {})
     pulumi.runtime.configure(pulumi.runtime.Settings(project="shop", stack="dev"))
     emulator.forget(emulator.register(GIVEN))
     emulator.register(GIVEN)
