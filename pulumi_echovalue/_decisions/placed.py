@@ -152,19 +152,25 @@ def compare(former: Token, target: Target, keepers: object) -> Changes:
 def find(target: Target, id_: str | None) -> Placed:
     """Return the token that a place holds, proven; its hash has to be `id_`, unless that is None.
 
-    Raises InvalidInputError where there is none, or another one; StoredTokenUnknownError; StoreError.
+    Nothing is minted or written. Raises InvalidInputError where there is none, or another one;
+    StoredTokenUnknownError; StoreError.
     """
     assert target.place is not None
-    place = opened(target.place, target.spool, target.service.url)
+    service = target.service.url
+    place = opened(target.place, target.spool, service)
     token = place.read()
     if token is None:
         raise InvalidInputError(f"There is no token in {place.words}.", "Nothing was imported.")
-    if id_ not in (None, token_hash(token)):
+    hash_ = token_hash(token)
+    if id_ not in (None, hash_):
         raise InvalidInputError(
-            f"{place.words} holds the token with hash {token_hash(token)}: the id names another one.",
+            f"{place.words} holds the token with hash {hash_}: the id names another one.",
             "Nothing was imported.",
         )
-    return _placed(target, place, target.service.url, _provision(target, place, target.service.url))
+    with target.service.client(service) as client:
+        if not client.probe(token).valid:
+            raise unknown_token(hash_, service, f"which is in {place.words}", "Name the service that does.")
+    return Placed(hash_, service, target.place, place.words, place.resolved)
 
 
 def refresh(former: Placed, target: Target, warn: Warn) -> Placed:

@@ -94,6 +94,22 @@ def test_a_named_service_has_to_know_the_token(stack: Stack, other: Emulator) ->
     assert (rotated.hash, other.stats()["mints"]) == (hash_of(stack.text()), 1)
 
 
+def test_an_import_mints_nothing(stack: Stack, emulator: Emulator) -> None:
+    with pytest.raises(InvalidInputError, match="There is no token in"):
+        placed.find(stack.target(), None)
+    stack.file.write_text(f"{GIVEN}\n")
+    with pytest.raises(InvalidInputError, match="the id names another one"):
+        placed.find(stack.target(), "0" * 64)
+    with pytest.raises(
+        StoredTokenUnknownError, match=f"{hash_of(GIVEN)} .* which is in the file {stack.file}"
+    ):
+        placed.find(stack.target(), None)
+    emulator.register(GIVEN)
+    found = placed.find(stack.target(), hash_of(GIVEN))
+    assert (found.hash, found.service, found.created) == (hash_of(GIVEN), stack.url, None)
+    assert (stack.text(), emulator.stats()["mints"]) == (GIVEN, 0)
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_a_marked_token_at_a_service_that_is_named(stack: Stack, other: Emulator, known: bool) -> None:
     former = replace(stack.create(), gone=True)
