@@ -648,10 +648,19 @@ class TestSops:
         place.put_text(f"echovalue_token: {GIVEN}\nhidden: x\n", Path(clear))
         plain = Path(place.named("plain")["file"])
         plain.write_text("echovalue_token: x\n")
-        old = plain.parent / "old" / "sops"
-        old.parent.mkdir()
-        old.write_text("#!/bin/sh\necho sops 3.10.2\n")
-        old.chmod(0o755)
+        unusable = {"there is none": "/nowhere"}
+        for number, (why, script) in enumerate(
+            {
+                "there is sops 3.10.2": "echo sops 3.10.2",
+                "sops says: no room": "echo no room >&2; exit 1",
+                "does not print the version": "echo hello",
+            }.items()
+        ):
+            program = plain.parent / f"unusable{number}" / "sops"
+            program.parent.mkdir()
+            program.write_text(f"#!/bin/sh\n{script}\n")
+            program.chmod(0o755)
+            unusable[why] = str(program.parent)
 
         def key(name: str, file: str = "") -> dict[str, Any]:
             return {"sops": place.named(file, key=name)}
@@ -675,12 +684,13 @@ class TestSops:
         run = ansible.play(
             *(
                 {**task, "environment": {"PATH": path}}
-                for task, path in zip(failing(*[key("hidden")] * 2), (str(old.parent), "/nowhere"))
+                for task, path in zip(failing(*[key("hidden")] * len(unusable)), unusable.values())
             )
         )
-        for result in run.registered.values():
+        for result, why in zip(run.registered.values(), unusable):
             assert result["reason"] == "store"
             assert "sops, 3.11 or newer" in result["msg"]
+            assert why in result["msg"]
         assert emulator.stats()["total"] == 0
 
 

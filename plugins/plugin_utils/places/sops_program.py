@@ -19,7 +19,7 @@ from .child import how, run_child
 
 MAX_SIZE = 16 * 1024 * 1024  # bytes of a file
 _TIMEOUT = 60.0  # seconds for one run of sops, which may ask a key service
-_OLDEST = (3, 11)  # before, the value of `sops set` was seen in the process list
+_OLDEST = "3.11"  # before, the value of `sops set` was seen in the process list
 _IDENTITY = re.compile(r"AGE-SECRET-KEY-\S+")
 CONFIG = "SOPS_CONFIG"
 
@@ -34,14 +34,15 @@ class Sops:
     def __init__(self, program: str, environment: Mapping[str, str], directory: str) -> None:
         """Take the path of the program, its environment, and the directory of the playbook.
 
-        Raises StoreError for a version that is too old.
+        Raises StoreError for one that is missing, does not run, or is too old.
         """
         self._program = program
         self._environment = environment
         self._directory = directory
-        if not program or self._version() < _OLDEST:
+        unusable = self._unusable() if program else "there is none"
+        if unusable:
             raise StoreError(
-                f"This place needs the program sops, {'.'.join(map(str, _OLDEST))} or newer, on the PATH.",
+                f"This place needs the program sops, {_OLDEST} or newer, on the PATH: {unusable}.",
                 f"{NOTHING_MINTED} Install it: https://github.com/getsops/sops/releases",
             )
 
@@ -83,12 +84,16 @@ class Sops:
             )
             return Path(file.path).read_bytes()
 
-    def _version(self) -> tuple[int, ...]:
+    def _unusable(self) -> str:
+        """Return why the program cannot be used, "" where it can."""
         try:
-            found = re.search(r"sops (\d+)\.(\d+)", self.run("--version", "--disable-version-check"))
-        except SopsError:
-            found = None
-        return tuple(map(int, found.groups())) if found else ()
+            found = re.search(r"sops (\d+)\.(\d+)\S*", self.run("--version", "--disable-version-check"))
+        except SopsError as error:
+            return str(error)
+        if found is None:
+            return "what is there does not print the version of sops"
+        oldest = tuple(map(int, _OLDEST.split(".")))
+        return "" if tuple(map(int, found.groups())) >= oldest else f"there is {found[0]}"
 
     def rules_for(self, path: str) -> list[str]:
         """Return the option that names the configuration for a file at a path.
