@@ -18,6 +18,8 @@ from .places import Place
 from .provider import TokenProvider
 from .stack_config import check_config
 
+_OUTPUTS = ("hash", "service", "stored_at", "resolved", "created", "gone")  # and token, of one in the state
+
 
 class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
     """An EchoValue API token, in the stack's state or in a place of its own: minted once, or adopted.
@@ -83,57 +85,39 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
     ) -> None:
         """Declare a token.
 
-        `existing_token` is one to adopt, instead of minting: it is proven first, free of charge, and
-        is a secret in the state however it was passed. Adopting is done once: taken away again, the
-        token stays. `keepers` are any strings: when one changes, a new token is minted, put in place,
-        and only then is the old one let go. `base_url` is the service; without it the stack's config
-        `echovalue:baseUrl` counts, then the environment's `ECHOVALUE_BASE_URL`, then production.
-        The state remembers which it was: another one that is named by this argument or the config
-        has to know the token, and another one of the environment is not asked.
+        `existing_token` is one to adopt, instead of minting: it is proven first, and is a secret in the
+        state however it was passed; taken away again, the token stays. `keepers` are any strings: when one
+        changes, a new token is minted and put in place, and only then is the old one let go. `base_url` is
+        the service; without it the stack's config `echovalue:baseUrl` counts, then the environment's
+        `ECHOVALUE_BASE_URL`, then production.
 
-        `place` is where the token is stored, instead of the state: one of the places of the Ansible
-        collection, with its options. What it holds already is taken up, proven first; changed `keepers`
-        rotate it there. Logins come from where the store's own tools take them. With `max_age_days` an `up`
-        rotates a token that is older, unless its wallet holds more than `max_loss` credits, 100 by default.
+        `place` is where the token is stored, instead of the state: what it holds already is taken up, proven
+        first, and changed `keepers` rotate it there. With `max_age_days` an `up` rotates a token that is
+        older, unless its wallet holds more than `max_loss` credits, 100 by default.
 
-        Raises pulumi.RunError for an `import_` or `id` option, since EchoValue keeps no list to import
-        from; for an `existing_token` or `base_url` that is passed and empty or missing, such as an output
-        that another stack does not have; and for a misspelt key of the stack's config. What is wrong with
-        the other arguments, the engine says when it checks them.
+        Raises pulumi.RunError for an `import_` or `id` option; for arguments that exclude each other, or are
+        passed and empty or missing, such as an output that another stack does not have; and for a misspelt
+        key of the stack's config. What else is wrong, the engine says when it checks the arguments.
         """
-        if opts is not None and (opts.import_ or opts.id):
-            raise pulumi.RunError(
-                f"Token {resource_name!r}: EchoValue keeps no list of tokens, so one cannot be imported or "
-                "looked up by its id. Nothing was done. Give the token itself as existing_token."
-            )
         check_config()
+        _check_options(resource_name, opts)
         _check_place(resource_name, place, existing_token, max_age_days)
         if existing_token is not None:
             existing_token = pulumi.Output.secret(passed("existing_token", existing_token))
         base_url = None if base_url is None else passed("base_url", base_url)
         self.placed_in = place
-        super().__init__(
-            TokenProvider(),
-            resource_name,
-            {
-                "existing_token": existing_token,
-                "keepers": keepers,
-                "base_url": base_url,
-                "place": place,
-                "max_age_days": max_age_days,
-                "max_loss": max_loss,
-                **({} if place is not None else {"token": None}),
-                "hash": None,
-                "service": None,
-                "stored_at": None,
-                "resolved": None,
-                "created": None,
-                "gone": None,
-            },
-            pulumi.ResourceOptions.merge(
-                opts, pulumi.ResourceOptions(additional_secret_outputs=["token", "existing_token"])
-            ),
-        )
+        inputs = {
+            "existing_token": existing_token,
+            "keepers": keepers,
+            "base_url": base_url,
+            "place": place,
+            "max_age_days": max_age_days,
+            "max_loss": max_loss,
+        }
+        outputs = _OUTPUTS if place is not None else ("token", *_OUTPUTS)
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["token", "existing_token"])
+        opts = pulumi.ResourceOptions.merge(opts, secret)
+        super().__init__(TokenProvider(), resource_name, {**inputs, **dict.fromkeys(outputs)}, opts)
         if place is None:
             self.token = _as_secret(resource_name, self.token)
 
@@ -149,6 +133,15 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
                     "and WalletAlert take the Token itself."
                 )
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+def _check_options(resource_name: str, opts: pulumi.ResourceOptions | None) -> None:
+    """Raise pulumi.RunError for options that look a token up."""
+    if opts is not None and (opts.import_ or opts.id):
+        raise pulumi.RunError(
+            f"Token {resource_name!r}: EchoValue keeps no list of tokens, so one cannot be imported or "
+            "looked up by its id. Nothing was done. Give the token itself as existing_token."
+        )
 
 
 def _check_place(resource_name: str, place: object, existing_token: object, max_age_days: object) -> None:

@@ -19,7 +19,7 @@ for attempt in 1 2 3; do
     echo 'The token could not be pushed, and goes with this clone: it holds free credits alone. Run again.' >&2
     exit 1
   fi
-  # Somebody else pushed meanwhile: begin again with what they have, which may be a token.
+  # Another run pushed meanwhile: begin again with what they have, which may be a token.
   git fetch --quiet origin "$branch"
   git reset --quiet --hard FETCH_HEAD
 done

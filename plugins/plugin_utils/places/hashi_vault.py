@@ -83,7 +83,7 @@ class HashiVaultKey(Driver):
             self._put({**self._data, self.key: REHEARSAL}, _NEVER)
         if self._is_to_get_metadata():
             with (
-                self._translate_errors("given metadata", _OF_METADATA),
+                self._translate_errors("labelled with metadata", _OF_METADATA),
                 suppress(hvac.exceptions.InvalidRequest),
             ):
                 self._put_metadata({**self._custom_metadata, _TOO_LONG: ""})
@@ -94,7 +94,7 @@ class HashiVaultKey(Driver):
         A new secret gets its metadata first: a run that ends there leaves that, and none without it.
         """
         if self._is_to_get_metadata():
-            with self._translate_errors("given metadata", _OF_METADATA):
+            with self._translate_errors("labelled with metadata", _OF_METADATA):
                 self._put_metadata(self._custom_metadata)
         self._replace({**self._data, self.key: token}, token)
 
