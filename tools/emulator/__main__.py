@@ -27,10 +27,7 @@ def main() -> None:
     parser.add_argument("--database", help="file that outlives the server (a temporary one)")
     parser.add_argument("--workers", type=int, default=1, help="processes (%(default)s)")
     parser.add_argument(
-        "--links",
-        choices=("hash", "token"),
-        default="hash",
-        help="what a payment link carries (%(default)s)",
+        "--links", choices=("hash", "token"), default="hash", help="what a payment link carries (%(default)s)"
     )
     parser.add_argument("--no-balance-headers", action="store_true", help="send neither x-balance nor x-cost")
     parser.add_argument("--latency", type=float, default=0, help="seconds before each call")
@@ -67,13 +64,8 @@ def main() -> None:
             database = os.path.join(stack.enter_context(scratch), "emulator.sqlite")
         with closing(Ledger(database)) as ledger:
             ledger.create()
-            ledger.set_options(
-                options.links,
-                not options.no_balance_headers,
-                options.latency,
-                options.put,
-                options.webhook_ca,
-            )
+            named = {name: getattr(options, name) for name in ("links", "latency", "put", "webhook_ca")}
+            ledger.set_options(balance_headers=not options.no_balance_headers, **named)
         parent = sys.stdin.fileno() if options.exit_with_parent else None
         serve(listeners, database, ready, parent)
 

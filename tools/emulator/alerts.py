@@ -42,18 +42,10 @@ def due(ledger: Ledger, token_hash: str, cost: int) -> Alert | None:
         return None
     settings = json.loads(account.settings)
     webhook = settings.get("low_balance_webhook")
-    facts = {
-        "wallet": account.wallet,
-        "threshold": settings["low_balance_threshold"],
-        "token_hash": token_hash,
-    }
-    number = ledger.add_alert(
-        {
-            **facts,
-            "email": settings.get("low_balance_email"),
-            "webhook_host": webhook and _host(webhook),
-        }
-    )
+    threshold = settings["low_balance_threshold"]
+    facts = {"wallet": account.wallet, "threshold": threshold, "token_hash": token_hash}
+    told = {"email": settings.get("low_balance_email"), "webhook_host": webhook and _host(webhook)}
+    number = ledger.add_alert({**facts, **told})
     return Alert(number, webhook, facts) if webhook else None
 
 
@@ -92,12 +84,7 @@ def _text(facts: Facts) -> str:
 
 
 def _pagerduty(webhook: Webhook, facts: Facts) -> Any:
-    payload = {
-        "summary": _text(facts),
-        "source": "echovalue",
-        "severity": "warning",
-        "custom_details": facts,
-    }
+    payload = {"summary": _text(facts), "source": "echovalue", "severity": "warning", "custom_details": facts}
     return {**webhook.get("options", {}), "event_action": "trigger", "payload": payload}
 
 

@@ -18,8 +18,8 @@ import subprocess
 import sys
 import tempfile
 import weakref
+from contextlib import closing
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -62,12 +62,7 @@ class Emulator:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.stop()
         self._clean()
 
@@ -151,14 +146,7 @@ class Emulator:
 
     def settings(self, token: str) -> dict[str, Any]:
         """Return the low-balance settings of a token as the service answers them, for 1 credit."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            connection.request("GET", "/token/settings", headers={"x-token": token})
-            answer = connection.getresponse()
-            assert answer.status == 200
-            return dict(json.loads(answer.read()))
-        finally:
-            connection.close()
+        return dict(self._ask("GET", "/token/settings", **{"x-token": token}))
 
     # What shall happen
 
@@ -194,8 +182,7 @@ class Emulator:
 
     def register(self, token: str, wallet: int = 100) -> str:
         """Make `token` known; return its hash."""
-        answer = self._control("POST", "/tokens", {"token": token, "wallet": wallet})
-        return answer["hash"]
+        return self._control("POST", "/tokens", {"token": token, "wallet": wallet})["hash"]
 
     def spend(self, token_hash: str, *, hours: float, cost: int) -> None:
         """Write down a call of so many hours ago; the wallet stays as it is."""
@@ -206,14 +193,13 @@ class Emulator:
         self._control("PUT", "/options", options)
 
     def _control(self, method: str, path: str, data: Any = None) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            body = None if data is None else json.dumps(data)
-            connection.request(method, "/_emulator" + path, body)
+        return self._ask(method, "/_emulator" + path, data)
+
+    def _ask(self, method: str, path: str, data: Any = None, **headers: str) -> Any:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request(method, path, None if data is None else json.dumps(data), headers)
             answer = connection.getresponse()
             text = answer.read().decode()
-        finally:
-            connection.close()
         if answer.status >= 400:
             raise ValueError(f"{method} {path}: {answer.status} {text}")
         return json.loads(text) if text else None

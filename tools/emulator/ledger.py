@@ -75,15 +75,6 @@ INSERT INTO options DEFAULT VALUES;
 DELETE FROM options WHERE rowid > 1;
 """
 
-_RECORD = """
-INSERT INTO requests (timestamp, method, path, query, header_names, user_agent, token_hash,
-                      connection, status, endpoint, status_code, error, milliseconds, minted, cost,
-                      balance)
-VALUES (:timestamp, :method, :path, :query, :header_names, :user_agent, :token_hash,
-        :connection, :status, :endpoint, :status_code, :error, :milliseconds, :minted, :cost,
-        :balance)
-"""
-
 
 class Account(NamedTuple):
     """A token as the ledger knows it; `settings` is JSON text."""
@@ -152,18 +143,14 @@ class Ledger:
     def register(self, token: str, wallet: int = FREE_CREDITS) -> str:
         """Make `token` known, with `wallet` credits; return its hash."""
         digest = hash_of(token.encode())
-        self._db.execute(
-            "INSERT INTO tokens (hash, wallet, created) VALUES (?, ?, ?)"
-            " ON CONFLICT (hash) DO UPDATE SET wallet = excluded.wallet",
-            (digest, wallet, timestamp()),
-        )
+        new = {"hash": digest, "wallet": wallet, "created": timestamp()}
+        self._insert("tokens", new, "ON CONFLICT (hash) DO UPDATE SET wallet = excluded.wallet")
         return digest
 
     def account(self, digest: str) -> Account | None:
         """Return the account of a token's hash, None when it is unknown."""
-        row = self._db.execute(
-            "SELECT wallet, created, settings FROM tokens WHERE hash = ?", (digest,)
-        ).fetchone()
+        query = "SELECT wallet, created, settings FROM tokens WHERE hash = ?"
+        row = self._db.execute(query, (digest,)).fetchone()
         return row and Account(*row)
 
     def spend(self, digest: str) -> Account | None:
@@ -214,13 +201,9 @@ class Ledger:
 
     def add_alert(self, alert: dict[str, Any]) -> int:
         """Write down an alert, a value for each column but the last two; return its id."""
-        added = self._db.execute(
-            "INSERT INTO alerts (token_hash, wallet, threshold, email, webhook_host)"
-            " VALUES (:token_hash, :wallet, :threshold, :email, :webhook_host)",
-            alert,
-        )
-        assert added.lastrowid
-        return added.lastrowid
+        added = self._insert("alerts", alert)
+        assert added
+        return added
 
     def end_alert(self, number: int, status: int | None, error: str | None) -> None:
         """Write down how the webhook answered, or why it did not."""
@@ -236,7 +219,7 @@ class Ledger:
 
     def record(self, entry: dict[str, Any]) -> None:
         """Write down one request; `entry` has a value for each column but the id."""
-        self._db.execute(_RECORD, entry)
+        self._insert("requests", entry)
 
     def add_call(self, digest: str, *, hours: float, cost: int) -> None:
         """Write down a call of so many hours ago, as if the token had made it then."""
@@ -273,23 +256,16 @@ class Ledger:
 
     def stats(self) -> dict[str, Any]:
         """Return what was counted since the last reset, and how many tokens there are."""
-        total, mints, spent, connections = self._db.execute(
-            "SELECT count(*), ifnull(sum(minted), 0), ifnull(sum(cost), 0),"
-            " count(DISTINCT connection) FROM requests, options WHERE id > counted_after"
-        ).fetchone()
+        [counted] = self._rows(
+            "SELECT count(*) AS total, ifnull(sum(minted), 0) AS mints, ifnull(sum(cost), 0) AS credits_spent,"
+            " count(DISTINCT connection) AS connections, (SELECT count(*) FROM tokens) AS tokens"
+            " FROM requests, options WHERE id > counted_after"
+        )
         calls = self._db.execute(
             "SELECT method || ' ' || path AS call, count(*)"
             " FROM requests, options WHERE id > counted_after GROUP BY call"
         ).fetchall()
-        (tokens,) = self._db.execute("SELECT count(*) FROM tokens").fetchone()
-        return {
-            "total": total,
-            "requests": dict(calls),
-            "mints": mints,
-            "credits_spent": spent,
-            "connections": connections,
-            "tokens": tokens,
-        }
+        return {**counted, "requests": dict(calls)}
 
     def reset_stats(self) -> None:
         """Count from here; the service's own logs stay."""
@@ -300,18 +276,13 @@ class Ledger:
 
     def add_fault(self, call: str, times: int, fault: dict[str, Any]) -> None:
         """Let `call` (or `*`) meet `fault` the next `times` times; 0 is for ever."""
-        self._db.execute(
-            "INSERT INTO faults (call, times, fault) VALUES (?, ?, ?)",
-            (call, times, json.dumps(fault)),
-        )
+        self._insert("faults", {"call": call, "times": times, "fault": json.dumps(fault)})
 
     def take_fault(self, call: str) -> dict[str, Any] | None:
         """Return the first fault that waits for `call` and use it up, None when there is none."""
         with self.transaction():
-            found = self._db.execute(
-                "SELECT id, times, fault FROM faults WHERE call IN (?, '*') ORDER BY id LIMIT 1",
-                (call,),
-            ).fetchone()
+            query = "SELECT id, times, fault FROM faults WHERE call IN (?, '*') ORDER BY id LIMIT 1"
+            found = self._db.execute(query, (call,)).fetchone()
             if found is None:
                 return None
             number, times, fault = found
@@ -327,28 +298,21 @@ class Ledger:
 
     def options(self) -> Options:
         """Return the options; every request asks, so each worker sees a change at once."""
-        return Options(
-            *self._db.execute(
-                "SELECT links, balance_headers, latency, put, webhook_ca,"
-                " EXISTS (SELECT 1 FROM faults) FROM options"
-            ).fetchone()
-        )
+        columns = "links, balance_headers, latency, put, webhook_ca, EXISTS (SELECT 1 FROM faults)"
+        return Options(*self._db.execute(f"SELECT {columns} FROM options").fetchone())
 
-    def set_options(
-        self,
-        links: str | None = None,
-        balance_headers: bool | None = None,
-        latency: float | None = None,
-        put: str | None = None,
-        webhook_ca: str | None = None,
-    ) -> None:
-        """Change the options that are given."""
-        self._db.execute(
-            "UPDATE options SET links = ifnull(?, links),"
-            " balance_headers = ifnull(?, balance_headers), latency = ifnull(?, latency),"
-            " put = ifnull(?, put), webhook_ca = ifnull(?, webhook_ca)",
-            (links, balance_headers, latency, put, webhook_ca),
-        )
+    def set_options(self, **options: Any) -> None:
+        """Change the options that are named."""
+        with self.transaction():
+            *values, _faulty = self.options()._replace(**options)
+            columns = "(links, balance_headers, latency, put, webhook_ca)"
+            self._db.execute(f"UPDATE options SET {columns} = (?, ?, ?, ?, ?)", values)
+
+    def _insert(self, table: str, row: dict[str, Any], rest: str = "") -> int | None:
+        """Add a row, a value for each column that is named; return its id."""
+        values = ", ".join(f":{name}" for name in row)
+        query = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({values}) {rest}"
+        return self._db.execute(query, row).lastrowid
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
         found = self._db.execute(query, values)

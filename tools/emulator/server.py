@@ -90,10 +90,7 @@ def listen(host: str, port: int, count: int) -> list[socket.socket]:
 
 
 def serve(
-    listeners: list[socket.socket],
-    database: str,
-    ready: Callable[[], None],
-    parent: int | None,
+    listeners: list[socket.socket], database: str, ready: Callable[[], None], parent: int | None
 ) -> None:
     """Serve each of `listeners` in a process, until SIGTERM or SIGINT.
 

@@ -139,9 +139,8 @@ class Service:
 
     def mint(self, visit: Visit) -> Answer:
         """POST /token: a new token with its free credits."""
-        is_form = visit.request.headers.get("content-type", "").startswith(
-            "application/x-www-form-urlencoded"
-        )
+        kind = visit.request.headers.get("content-type", "")
+        is_form = kind.startswith("application/x-www-form-urlencoded")
         if not is_form or parse_qs(visit.body.decode("latin-1")).get("token") != ["new"]:
             raise RefusedError(400, "Bad Request")
         return Answer(self.ledger.mint(), balance=FREE_CREDITS, minted=True)
@@ -149,10 +148,8 @@ class Service:
     def get_wallet(self, visit: Visit) -> Answer:
         """GET /token: the wallet, for one credit."""
         account = self.payer(visit)
-        return _paid(
-            account,
-            {"wallet": account.wallet, "created": account.created, "hash": visit.token_hash},
-        )
+        wallet = {"wallet": account.wallet, "created": account.created, "hash": visit.token_hash}
+        return _json(account, wallet, 1)
 
     def recharge(self, visit: Visit) -> Answer:
         """GET /recharge: a payment link."""
@@ -161,10 +158,8 @@ class Service:
         if product is None:
             raise RefusedError(400, "Bad Request", balance=account.wallet)
         reference = visit.token_hash if visit.options.links == "hash" else quote(visit.token, "")
-        return Answer(
-            f"https://buy.stripe.com/{product}?client_reference_id={reference}",
-            balance=account.wallet,
-        )
+        link = f"https://buy.stripe.com/{product}?client_reference_id={reference}"
+        return Answer(link, balance=account.wallet)
 
     def get_logs(self, visit: Visit) -> Answer:
         """GET /token/logs: the newest requests made with the token, of one category or of all."""
@@ -174,12 +169,12 @@ class Service:
             raise RefusedError(400, "Bad Request", balance=account.wallet)
         category = visit.request.query_params.get("type") or None
         logs = self.ledger.logs(visit.token_hash, int(asked), category)
-        return _json({"logs": logs, "n": len(logs)}, 0, account.wallet)
+        return _json(account, {"logs": logs, "n": len(logs)}, 0)
 
     def get_settings(self, visit: Visit) -> Answer:
         """GET /token/settings: the low-balance alerts, for one credit."""
         account = self.payer(visit)
-        return _paid(account, json.loads(account.settings))
+        return _json(account, json.loads(account.settings), 1)
 
     def put_settings(self, visit: Visit) -> Answer:
         """PUT /token/settings: new low-balance alerts, for one credit even when refused."""
@@ -215,21 +210,14 @@ class Service:
         return account
 
 
-def _json(value: Any, cost: int, balance: int) -> Answer:
-    return Answer(json.dumps(value), media_type="application/json", cost=cost, balance=balance)
-
-
-def _paid(account: Account, value: Any) -> Answer:
-    return _json(value, 1, account.wallet)
+def _json(account: Account, value: Any, cost: int) -> Answer:
+    return Answer(json.dumps(value), media_type="application/json", cost=cost, balance=account.wallet)
 
 
 def _response(answer: Answer, options: Options) -> Response:
-    headers = {}
-    if answer.allow:
-        headers["allow"] = answer.allow
+    headers = {"allow": answer.allow} if answer.allow else {}
     if options.balance_headers and answer.balance is not None:
-        headers["x-balance"] = str(answer.balance)
-        headers["x-cost"] = str(answer.cost)
+        headers.update({"x-balance": str(answer.balance), "x-cost": str(answer.cost)})
     return Response(answer.body, answer.status, headers, answer.media_type)
 
 
