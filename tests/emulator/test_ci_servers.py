@@ -20,46 +20,38 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.testkit.ci_servers import Github, Gitlab, running
 
-TIMES = {
-    "created_at": {"type": "string", "format": "date-time"},
-    "updated_at": {"type": "string", "format": "date-time"},
-}
-MESSAGE = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
-EMPTY: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
+TEXT = {"type": "string"}
+NULLABLE = {**TEXT, "nullable": True}
+FLAG = {"type": "boolean"}
+NAME = {**TEXT, "enum": ["SHOP", "OTHER"]}
+TIME = {**TEXT, "format": "date-time"}
 
 
-def answer(schema: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return a response of a document."""
-    return {"description": "It.", **({"content": {"application/json": {"schema": schema}}} if schema else {})}
-
-
-def operation(responses: dict[str, dict[str, Any]], body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return an operation of a document."""
-    request = (
-        {"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}} if body else {}
-    )
-    return {"responses": responses, **request}
-
-
-def named(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    """Return the schema of an object."""
+def named(*texts: str, required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
+    """Return the schema of an object; all of it is required, unless that is said."""
+    properties.update(dict.fromkeys(texts, TEXT))
     return {"type": "object", "properties": properties, "required": [*(required or properties)]}
 
 
-def path(**values: list[str]) -> list[dict[str, Any]]:
-    """Return the parameters of a path, each one of these."""
-    return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "enum": enum}}
-        for name, enum in values.items()
-    ]
+def operation(responses: dict[int, dict[str, Any]], body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return an operation of a document, by the schemas of its responses; one of {} has no content."""
+
+    def content(schema: dict[str, Any]) -> dict[str, Any]:
+        return {"content": {"application/json": {"schema": schema}}} if schema else {}
+
+    described = {str(status): {"description": "It.", **content(one)} for status, one in responses.items()}
+    return {"responses": described, **({"requestBody": {"required": True, **content(body)}} if body else {})}
 
 
-TEXT = {"type": "string"}
-NOT_FOUND = {"404": answer(MESSAGE)}
-SECRET = named({"name": TEXT, **TIMES})
-VARIABLE = named({"name": TEXT, "value": TEXT, **TIMES})
-NAME = {"type": "string", "enum": ["SHOP", "OTHER"]}
-KEY = named({"key_id": TEXT, "key": TEXT})
+def parameter(name: str, where: str, *values: str) -> dict[str, Any]:
+    return {"name": name, "in": where, "required": where == "path", "schema": {**TEXT, "enum": [*values]}}
+
+
+EMPTY: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
+MESSAGE = named("message")
+SECRET = named("name", created_at=TIME, updated_at=TIME)
+VARIABLE = named("name", "value", created_at=TIME, updated_at=TIME)
+NEW_VARIABLE = named("value", name=NAME)
 GITHUB: dict[str, Any] = {
     "openapi": "3.0.3",
     "info": {"title": "An extract of GitHub's REST API", "version": "2022-11-28"},
@@ -67,50 +59,35 @@ GITHUB: dict[str, Any] = {
         f"/repos/acme/shop/{root}/{kind}": item
         for root in ("actions", "environments/production")
         for kind, item in {
-            "secrets/public-key": {"get": operation({"200": answer(KEY)})},
+            "secrets/public-key": {"get": operation({200: named("key_id", "key")})},
             "secrets/{name}": {
-                "parameters": path(name=["SHOP", "OTHER"]),
-                "get": operation({"200": answer(SECRET), **NOT_FOUND}),
-                "put": operation(
-                    {"201": answer(EMPTY), "204": answer(), "422": answer(MESSAGE)},
-                    named({"encrypted_value": TEXT, "key_id": TEXT}),
-                ),
-                "delete": operation({"204": answer(), **NOT_FOUND}),
+                "parameters": [parameter("name", "path", "SHOP", "OTHER")],
+                "get": operation({200: SECRET, 404: MESSAGE}),
+                "put": operation({201: EMPTY, 204: {}, 422: MESSAGE}, named("encrypted_value", "key_id")),
+                "delete": operation({204: {}, 404: MESSAGE}),
             },
-            "variables": {
-                "post": operation(
-                    {"201": answer(EMPTY), "409": answer(MESSAGE), "422": answer(MESSAGE)},
-                    named({"name": NAME, "value": TEXT}),
-                )
-            },
+            "variables": {"post": operation({201: EMPTY, 409: MESSAGE, 422: MESSAGE}, NEW_VARIABLE)},
             "variables/{name}": {
-                "parameters": path(name=["SHOP", "OTHER"]),
-                "get": operation({"200": answer(VARIABLE), **NOT_FOUND}),
-                "patch": operation({"204": answer(), **NOT_FOUND}, named({"name": NAME, "value": TEXT})),
-                "delete": operation({"204": answer(), **NOT_FOUND}),
+                "parameters": [parameter("name", "path", "SHOP", "OTHER")],
+                "get": operation({200: VARIABLE, 404: MESSAGE}),
+                "patch": operation({204: {}, 404: MESSAGE}, NEW_VARIABLE),
+                "delete": operation({204: {}, 404: MESSAGE}),
             },
         }.items()
     },
 }
 CI_VARIABLE = named(
-    {
-        "key": TEXT,
-        "value": {"type": "string", "nullable": True},
-        "variable_type": {"type": "string", "enum": ["env_var", "file"]},
-        **{name: {"type": "boolean"} for name in ("protected", "masked", "hidden", "raw")},
-        "environment_scope": TEXT,
-        "description": {"type": "string", "nullable": True},
-    }
+    *("key", "environment_scope"),
+    value=NULLABLE,
+    variable_type={**TEXT, "enum": ["env_var", "file"]},
+    **dict.fromkeys(("protected", "masked", "hidden", "raw"), FLAG),
+    description=NULLABLE,
 )
-FLAGS = {"masked": {"type": "boolean"}, "protected": {"type": "boolean"}}
-SCOPE = [
-    {
-        "name": "filter[environment_scope]",
-        "in": "query",
-        "schema": {"type": "string", "enum": ["*", "staging"]},
-    }
-]
-PROBLEM = answer({"type": "object"})
+NEW_CI_VARIABLE = named(
+    *("value", "environment_scope"), required=("key", "value"), key=NAME, masked=FLAG, protected=FLAG
+)
+CHANGE = named("value", required=("value",), masked=FLAG, protected=FLAG)
+PROBLEM = {"type": "object"}
 GITLAB: dict[str, Any] = {
     "openapi": "3.0.3",
     "info": {"title": "An extract of GitLab's REST API", "version": "v4"},
@@ -118,32 +95,22 @@ GITLAB: dict[str, Any] = {
         f"/api/v4/{owner}/variables{key}": item
         for owner in ("projects/acme%2Fshop", "groups/acme")
         for key, item in {
-            "": {
-                "post": operation(
-                    {"201": answer(CI_VARIABLE), "400": PROBLEM},
-                    named({"key": NAME, "value": TEXT, "environment_scope": TEXT, **FLAGS}, "key", "value"),
-                )
-            },
+            "": {"post": operation({201: CI_VARIABLE, 400: PROBLEM}, NEW_CI_VARIABLE)},
             "/{key}": {
-                "parameters": path(key=["SHOP", "OTHER"]) + SCOPE,
-                "get": operation({"200": answer(CI_VARIABLE), "404": PROBLEM, "409": PROBLEM}),
-                "put": operation(
-                    {"200": answer(CI_VARIABLE), "400": PROBLEM, "404": PROBLEM, "409": PROBLEM},
-                    named({"value": TEXT, **FLAGS}, "value"),
-                ),
-                "delete": operation({"204": answer(), "404": PROBLEM, "409": PROBLEM}),
+                "parameters": [
+                    parameter("key", "path", "SHOP", "OTHER"),
+                    parameter("filter[environment_scope]", "query", "*", "staging"),
+                ],
+                "get": operation({200: CI_VARIABLE, 404: PROBLEM, 409: PROBLEM}),
+                "put": operation({200: CI_VARIABLE, 400: PROBLEM, 404: PROBLEM, 409: PROBLEM}, CHANGE),
+                "delete": operation({204: {}, 404: PROBLEM, 409: PROBLEM}),
             },
         }.items()
     },
 }
 
 bounded = settings(max_examples=15, derandomize=True, database=None, deadline=None)
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-]
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 github_schema = schemathesis.openapi.from_dict(GITHUB)
 gitlab_schema = schemathesis.openapi.from_dict(GITLAB)
 for _schema in (github_schema, gitlab_schema):
@@ -178,22 +145,14 @@ def test_gitlab(case, gitlab):
 
 def test_a_sealed_box_is_opened(github):
     """By the key that the server says, and by no other."""
+    login = {"Authorization": f"token {github.token}"}
+    secrets = "/repos/acme/shop/actions/secrets"
+    status, said = github.answer("GET", f"{secrets}/public-key", {}, login, None)
+    assert status == 200
     key = nacl.public.PrivateKey.generate().public_key
-    assert (
-        github.answer("GET", "/repos/acme/shop/actions/secrets/public-key", {}, _login(github), None)[0]
-        == 200
-    )
-    _status, said = github.answer(
-        "GET", "/repos/acme/shop/actions/secrets/public-key", {}, _login(github), None
-    )
     own = nacl.public.PublicKey(said["key"].encode(), nacl.encoding.Base64Encoder)
     for used, status in ((key, 422), (own, 201)):
         sealed = b64encode(nacl.public.SealedBox(used).encrypt(b"the token")).decode()
         body = {"encrypted_value": sealed, "key_id": said["key_id"]}
-        put = github.answer("PUT", "/repos/acme/shop/actions/secrets/SEALED", {}, _login(github), body)
-        assert put[0] == status
+        assert github.answer("PUT", f"{secrets}/SEALED", {}, login, body)[0] == status
     assert github.opened("acme/shop", "SEALED") == "the token"
-
-
-def _login(github: Github) -> dict[str, str]:
-    return {"Authorization": f"token {github.token}"}

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import http.client
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -148,17 +148,7 @@ def test_a_mint_whose_answer_is_of_no_use(emulator, body):
 
 
 def test_workers_share_the_faults(call):
-    statuses = []
-
-    def visit():
-        for _ in range(10):
-            statuses.append(call(emulator, "POST /token").status)
-
-    with Emulator(workers=2) as emulator:
+    with Emulator(workers=2) as emulator, ThreadPoolExecutor(4) as pool:
         emulator.fault("POST /token", "status", status=503, times=10)
-        threads = [threading.Thread(target=visit) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        statuses = [reply.status for reply in pool.map(lambda _: call(emulator, "POST /token"), range(40))]
     assert (statuses.count(503), statuses.count(200)) == (10, 30)

@@ -12,11 +12,13 @@ import subprocess
 import sys
 import threading
 import time
-from hashlib import sha256
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from plugins.module_utils.core.models import token_hash
 from tests.testkit.playbook import wait_until
 from tools.emulator.client import Emulator
 from tools.emulator.openapi import DOCUMENT
@@ -25,26 +27,11 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "tools.emulator"]
 
 
-def in_threads(number, work):
-    """Run `work(index)` in as many threads at once."""
-    threads = [threading.Thread(target=work, args=(index,)) for index in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_no_update_is_lost(call, workers):
-    with Emulator(workers=workers) as emulator:
+    with Emulator(workers=workers) as emulator, ThreadPoolExecutor(8) as pool:
         token = call(emulator, "POST /token").text
-        statuses = []
-
-        def spend(_):
-            for _ in range(15):
-                statuses.append(call(emulator, "GET /token", token).status)
-
-        in_threads(8, spend)
+        statuses = [*pool.map(lambda _: call(emulator, "GET /token", token).status, range(120))]
         stats = emulator.stats()
         [account] = emulator.tokens()
     assert (statuses.count(200), statuses.count(402)) == (100, 20)
@@ -57,24 +44,23 @@ def test_an_answered_mint_survives_a_crash(call, tmp_path, workers):
     with Emulator(database, workers=workers) as emulator:
         tokens = []
 
-        def mint(_):
-            try:
+        def mint():
+            with suppress(OSError, http.client.HTTPException):  # the crash
                 while True:
                     tokens.append(call(emulator, "POST /token").text)
-            except (OSError, http.client.HTTPException):
-                pass  # the crash
 
-        def crash(_):
+        def crash():
             while len(tokens) < 50:
                 time.sleep(0.01)
             emulator.kill()
 
-        in_threads(5, lambda index: mint(index) if index else crash(index))
+        with ThreadPoolExecutor(5) as pool:
+            list(pool.map(lambda work: work(), [crash, *[mint] * 4]))
         port = emulator.port
         emulator.restart()
         assert emulator.port == port
         known = {account["hash"] for account in emulator.tokens()}
-    assert {sha256(token.encode()).hexdigest() for token in tokens} <= known
+    assert {*map(token_hash, tokens)} <= known
 
 
 def test_no_token_in_the_database(call, tmp_path):
