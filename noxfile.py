@@ -29,9 +29,34 @@ for name, shared in nox.registry.get().items():
         shared.tags = ["test-all", "gates"]
 
 
-def install(session: nox.Session, *groups: str) -> None:
-    """Install dependency groups of pyproject.toml."""
+# Programs that are not on PyPI, by the name of their Debian package where that is another.
+DEBIAN = {"gpg": "gnupg", "setfacl": "acl", "sshd": "openssh-server"}
+
+
+def install(
+    session: nox.Session,
+    *groups: str,
+    package: bool = False,
+    needs: tuple[str, ...] = (),
+    built: tuple[str, ...] = (),
+) -> None:
+    """Install dependency groups of pyproject.toml, and the Pulumi package itself if `package`.
+
+    `needs` are programs that must be there, for which root installs Debian packages; `built` are sets of
+    programs of `tools.engine`.
+    """
     session.install(*(argument for group in groups for argument in ("--group", group)))
+    if package:
+        session.install("--no-deps", "--editable", ".")
+    missing = [DEBIAN.get(name, name) for name in needs if not shutil.which(name)]
+    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
+        options = ("--yes", "--quiet", "--no-install-recommends")
+        session.run("apt-get", "update", "--quiet", external=True, silent=True)
+        session.run("apt-get", "install", *options, *missing, external=True, silent=True)
+    elif missing:
+        session.error(f"Install {' and '.join(missing)} first.")
+    if built:
+        session.run("python", "-m", "tools.engine", *built)  # here, where its progress shows
 
 
 def installed_collection(session: nox.Session) -> Path:
@@ -45,21 +70,6 @@ def installed_collection(session: nox.Session) -> Path:
 def collection_version() -> str:
     """Return the version of all that is published."""
     return str(re.findall(r"^version: (.+)$", Path("galaxy.yml").read_text(), re.MULTILINE)[0])
-
-
-# Programs that are not on PyPI, by the name of their Debian package where that is another.
-DEBIAN = {"gpg": "gnupg", "setfacl": "acl", "sshd": "openssh-server"}
-
-
-def programs(session: nox.Session, *names: str) -> None:
-    """Make sure that programs are there; root installs their Debian packages."""
-    missing = [DEBIAN.get(name, name) for name in names if not shutil.which(name)]
-    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
-        options = ("--yes", "--quiet", "--no-install-recommends")
-        session.run("apt-get", "update", "--quiet", external=True, silent=True)
-        session.run("apt-get", "install", *options, *missing, external=True, silent=True)
-    elif missing:
-        session.error(f"Install {' and '.join(missing)} first.")
 
 
 def types_of_the_package(session: nox.Session) -> None:
@@ -147,10 +157,7 @@ def emulator(session: nox.Session) -> None:
 @nox.session(python=NEWEST, tags=["test", "matrix"])
 def lives(session: nox.Session) -> None:
     """A life of a token in each place and half, by real playbooks and on a real engine."""
-    install(session, "stores", "pulumi", "test")
-    session.install("--no-deps", "--editable", ".")
-    programs(session, "pass", "gpg")
-    session.run("python", "-m", "tools.engine", "pulumi")  # here, where its progress shows
+    install(session, "stores", "pulumi", "test", package=True, needs=("pass", "gpg"), built=("pulumi",))
     tests = ("tests/ansible", "tests/stores", "tests/pulumi")
     session.run("pytest", "-n", "3", *tests, "-m", "essential and not kubernetes", *session.posargs)
 
@@ -207,9 +214,7 @@ def managed_node(session: nox.Session, target: str) -> None:
 @nox.session(python=NEWEST, tags=["test-all"])
 def demo(session: nox.Session) -> None:
     """What `make demo` does."""
-    install(session, "demo", "test")
-    session.install("--no-deps", "--editable", ".")
-    session.run("python", "-m", "tools.engine", "pulumi")  # here, where its progress shows
+    install(session, "demo", "test", package=True, built=("pulumi",))
     session.run("pytest", "-n", "2", "tests/test_demo.py", *session.posargs)
 
 
@@ -243,9 +248,7 @@ def units(session: nox.Session) -> None:
 @nox.session(python=NEWEST, tags=["test-all"])
 def stores(session: nox.Session) -> None:
     """The places of the controller and the roles, against real servers and programs."""
-    install(session, "stores", "test")
-    session.install("--no-deps", "--editable", ".")
-    programs(session, "pass", "gpg")
+    install(session, "stores", "test", package=True, needs=("pass", "gpg"))
     marks = f"not kubernetes and not slow and {MORE}"
     session.run("pytest", "-n", "2", "tests/stores", "-m", marks, *session.posargs)
 
@@ -253,9 +256,7 @@ def stores(session: nox.Session) -> None:
 @nox.session(python=NEWEST, tags=["test-all"])
 def slow(session: nox.Session) -> None:
     """The reports from the field, what users copy, the search of every byte: all that takes long."""
-    install(session, "stores", "exporters", "test")
-    session.install("--no-deps", "--editable", ".")
-    programs(session, "pass", "gpg", "strace")
+    install(session, "stores", "exporters", "test", package=True, needs=("pass", "gpg", "strace"))
     tests = ("tests/ansible", "tests/field", "tests/stores")
     session.run("pytest", "-n", "2", *tests, "-m", "slow and not kubernetes", *session.posargs)
 
@@ -263,10 +264,7 @@ def slow(session: nox.Session) -> None:
 @nox.session(python=NEWEST, tags=["test-all"])
 def kubernetes(session: nox.Session) -> None:
     """The same against a real Kubernetes API server."""
-    install(session, "stores", "test")
-    programs(session, "strace")
-    session.install("--no-deps", "--editable", ".")
-    session.run("python", "-m", "tools.engine", "pulumi", "kubernetes")  # here, where its progress shows
+    install(session, "stores", "test", package=True, needs=("strace",), built=("pulumi", "kubernetes"))
     tests = ("tests/stores", "tests/field", "tests/pulumi/test_engine_place_examples.py")
     session.run("pytest", "-n", "2", *tests, "-m", "kubernetes", *session.posargs)
     session.run("pytest", "-n", "2", "tests/engine/test_servers.py", *session.posargs)
@@ -275,8 +273,7 @@ def kubernetes(session: nox.Session) -> None:
 @nox.session(python="3.11", tags=["test-all"])
 def stores_oldest(session: nox.Session) -> None:
     """The places with a library, with the oldest versions of it and of its collection that are documented."""
-    install(session, "stores-oldest", "test")
-    session.run("python", "-m", "tools.engine", "kubernetes")
+    install(session, "stores-oldest", "test", built=("kubernetes",))
     places = ("-k", "HashiVault or SecretsManager or Kubernetes", "-m", "not slow")
     session.run("pytest", "-n", "2", "tests/stores/test_places.py", *places, *session.posargs)
     session.run("pytest", "-n", "2", "tests/stores/test_copies.py", "-m", "not slow", *session.posargs)
@@ -372,9 +369,7 @@ def run_pulumi(
     emulator: str | None = None,
 ) -> None:
     """Run tests of the Pulumi package with the dependencies of a group; `emulator` is the Python of that."""
-    install(session, group)
-    session.install("--no-deps", "--editable", ".")
-    session.run("python", "-m", "tools.engine", *sets)  # here, where its progress shows
+    install(session, group, package=True, built=sets)
     environment = {"EMULATOR_PYTHON": emulator} if emulator else {}
     # An engine waits for its programs and providers: three tests keep two cores busy.
     session.run("pytest", "-n", "3", *arguments, *session.posargs, env=environment)
@@ -408,8 +403,7 @@ def write_sbom(session: nox.Session, name: str, files: list[str], *needs: str) -
 @nox.session(python=NEWEST, tags=["test-all"])
 def plugin(session: nox.Session) -> None:
     """Build the self-contained native provider of this system into dist/, install it, and mint with it."""
-    install(session, "plugin", "plugin-test")
-    session.run("python", "-m", "tools.engine", "pulumi")  # here, where its progress shows
+    install(session, "plugin", "plugin-test", built=("pulumi",))
     session.run("python", "-m", "tools.plugin", "dist")
     session.run("pytest", "tests/release/test_plugin.py", *session.posargs)
 
@@ -417,9 +411,7 @@ def plugin(session: nox.Session) -> None:
 @nox.session(python=NEWEST, tags=["test-all"])
 def sdk(session: nox.Session) -> None:
     """Generate the SDKs of the native provider into build/sdk; compile or type-check each."""
-    install(session, "sdk")
-    session.install("--no-deps", "--editable", ".")
-    session.run("python", "-m", "tools.engine", "pulumi-languages", "pulumi-dotnet")
+    install(session, "sdk", package=True, built=("pulumi-languages", "pulumi-dotnet"))
     session.run("python", "-m", "tools.sdk", "build/sdk")
 
 
@@ -471,8 +463,7 @@ def check_wheel(session: nox.Session, wheel: str) -> None:
 @nox.session(python=NEWEST, tags=["test-all"])
 def docs(session: nox.Session) -> None:
     """The documentation site, into build/site; what stands behind -- goes to Sphinx."""
-    install(session, "docs", "unit")
-    session.install("--no-deps", "--editable", ".")
+    install(session, "docs", "unit", package=True)
     tree, site = installed_collection(session), Path("build/site")
     reference = tree / "docs/collection"
     reference.mkdir()
@@ -486,27 +477,16 @@ def docs(session: nox.Session) -> None:
     titles = (r"(?m)^(    )(echovalue_(\w+)_(module|role))$", r"\1\3 (\4) <\2>")
     index.write_text(re.sub(*titles, index.read_text()))
     shutil.rmtree(site, ignore_errors=True)
-    session.run(
-        *(
-            "sphinx-build",
-            "--fail-on-warning",
-            "--keep-going",
-            "-q",
-            *session.posargs,
-            str(tree / "docs"),
-            str(site),
-        )
-    )
+    sphinx = ("sphinx-build", "--fail-on-warning", "--keep-going", "-q", *session.posargs)
+    session.run(*sphinx, str(tree / "docs"), str(site))
     session.run("pytest", "tests/docs", "-q", env={"SITE": str(site.resolve())})
 
 
 @nox.session(python=NEWEST, tags=["coverage"])
 def coverage(session: nox.Session) -> None:
     """Branch coverage of all that ships, into build/coverage; under 95% it fails."""
-    install(session, "coverage", "stores", "test", "pulumi")
-    programs(session, "pass", "gpg")
-    session.install("--no-deps", "--editable", ".")
-    session.run("python", "-m", "tools.engine", "pulumi", "kubernetes")
+    groups, built = ("coverage", "stores", "test", "pulumi"), ("pulumi", "kubernetes")
+    install(session, *groups, package=True, needs=("pass", "gpg"), built=built)
     folder, settings = Path("build/coverage").resolve(), str(Path("tests/coverage.ini").resolve())
     tests = [f"tests/{name}" for name in ("unit", "ansible", "stores", "pulumi")]
     shutil.rmtree(folder, ignore_errors=True)
@@ -549,38 +529,29 @@ def released(session: nox.Session) -> None:
 @nox.session(python=NEWEST)
 def bench(session: nox.Session) -> None:
     """Time and memory of this and of what people do today; writes build/bench.json and the plot."""
-    install(session, "bench")
-    session.install("--no-deps", "--editable", ".")
+    install(session, "bench", package=True)
     session.run("python", "-m", "tools.bench", "--plot", "docs/performance.png", *session.posargs)
 
 
 @nox.session(python=NEWEST, tags=["test-all"])
 def bench_test(session: nox.Session) -> None:
     """The benchmark itself, in short, and what holds of many tokens on a busy machine."""
-    install(session, "bench", "test")
-    session.install("--no-deps", "--editable", ".")
+    install(session, "bench", "test", package=True)
     session.run("pytest", "-n", "2", "tests/bench", *session.posargs)
-
-
-def install_proof(session: nox.Session, *sets: str, needs: tuple[str, ...] = ()) -> None:
-    """Install what the experiments need, with these sets of built programs, and these from Debian."""
-    install(session, "proof")
-    session.install("--no-deps", "--editable", ".")
-    programs(session, "strace", *needs)
-    session.run("python", "-m", "tools.engine", *sets)  # here, where its progress shows
 
 
 @nox.session(python=NEWEST, tags=["proof"])
 def proof(session: nox.Session) -> None:
     """Experiments that try to lose a token, or to let an intruder in; writes build/proof.json."""
-    install_proof(session, "pulumi", "kubernetes", needs=("sshd", "sudo", "setfacl"))
+    needs, built = ("strace", "sshd", "sudo", "setfacl"), ("pulumi", "kubernetes")
+    install(session, "proof", package=True, needs=needs, built=built)
     session.run("python", "-m", "tools.proof", *session.posargs)
 
 
 @nox.session(python=NEWEST, tags=["test-all"])
 def proof_short(session: nox.Session) -> None:
     """The same experiments in short: a sample of each."""
-    install_proof(session, "pulumi")
+    install(session, "proof", package=True, needs=("strace",), built=("pulumi",))
     session.run("python", "-m", "tools.proof", "--short", *session.posargs)
 
 
@@ -596,7 +567,7 @@ def proof_short(session: nox.Session) -> None:
 )
 def canaries(session: nox.Session, group: str, sdk: str) -> None:
     """The hunt for secrets with the other ansible-cores, and with the oldest Pulumi SDK."""
-    install_proof(session, "pulumi", "kubernetes")
+    install(session, "proof", package=True, needs=("strace",), built=("pulumi", "kubernetes"))
     pinned = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), sdk)
     install(session, group)
     session.install(*(one for one in pinned if one.startswith("pulumi==")))
