@@ -81,21 +81,21 @@ def test_no_page_has_a_table_of_contents_that_the_theme_refuses() -> None:
 
 def test_the_search_knows_the_reasons_and_the_modules() -> None:
     index = (SITE / "searchindex.js").read_text(encoding="utf-8")
-    assert [
-        word for word in ("ambiguous_mint", "echovalue_wallet_alert", "keeper") if word not in index
-    ] == []
+    words = ("ambiguous_mint", "echovalue_wallet_alert", "keeper")
+    assert [word for word in words if word not in index] == []
+
+
+def documented(path: Path) -> Any:
+    source = path.read_text(encoding="utf-8")
+    return yaml.safe_load(re.search(r'DOCUMENTATION = r"""\n(.*?)"""', source, re.DOTALL)[1])  # type: ignore[index]
 
 
 def options(plugin: str) -> set[str]:
     """The options of a module and of the fragments that it takes, at every depth."""
-    source = (ROOT / "plugins/modules" / f"{plugin}.py").read_text(encoding="utf-8")
-    documentation = yaml.safe_load(re.search(r'DOCUMENTATION = r"""\n(.*?)"""', source, re.DOTALL)[1])  # type: ignore[index]
+    documentation = documented(ROOT / "plugins/modules" / f"{plugin}.py")
     names = set(documentation["options"])
     for fragment in documentation["extends_documentation_fragment"]:
-        text = (ROOT / "plugins/doc_fragments" / f"{fragment.rpartition('.')[2]}.py").read_text(
-            encoding="utf-8"
-        )
-        found = yaml.safe_load(re.search(r'DOCUMENTATION = r"""\n(.*?)"""', text, re.DOTALL)[1])  # type: ignore[index]
+        found = documented(ROOT / "plugins/doc_fragments" / f"{fragment.rpartition('.')[2]}.py")
         names |= set(found.get("options", {}))
     return names
 
@@ -123,9 +123,8 @@ def shown() -> Iterator[Any]:
 
     Loader.add_multi_constructor("!", lambda loader, _suffix, node: getattr(node, "value", None))
     for path in TEXTS:
-        for block in re.findall(
-            r"^```yaml\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-        ):
+        text = path.read_text(encoding="utf-8")
+        for block in re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
             yield yaml.load(block, Loader)
     for path in sorted((ROOT / "docs/examples").rglob("*.yml")):
         yield from yaml.load_all(path.read_text(encoding="utf-8"), Loader)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -22,14 +21,8 @@ COLLECTION = {
     *("bindep.txt", "changelogs/", "meta/", "plugins/", "roles/"),
 }
 SDIST = {
-    *("LICENSES/", "MANIFEST.in", "PKG-INFO", "README.md", "plugins/"),
-    *(
-        "pulumi_echovalue/",
-        "pulumi_echovalue.egg-info/",
-        "pulumi_resource_echovalue.py",
-        "pyproject.toml",
-        "setup.cfg",
-    ),
+    *("LICENSES/", "MANIFEST.in", "PKG-INFO", "README.md", "plugins/", "pyproject.toml", "setup.cfg"),
+    *("pulumi_echovalue/", "pulumi_echovalue.egg-info/", "pulumi_resource_echovalue.py"),
 }
 WHEEL = {"pulumi_echovalue/", "pulumi_resource_echovalue.py"}
 
@@ -58,9 +51,8 @@ def test_the_collection_holds_what_a_user_needs(built: Path) -> None:
     (archive,) = built.glob("echovalue-cloud-*.tar.gz")
     assert top(archive) == COLLECTION | ({"extensions/"} if (ROOT / "extensions/eda").exists() else set())
     kept = [path for name in ("plugins", "roles", "meta") for path in (ROOT / name).rglob("*")]
-    wanted = {
-        str(path.relative_to(ROOT)) for path in kept if path.is_file() and "__pycache__" not in path.parts
-    }
+    files = [path for path in kept if path.is_file() and "__pycache__" not in path.parts]
+    wanted = {str(path.relative_to(ROOT)) for path in files}
     assert {name for name in names(archive) if name.startswith(("plugins/", "roles/", "meta/"))} == wanted
 
 
@@ -95,11 +87,8 @@ def test_the_sdist_holds_what_the_wheel_is_built_from(built: Path) -> None:
 def test_the_wheel_holds_the_package_with_the_core(built: Path) -> None:
     (archive,) = built.glob("*.whl")
     assert {name for name in top(archive) if ".dist-info" not in name} == WHEEL
-    held = {
-        name.removeprefix("pulumi_echovalue/")
-        for name in names(archive)
-        if name.startswith("pulumi_echovalue/")
-    }
+    start = "pulumi_echovalue/"
+    held = {name.removeprefix(start) for name in names(archive) if name.startswith(start)}
     package, plugins = ROOT / "pulumi_echovalue", ROOT / "plugins"
     wanted = {str(path.relative_to(package)) for path in package.rglob("*") if path.is_file()}
     for room in ("module_utils/core", "module_utils/files", "module_utils/places", "plugin_utils/places"):
@@ -109,16 +98,8 @@ def test_the_wheel_holds_the_package_with_the_core(built: Path) -> None:
 
 
 def test_a_second_build_gives_the_same_bytes(built: Path, tmp_path: Path) -> None:
-    mask = os.umask(0o007)
-    try:
-        subprocess.run(
-            [sys.executable, "-m", "tools.release", str(tmp_path / "again")],
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-        )
-    finally:
-        os.umask(mask)
+    command = [sys.executable, "-m", "tools.release", str(tmp_path / "again")]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, umask=0o007)
     first, second = (
         {path.name: path.read_bytes() for path in folder.iterdir()} for folder in (built, tmp_path / "again")
     )

@@ -63,23 +63,19 @@ def _program(folder: Path, python: Path) -> Path:
     _pip("install", "--target", str(folder / "builder"), *_pins("plugin-builder"))
     # Apart from the checkout, whose folder pulumi_echovalue is not the whole package.
     shutil.copy2(ROOT / "pulumi_resource_echovalue.py", folder)
-    # The same bytes each time, as far as PyInstaller can.
-    same = {"PYTHONHASHSEED": "1", "SOURCE_DATE_EPOCH": str(last_commit())}
-    subprocess.run(
-        [
-            *(python, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"),
-            *("--distpath", folder / "dist", "--workpath", folder / "work", HERE / "plugin.spec"),
-        ],
-        cwd=folder,
-        env={
-            **os.environ,
-            **same,
-            "ENTRY": str(folder / "pulumi_resource_echovalue.py"),
-            "PYINSTALLER_CONFIG_DIR": str(folder / "cache"),
-            "PYTHONPATH": str(folder / "builder"),
-        },
-        check=True,
-    )
+    command = [
+        *(python, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"),
+        *("--distpath", folder / "dist", "--workpath", folder / "work", HERE / "plugin.spec"),
+    ]
+    environment = {
+        "ENTRY": str(folder / "pulumi_resource_echovalue.py"),
+        "PYINSTALLER_CONFIG_DIR": str(folder / "cache"),
+        "PYTHONPATH": str(folder / "builder"),
+        # The same bytes each time, as far as PyInstaller can.
+        "PYTHONHASHSEED": "1",
+        "SOURCE_DATE_EPOCH": str(last_commit()),
+    }
+    subprocess.run(command, cwd=folder, env={**os.environ, **environment}, check=True)
     return folder / "dist" / "plugin"
 
 

@@ -47,10 +47,8 @@ def build(target: Path, *names: str) -> None:
             copy_tree(tree)
             if name == "collection":  # Automation Hub shows it, and asks for another form than a repository's
                 shutil.copyfile(COLLECTION_README, tree / "README.md")
-            command = (*PUBLISHED[name], str(target))
-            subprocess.run(
-                command, cwd=tree, env=environment, umask=0o022, check=True, stdout=subprocess.DEVNULL
-            )
+            command, silent = (*PUBLISHED[name], str(target)), subprocess.DEVNULL
+            subprocess.run(command, cwd=tree, env=environment, umask=0o022, check=True, stdout=silent)
     for archive in target.glob("*.tar.gz"):
         make_reproducible(archive, date)
 

@@ -27,21 +27,8 @@ PURLS = {  # by the beginning of a file's name
 
 def write(python: Path, sbom: Path, *files: Path, bundled: tuple[tuple[str, str], ...] = ()) -> None:
     """Write `sbom` for these files, from the packages of an environment and `bundled`: names and versions."""
-    listed = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "cyclonedx_py",
-            "environment",
-            "--output-reproducible",
-            "--of",
-            "JSON",
-            python,
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    command = ("cyclonedx_py", "environment", "--output-reproducible", "--of", "JSON", python)
+    listed = subprocess.run([sys.executable, "-m", *command], check=True, capture_output=True, text=True)
     document = json.loads(listed.stdout)
     document["metadata"]["component"] = _root(files)
     components: list[dict[str, Any]] = document["components"]
