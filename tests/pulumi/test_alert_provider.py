@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The methods of the dynamic provider of a `WalletAlert`, called as the engine's process calls them."""
+"""The methods of the dynamic provider of a `WalletAlert`, called as the engine's process calls them.
+
+What is decided of it is in test_alert_lifecycle.py.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,6 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.output import UNKNOWN
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
-from pulumi_echovalue._decisions import alert as alert_lifecycle
 from pulumi_echovalue._dynamic import kept_tokens
 from pulumi_echovalue.alert_provider import AlertError, WalletAlertProvider
 from tests.pulumi.asking import GIVEN, GIVEN_HASH
@@ -90,39 +92,27 @@ def test_a_life(provider: WalletAlertProvider, emulator: Emulator) -> None:
         "threshold": 60,
         "email": "ops@example.com",
     }
-    # By the process that has set it, nothing is undone: a replacement creates the new one first.
-    emulator.reset_stats()
-    provider.delete(GIVEN_HASH, kept)
-    assert emulator.stats()["total"] == 0
-    provider = another_process()
-    provider.delete(GIVEN_HASH, kept)  # whose threshold is 50: another writer has changed it
+    provider.delete(GIVEN_HASH, kept)  # by the process that has set it
     assert emulator.settings(GIVEN)["low_balance_threshold"] == 60
-    provider.delete(GIVEN_HASH, {**kept, "threshold": 60.0})
+    another_process().delete(GIVEN_HASH, {**kept, "threshold": 60.0, "email": "ops@example.com"})
     assert emulator.settings(GIVEN)["low_balance_threshold"] == 0
 
 
-def test_a_token_that_the_service_does_not_know(provider: WalletAlertProvider, emulator: Emulator) -> None:
-    declared = inputs(threshold=50.0)
+def test_a_token_that_the_service_does_not_know(
+    provider: WalletAlertProvider, emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> None:
     kept = {"token": GIVEN, "threshold": 50, "hash": GIVEN_HASH, "service": emulator.url}
     emulator.forget(GIVEN_HASH)
     read = provider.read(GIVEN_HASH, kept)
     assert read.outs
     assert (read.id, read.outs["gone"], read.outs["threshold"]) == (GIVEN_HASH, True, 50)
-    marked = {**kept, "gone": True}
-    assert provider.diff(GIVEN_HASH, marked, declared).replaces == ["gone"]
-    elsewhere = {**marked, "service": "https://own.example"}
-    difference = provider.diff(GIVEN_HASH, elsewhere, declared)
-    assert (difference.changes, difference.replaces) == (True, [])
-    assert "is marked as gone" in failure(provider.update, GIVEN_HASH, elsewhere, declared)
-    named = {**declared, "base_url": emulator.url}
-    outs = provider.update(GIVEN_HASH, elsewhere, named).outs
+    assert "marked as gone" in capsys.readouterr().err
+    assert provider.diff(GIVEN_HASH, {**kept, "gone": True}, inputs(threshold=50)).replaces == ["gone"]
+    elsewhere = {**kept, "service": "https://own.example", "gone": True}
+    assert "is marked as gone" in failure(provider.update, GIVEN_HASH, elsewhere, inputs(threshold=50))
+    outs = provider.update(GIVEN_HASH, elsewhere, inputs(threshold=50, base_url=emulator.url)).outs
     assert outs
     assert (outs["service"], outs["gone"]) == (emulator.url, True)
-    provider.delete(GIVEN_HASH, marked)
-    emulator.register(GIVEN)
-    outs = provider.update(GIVEN_HASH, elsewhere, named).outs
-    assert outs
-    assert (outs["service"], "gone" in outs) == (emulator.url, False)
 
 
 def test_a_preview_of_what_is_not_known_yet(provider: WalletAlertProvider, emulator: Emulator) -> None:
@@ -138,14 +128,6 @@ def test_a_preview_of_what_is_not_known_yet(provider: WalletAlertProvider, emula
 def test_check_puts_a_token_into_its_one_form(provider: WalletAlertProvider) -> None:
     checked = provider.check({}, inputs(token=f"{GIVEN}\n", threshold=5.0))
     assert (checked.inputs["token"]["value"], checked.failures) == (GIVEN, [])
-    placed = {"place": {"path": "/a"}, "hash": "0" * 64, "token": None}
-    assert provider.check({}, inputs(threshold=5, **placed)).failures == []
-    reasons = [one.reason for one in provider.check({}, {**placed, "hash": "x", "threshold": 5}).failures]
-    assert reasons == [
-        "hash: With place it must be the hash of the token: its sha256 in hex. No request was sent."
-    ]
-    both = provider.check({}, inputs(threshold=5, place={"path": "/a"})).failures
-    assert "token does not go with place" in "".join(one.reason for one in both)
 
 
 def test_check_refuses(provider: WalletAlertProvider) -> None:
@@ -158,16 +140,6 @@ def test_check_refuses(provider: WalletAlertProvider) -> None:
     assert "canary.example.com" not in str(reasons)
 
 
-def test_failures(provider: WalletAlertProvider, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    emulator.fault("GET /token/settings", "status", status=404, body=GIVEN)
-    assert "HTTP 404" in failure(provider.create, inputs(threshold=5))
+def test_a_failure(provider: WalletAlertProvider, emulator: Emulator) -> None:
     emulator.fault("PUT /token/settings", "status", status=400, body=GIVEN)
     assert "refuses this threshold or webhook" in failure(provider.create, inputs(threshold=5, webhook=HOOK))
-
-    def broken(*_: object, **__: object) -> None:
-        raise RuntimeError(GIVEN)
-
-    monkeypatch.setattr(alert_lifecycle, "declare_alert", broken)
-    assert "RuntimeError in create: a fault of pulumi-echovalue" in failure(
-        provider.create, inputs(threshold=5)
-    )

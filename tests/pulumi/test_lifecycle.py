@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from pulumi_echovalue._decisions import token as lifecycle
-from pulumi_echovalue._decisions.service import Service, find_service
-from pulumi_echovalue._decisions.token import Changes, Kept
+from pulumi_echovalue._decisions.service import Service, check_config_keys, find_service
+from pulumi_echovalue._decisions.token import Changes, Kept, check_keepers
 from pulumi_echovalue._shared.module_utils.core.errors import (
     EchoValueError,
     InvalidInputError,
     StoredTokenUnknownError,
 )
 from tests.pulumi.asking import GIVEN, GIVEN_HASH
+from tests.testkit.service_faults import emulated
 from tools.emulator.client import Emulator
 
 pytestmark = pytest.mark.essential
@@ -56,7 +57,9 @@ def test_where_timeout_and_retries_come_from(monkeypatch: pytest.MonkeyPatch) ->
     [
         ("timeout", "ECHOVALUE_TIMEOUT", "10s", "timeout must be a number."),
         ("timeout", "ECHOVALUE_TIMEOUT", "0", "timeout must be a number of seconds above 0, and "),
+        ("timeout", "ECHOVALUE_TIMEOUT", "nan", "timeout must be a number of seconds above 0, and "),
         ("retries", "ECHOVALUE_RETRIES", "2.5", "retries must be a whole number."),
+        ("retries", "ECHOVALUE_RETRIES", "inf", "retries must be a whole number."),
         ("retries", "ECHOVALUE_RETRIES", "-1", "retries must be 0 or more."),
         ("baseUrl", "ECHOVALUE_BASE_URL", "ftp://nowhere", "base_url is refused: it must start with"),
     ],
@@ -71,6 +74,24 @@ def test_a_wrong_setting_says_where_it_comes_from(
     monkeypatch.setenv(variable, wrong)
     with pytest.raises(InvalidInputError, match=f"It comes from the environment's {variable}"):
         find_service(None, {})
+
+
+@pytest.mark.parametrize("key", ["baseURL", "base_url", "url"])
+def test_a_key_that_is_close_to_one_is_refused(key: str) -> None:
+    check_config_keys(["baseUrl", "owner"])  # the second is like none of ours
+    with pytest.raises(InvalidInputError, match=r"did you mean echovalue:baseUrl\?"):
+        check_config_keys([key])
+
+
+def test_keepers_are_texts() -> None:
+    """YAML reads `release: 2026` as a number, and the engine's protocol has no other than floats."""
+    texts = {"release": "2026", "share": "0.5", "live": "true", "name": "a"}
+    assert check_keepers({"release": 2026.0, "share": 0.5, "live": True, "name": "a"}) == texts
+    for wrong in ([1.0], {}, None):
+        with pytest.raises(InvalidInputError, match="no string is the value of: a, b"):
+            check_keepers({"b": wrong, "a": wrong, "c": "1"})
+    with pytest.raises(InvalidInputError, match="keepers must be a mapping"):
+        check_keepers(["a"])
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -116,9 +137,41 @@ def test_an_answer_that_says_neither_changes_nothing(emulator: Emulator, gone: b
 
 
 OWN = "https://own.example"
-MARKED = Kept(GIVEN, OWN, gone=True)
+KEPT, MARKED = Kept(GIVEN, OWN), Kept(GIVEN, OWN, gone=True)
 ANOTHER = "another-token"
 SAME, ROTATED = ({"a": "1"}, {"a": "1"}), ({"a": "1"}, {"a": "2"})
+
+
+@pytest.mark.parametrize(
+    ("requested", "existing_token", "keepers", "expected"),
+    [
+        (Service(OWN, named=False), None, SAME, Changes()),
+        (Service(OWN, named=False), None, (None, {}), Changes()),
+        (Service(OWN, named=False), None, ({}, None), Changes()),
+        (Service(OWN, named=False), None, ROTATED, Changes(("keepers",))),
+        (Service(OWN, named=False), GIVEN, SAME, Changes()),
+        (Service(OWN, named=False), GIVEN, ROTATED, Changes(updates=("keepers",))),
+        (Service(OWN, named=False), ANOTHER, SAME, Changes(("existing_token",))),
+        (Service(OWN, named=False), ANOTHER, ROTATED, Changes(("existing_token", "keepers"))),
+        # Another service is a change where it is named, and else none: it replaces nothing either.
+        (Service(ELSEWHERE, named=True), None, SAME, Changes(updates=("service",))),
+        (Service(ELSEWHERE, named=True), GIVEN, SAME, Changes(updates=("service",))),
+        (Service(ELSEWHERE, named=True), None, ROTATED, Changes(("keepers",), ("service",))),
+        (Service(ELSEWHERE, named=False), None, SAME, Changes()),
+        (Service(ELSEWHERE, named=False), GIVEN, SAME, Changes()),
+        (Service(ELSEWHERE, named=False), None, ROTATED, None),
+        (Service(ELSEWHERE, named=False), ANOTHER, ROTATED, None),
+    ],
+)
+def test_what_inputs_request(
+    requested: Service, existing_token: str | None, keepers: tuple[object, object], expected: Changes | None
+) -> None:
+    if expected is not None:
+        assert lifecycle.compare(KEPT, requested, existing_token, keepers) == expected
+        return
+    with pytest.raises(InvalidInputError, match=r"is of https://own\.example, and would be") as caught:
+        lifecycle.compare(KEPT, requested, existing_token, keepers)
+    assert "Nothing was changed" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -213,32 +266,28 @@ def test_an_unnamed_service_is_not_asked(emulator: Emulator) -> None:
     assert emulator.stats()["total"] == 0
 
 
-def test_a_replacement_needs_a_service_that_is_named() -> None:
-    kept = Kept(GIVEN, "https://own.example")
-    rotates = ({"a": "1"}, {"a": "2"})
-    for existing_token in (None, "another-token"):
-        with pytest.raises(InvalidInputError, match=r"is of https://own\.example, and would be") as caught:
-            lifecycle.compare(kept, Service(ELSEWHERE, named=False), existing_token, rotates)
-        assert "Nothing was changed" in str(caught.value)
-    named = Service(ELSEWHERE, named=True)
-    assert lifecycle.compare(kept, named, None, rotates) == Changes(("keepers",), ("service",))
-    own = Service("https://own.example", named=False)
-    assert lifecycle.compare(kept, own, None, rotates) == Changes(("keepers",))
-
-
-def test_a_named_service_is_a_change_and_an_unnamed_one_is_not() -> None:
-    kept = Kept(GIVEN, "https://own.example")
-    for existing_token in (None, GIVEN):
-        for named in (True, False):
-            changes = lifecycle.compare(kept, Service(ELSEWHERE, named), existing_token, (None, {}))
-            assert changes == Changes(updates=("service",) if named else ())
-
-
-def test_a_deletion_asks_the_tokens_own_service(emulator: Emulator) -> None:
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (None, "stays valid, with 42 credits"),
+        ("401", "is unknown to http://127.0.0.1:"),
+        ("402", "stays valid, with 0 credits"),
+        ("500", "stays valid, with a balance that could not be read now"),
+        ("silence", "stays valid, with a balance that could not be read now"),
+    ],
+)
+def test_a_deletion_asks_once_and_succeeds(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, fault: str | None, told: str
+) -> None:
     warnings: list[str] = []
+    monkeypatch.setattr(lifecycle, "_DELETE_TIMEOUT", 0.3)
+    emulator.register(GIVEN, wallet=42)
+    if fault:
+        emulator.fault("*", times=0, **emulated(fault))
     lifecycle.delete({"token": GIVEN}, GIVEN_HASH, lambda: emulator.url, set(), warnings.append)
-    assert "is unknown to" in warnings[0]
-    assert emulator.stats()["requests"] == ASKED
+    assert f"the one with hash {GIVEN_HASH} leaves the stack and {told}" in warnings[0]
+    assert GIVEN not in warnings[0]
+    assert emulator.stats()["total"] == 1
 
 
 def test_a_token_adopted_again_does_not_leave_the_stack(emulator: Emulator) -> None:

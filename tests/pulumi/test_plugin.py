@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The native provider: its config, the life of a `Token`, and the functions."""
+"""The native provider: its config, the life of a `Token` as the engine's protocol has it, and the functions.
+
+What is decided of a token is in test_lifecycle.py and test_placed.py.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ import sys
 import venv
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,6 @@ import grpc
 import pulumi
 import pytest
 from google.protobuf.empty_pb2 import Empty
-from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2, status_pb2
 from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
@@ -46,86 +47,67 @@ def engine(emulator: Emulator) -> Iterator[Engine]:
         yield engine
 
 
-@dataclass(frozen=True)
-class Operation:
-    """Inputs, and what the engine is told of them: why they are refused, or what they change."""
-
-    inputs: dict[str, Any]
-    refused: str = ""
-    replaces: list[str] = field(default_factory=list)
-    updates: list[str] = field(default_factory=list)
-    requests: dict[str, int] = field(default_factory=dict)
-
-
-def live(engine: Engine, emulator: Emulator, first: Operation, *further: Operation) -> None:
-    """Let a resource live as the engine does: checked, previewed, created, updated or replaced, deleted."""
-    state = Struct()
-    for operation in (first, *further):
-        checked = engine.check(operation.inputs)
-        reasons = [found.reason for found in checked.failures]
-        assert all(operation.refused in reason for reason in reasons)
-        assert bool(reasons) == bool(operation.refused)
-        if operation.refused:
-            continue
-        inputs = operation.inputs
-        emulator.reset_stats()
-        if operation is first:
-            engine.create(inputs, preview=True)
-            assert emulator.stats()["total"] == 0
-            state = engine.create(inputs).properties
-        else:
-            difference = engine.diff(state, inputs)
-            assert list(difference.replaces) == operation.replaces
-            assert list(difference.diffs) == [*operation.replaces, *operation.updates]
-            assert sorted(difference.detailedDiff) == sorted(difference.diffs)
-            assert difference.changes == (SOME if difference.diffs else NONE)
-            assert not difference.deleteBeforeReplace
-            assert emulator.stats()["total"] == 0
-            if operation.replaces:
-                old, state = state, engine.create(inputs).properties
-                engine.restart()
-                engine.delete(plain(old)["hash"], old)
-            elif operation.updates:
-                engine.update(state, inputs, preview=True)
-                assert emulator.stats()["total"] == 0
-                state = engine.update(state, inputs).properties
-        assert emulator.stats()["requests"] == operation.requests
-        values = plain(state)
-        assert values["hash"] == hashlib.sha256(values["token"].encode()).hexdigest()
-        assert dict(state)["token"] == secret(values["token"])
-        if operation is first or operation.replaces or operation.updates:
-            assert values.get("keepers") == inputs.get("keepers")
-    engine.restart()
-    engine.delete(plain(state)["hash"], state)
-    assert "cannot revoke a token" in engine.warnings[-1][0]
-    assert engine.warnings[-1][1] == engine.urn
+OTHER = "0123456789abcdef0123456789abcdef"
+KEPT = {"token": secret(GIVEN), "hash": GIVEN_HASH, "service": "https://own.example", "keepers": {"a": "1"}}
 
 
 def test_a_life(engine: Engine, emulator: Emulator) -> None:
-    emulator.register(GIVEN)
-    other = "0123456789abcdef0123456789abcdef"
-    emulator.register(other)
-    minted, proven = {"POST /token": 1}, {"GET /recharge": 1}
-    live(
-        engine,
-        emulator,
-        Operation({"keepers": {"a": "1"}}, requests=minted),
-        Operation({"keepers": {"a": "1"}}),
-        Operation({"keepers": {"a": [1.0]}}, refused="keepers must map strings to strings"),
-        Operation({"keepers": {"a": "2"}}, replaces=["keepers"], requests={**minted, **proven}),
-        Operation({"existingToken": "short"}, refused="existingToken: That is not a token"),
-        Operation(
-            {"existingToken": secret(GIVEN), "keepers": {"a": "2"}},
-            replaces=["existingToken"],
-            requests={"GET /recharge": 2},
-        ),
-        Operation({"keepers": {"a": "2"}}),  # adopting is done once
-        Operation({"existingToken": GIVEN, "keepers": {"a": "3"}}, updates=["keepers"]),
-        Operation(
-            {"existingToken": other}, replaces=["existingToken", "keepers"], requests={"GET /recharge": 2}
-        ),
-    )
-    assert emulator.stats()["credits_spent"] == 0
+    inputs = {"keepers": {"a": "1"}}
+    assert not engine.check(inputs).failures
+    previewed = engine.create(inputs, preview=True)
+    assert (previewed.id, dict(previewed.properties)["token"]) == ("", secret(UNKNOWN))
+    assert emulator.stats()["total"] == 0
+    created = engine.create(inputs)
+    token = plain(created.properties)["token"]
+    assert dict(created.properties)["token"] == secret(token)
+    assert created.id == hashlib.sha256(token.encode()).hexdigest()
+    values = {**inputs, "token": token, "hash": created.id, "service": emulator.url}
+    assert plain(created.properties) == values
+    assert emulator.stats()["requests"] == {"POST /token": 1}
+    emulator.reset_stats()
+    assert engine.diff(created.properties, inputs).changes == NONE
+    # While the program names the very token, other keepers are an update, which asks nothing.
+    inputs = {"keepers": {"a": "2"}, "existingToken": secret(token)}
+    for preview in (True, False):
+        updated = engine.update(created.properties, inputs, preview=preview).properties
+        assert plain(updated) == {**values, "keepers": {"a": "2"}}
+        assert dict(updated)["token"] == secret(token)
+    assert emulator.stats()["total"] == 0
+    engine.restart()
+    engine.delete(created.id, updated)
+    ((text, urn),) = engine.warnings
+    assert ("cannot revoke a token" in text, urn) == (True, engine.urn)
+
+
+@pytest.mark.parametrize(
+    ("state", "inputs", "replaces", "updates"),
+    [
+        ({}, {}, [], []),
+        ({}, {"keepers": {"a": "2"}}, ["keepers"], []),
+        ({}, {"keepers": {"a": UNKNOWN}, "existingToken": secret(UNKNOWN)}, ["existingToken", "keepers"], []),
+        ({}, {"keepers": {"a": "2"}, "existingToken": GIVEN}, [], ["keepers"]),
+        ({}, {"existingToken": OTHER}, ["existingToken"], []),
+        ({"service": "https://before.example"}, {}, [], ["service"]),
+        ({"gone": True}, {}, ["gone"], []),
+    ],
+)
+def test_a_difference(
+    engine: Engine,
+    emulator: Emulator,
+    state: dict[str, Any],
+    inputs: dict[str, Any],
+    replaces: list[str],
+    updates: list[str],
+) -> None:
+    engine.configure(baseUrl="https://own.example")
+    difference = engine.diff(struct({**KEPT, **state}), {"keepers": {"a": "1"}, **inputs})
+    assert list(difference.replaces) == replaces
+    assert list(difference.diffs) == [*replaces, *updates]
+    assert sorted(difference.detailedDiff) == sorted(difference.diffs)
+    assert difference.changes == (SOME if difference.diffs else NONE)
+    assert not difference.deleteBeforeReplace
+    assert all(one.inputDiff == (name in inputs) for name, one in difference.detailedDiff.items())
+    assert emulator.stats()["total"] == 0
 
 
 def test_what_it_is(engine: Engine) -> None:
@@ -142,43 +124,26 @@ def test_a_preview_of_what_is_not_known_yet(engine: Engine) -> None:
     checked = engine.check(inputs)
     assert not checked.failures
     assert plain(checked.inputs) == plain(struct(inputs))
-    state = struct({"token": secret(GIVEN), "hash": GIVEN_HASH, "keepers": {"a": "1"}})
-    assert list(engine.diff(state, inputs).replaces) == ["existingToken", "keepers"]
-    previewed = engine.create(inputs, preview=True)
-    assert previewed.id == ""
-    assert dict(previewed.properties)["token"] == secret(UNKNOWN)
+    # A function that gets the token in a preview would ask a service that has not proven it yet.
+    for existing in (UNKNOWN, GIVEN):
+        previewed = engine.create({**inputs, "existingToken": secret(existing)}, preview=True).properties
+        assert dict(previewed)["token"] == secret(UNKNOWN)
+        assert plain(previewed)["hash"] == UNKNOWN
 
 
-def test_a_preview_of_an_adoption_lets_nothing_ask(engine: Engine) -> None:
-    """A function that gets the token in a preview would ask a service that has not proven it yet."""
-    previewed = engine.create({"existingToken": secret(GIVEN)}, preview=True).properties
-    assert dict(previewed)["token"] == secret(UNKNOWN)
-    assert plain(previewed)["hash"] == UNKNOWN
-
-
-def test_what_is_adopted_becomes_a_secret(engine: Engine) -> None:
-    checked = engine.check({"existingToken": f"{GIVEN}\n"})
-    assert dict(checked.inputs)["existingToken"] == secret(GIVEN)
-    assert dict(engine.check({"keepers": {"a": secret("b")}}).inputs)["keepers"]["a"] == secret("b")
-
-
-def test_a_keeper_that_is_a_number_counts_as_its_text(engine: Engine) -> None:
-    """YAML reads `release: 2026` as a number, and the engine's protocol has no other than floats."""
-    keepers = {"release": secret(2026.0), "share": 0.5, "live": True, "name": "a"}
-    checked = engine.check({"keepers": keepers})
+def test_inputs_get_their_one_form_and_stay_secrets(engine: Engine) -> None:
+    checked = engine.check(
+        {"existingToken": f"{GIVEN}\n", "keepers": {"a": secret(2026.0), "b": secret("b")}}
+    )
     assert not checked.failures
-    assert plain(checked.inputs)["keepers"] == {
-        "release": "2026",
-        "share": "0.5",
-        "live": "true",
-        "name": "a",
-    }
-    assert dict(checked.inputs)["keepers"]["release"] == secret("2026")
-    (found,) = engine.check({"keepers": {"a": [1.0], "b": {}}}).failures
-    assert (
-        found.reason
-        == "keepers: keepers must map strings to strings; no string is the value of: a, b. "
-        + ("No request was sent.")
+    assert dict(checked.inputs)["existingToken"] == secret(GIVEN)
+    assert dict(checked.inputs)["keepers"] == {"a": secret("2026"), "b": secret("b")}
+    reasons = [
+        one.reason for one in engine.check({"existingToken": "short", "keepers": {"a": [1.0]}}).failures
+    ]
+    assert reasons[0].startswith("existingToken: That is not a token")
+    assert reasons[1].startswith(
+        "keepers: keepers must map strings to strings; no string is the value of: a."
     )
 
 
@@ -196,10 +161,6 @@ def test_a_child_of_a_component_and_another_type(engine: Engine) -> None:
         ({"baseUrl": "http://example.com"}, "baseUrl: base_url is refused: plain http"),
         ({"token": secret("short")}, "token: That is not a token"),
         ({"timeout": "soon"}, "timeout: timeout must be a number"),
-        ({"timeout": 0.0}, "timeout: timeout must be a number of seconds above 0"),
-        ({"timeout": float("nan")}, "timeout: timeout must be a number of seconds above 0"),
-        ({"retries": float("inf")}, "retries: retries must be a whole number"),
-        ({"retries": "-1"}, "retries: retries must be 0 or more"),
         ({"retries": 1.5}, "retries: retries must be a whole number"),
     ],
 )
@@ -221,11 +182,6 @@ def test_the_config(engine: Engine, emulator: Emulator, monkeypatch: pytest.Monk
     assert "no whole answer within 0.3 s" in failure(engine.create, {})
     emulator.fault("POST /token", "status", status=503)
     assert "HTTP 503" in failure(engine.create, {})  # asked once: retries is 0
-    monkeypatch.setenv("ECHOVALUE_BASE_URL", emulator.url)
-    monkeypatch.setenv("ECHOVALUE_TIMEOUT", "0.4")
-    engine.configure()
-    emulator.fault("POST /token", "hang")
-    assert "no whole answer within 0.4 s" in failure(engine.create, {})
 
 
 def test_a_refresh(engine: Engine, emulator: Emulator) -> None:
@@ -236,18 +192,12 @@ def test_a_refresh(engine: Engine, emulator: Emulator) -> None:
     inputs = {"keepers": {"a": "1"}}
     found = engine.read(GIVEN_HASH, state, inputs)
     assert (found.id, found.properties, found.inputs) == (GIVEN_HASH, state, struct(inputs))
-    emulator.fault("GET /recharge", "status", status=404)
-    assert "HTTP 404" in failure(engine.read, GIVEN_HASH, state, inputs)
-    assert engine.warnings == []
     emulator.forget(GIVEN_HASH)
     marked = engine.read(GIVEN_HASH, state, inputs)
     assert (marked.id, marked.inputs) == (GIVEN_HASH, struct(inputs))
     assert plain(marked.properties) == {**plain(state), "gone": True}
     assert f"does not know the token with hash {GIVEN_HASH}" in engine.warnings[0][0]
     assert GIVEN not in engine.warnings[0][0]
-    emulator.register(GIVEN)
-    assert engine.read(GIVEN_HASH, marked.properties, inputs).properties == state
-    emulator.forget(GIVEN_HASH)
 
 
 def test_an_import(engine: Engine, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,58 +234,30 @@ def test_a_get_by_a_part_of_the_state(engine: Engine, emulator: Emulator, other:
 
 def test_a_state_that_was_edited_by_hand(engine: Engine, emulator: Emulator) -> None:
     emulator.register(GIVEN)
-    other = "0123456789abcdef0123456789abcdef"
-    state = struct({"token": secret(other), "hash": GIVEN_HASH, "service": emulator.url})
+    state = struct({"token": secret(OTHER), "hash": GIVEN_HASH, "service": emulator.url})
     refused = "the id of a token is its hash. Nothing was changed"
     for call in (engine.read, engine.delete):
         assert refused in failure(call, GIVEN_HASH, state)
     for call in (engine.diff, engine.update):
         assert refused in failure(call, state, {})
-    without = struct({"hash": GIVEN_HASH, "service": emulator.url})
-    for call in (engine.diff, engine.update):
-        assert "holds no token" in failure(call, without, {})
-    engine.delete(GIVEN_HASH, without)
-    assert f"the one with hash {GIVEN_HASH} leaves the stack and stays valid" in engine.warnings[-1][0]
-    assert emulator.stats()["total"] == 0
     # The token itself can be in the config, as for an import.
+    without = struct({"hash": GIVEN_HASH, "service": emulator.url})
+    engine.delete(GIVEN_HASH, without)
+    assert emulator.stats()["total"] == 0
     engine.configure(token=secret(GIVEN))
     assert dict(engine.read(GIVEN_HASH, without).properties)["token"] == secret(GIVEN)
 
 
-def test_a_service_that_is_named(engine: Engine, emulator: Emulator) -> None:
-    own = struct({"token": secret(GIVEN), "hash": GIVEN_HASH, "service": "https://own.example"})
-    assert engine.diff(own, {}).changes == NONE  # the environment names none
-    assert "would be replaced by one of" in failure(engine.diff, own, {"keepers": {"a": "1"}})
+def test_an_update_at_another_service(engine: Engine, emulator: Emulator) -> None:
+    marked = struct({**KEPT, "gone": True})
+    assert "is marked as gone: it is of https://own.example" in failure(engine.update, marked, {})
     engine.configure(baseUrl=emulator.url)
-    assert list(engine.diff(own, {}).diffs) == ["service"]
-    assert "of https://own.example" in failure(engine.update, own, {})
-    emulator.register(GIVEN)
-    assert plain(engine.update(own, {}).properties)["service"] == emulator.url
-
-
-def test_a_marked_token(engine: Engine, emulator: Emulator) -> None:
-    emulator.forget(emulator.register(GIVEN))
-    marked = struct({"token": secret(GIVEN), "hash": GIVEN_HASH, "service": emulator.url, "gone": True})
-    difference = engine.diff(marked, {})
-    assert list(difference.replaces) == list(difference.diffs) == list(difference.detailedDiff) == ["gone"]
-    assert not difference.detailedDiff["gone"].inputDiff
-    assert "none was minted" in failure(engine.update, marked, {"existingToken": GIVEN})
-    # Another service of the environment is sent nothing; one that is named is asked.
-    own = struct({**plain(marked), "service": "https://own.example"})
-    emulator.reset_stats()
-    assert "is marked as gone: it is of https://own.example" in failure(engine.update, own, {})
-    engine.configure(baseUrl=emulator.url)
-    assert list(engine.diff(own, {}).diffs) == ["service"]
-    assert plain(engine.update(own, {}, preview=True).properties)["service"] == emulator.url
+    assert plain(engine.update(marked, {}, preview=True).properties)["service"] == emulator.url
     assert emulator.stats()["total"] == 0
-    moved = plain(engine.update(own, {}).properties)
+    moved = plain(engine.update(marked, {}).properties)
     assert (moved["service"], moved["gone"]) == (emulator.url, True)
     assert "the next up replaces it" in engine.warnings[-1][0]
-    emulator.register(GIVEN)
-    moved = plain(engine.update(own, {}).properties)
-    assert moved["service"] == emulator.url
-    assert "gone" not in moved
-    emulator.forget(GIVEN_HASH)
+    assert "of https://own.example" in failure(engine.update, struct(KEPT), {})
 
 
 def test_a_failure_after_the_mint_keeps_the_token(
