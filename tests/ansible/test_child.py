@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import Callable
 
 import pytest
 
@@ -44,16 +46,10 @@ def test_a_process_left_behind_delays_nothing() -> None:
     assert run(f"kill -0 {int(output)} && kill {int(output)}")[0] == 0
 
 
-def test_a_program_that_a_signal_ends() -> None:
-    assert run("kill -TERM $$; sleep 30")[0] == -15
-
-
-def test_a_time_limit_of_its_own_works() -> None:
-    assert run("timeout 0.2 sleep 30")[0] == 124
-
-
-def test_deferred_signals_are_not_inherited() -> None:
-    with signals_deferred():
+@pytest.mark.parametrize("signals", [nullcontext, signals_deferred])
+def test_signals_work_in_a_program(signals: Callable[[], AbstractContextManager[object]]) -> None:
+    """Those that end it, and those of its own time limit; what is deferred here is not inherited."""
+    with signals():
         assert run("timeout 0.2 sleep 30")[0] == 124
         assert run("kill -TERM $$; sleep 30")[0] == -15
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from tests.ansible.test_vault_file import Vault, vault  # noqa: F401 - a fixture
-from tests.testkit.playbook import Ansible, token, wait_until
+from tests.testkit.playbook import Ansible, checked, token, wait_until
 from tools.emulator.client import Emulator
 
 GIVEN = "given-token-0123456789abcdef"
-MANY = 120
+MANY = 100
 
 
 def paths(directory: Path, count: int) -> list[dict[str, Any]]:
@@ -27,32 +27,37 @@ def paths(directory: Path, count: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.essential
-def test_minting_many(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
+def test_a_life_of_many(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
     tokens = paths(tmp_path, MANY)
+    few, gone = tokens[:6], tokens[:3]
     run = ansible.play(
-        {**token("check", tokens=tokens), "check_mode": True},
+        checked(token("check", tokens=tokens)),
         token("first", tokens=tokens, concurrency=4),
-        {**token("check_again", tokens=tokens), "check_mode": True},
         token("again", tokens=tokens, concurrency=4),
+        token("rotated", tokens=few, regenerate="always"),
+        token("removed", tokens=gone, state="absent", backup=False),
+        token("absent", tokens=gone, state="absent"),
         options=("-vvv", "--diff"),
     )
-    first = run["first"]["tokens"]
+    assert [one["changed"] for one in run.registered.values()] == [True, True, False, True, True, False]
+    check, first, again, rotated, removed, _absent = (one["tokens"] for one in run.registered.values())
     assert [entry["path"] for entry in first] == [item["path"] for item in tokens]
-    assert {entry["status"] for entry in run["check"]["tokens"]} == {"minted"}
-    assert {entry["token"] for entry in run["check"]["tokens"]} == {None}
+    assert {(entry["status"], entry["token"]) for entry in check} == {("minted", None)}
     assert {entry["status"] for entry in first} == {"minted"}
     assert len({entry["token"] for entry in first}) == MANY
-    assert [entry["token"] for entry in run["again"]["tokens"]] == [entry["token"] for entry in first]
-    assert [run[name]["changed"] for name in run.registered] == [True, True, False, False]
-    assert {entry["balance"] for entry in run["again"]["tokens"]} == {100}
-    for entry in first:
-        path = Path(entry["path"])
-        assert path.read_text() == entry["token"] + "\n"
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert not run.finds(entry["token"])
-    assert sorted(os.listdir(tmp_path / "a")) == sorted(Path(t["path"]).name for t in tokens[::2])
+    assert [(entry["token"], entry["balance"]) for entry in again] == [(one["token"], 100) for one in first]
+    assert {entry["status"] for entry in rotated} == {"replaced"}
+    assert {entry["status"] for entry in removed} == {"removed"}
+    assert len(run["removed"]["warnings"]) == 1
+    left = {entry["path"]: entry["token"] for entry in (*rotated[3:], *first[6:])}
+    left |= {new["backup_file"]: old["token"] for old, new in zip(first, rotated)}
+    assert {str(path): path.read_text() for path in tmp_path.glob("[ab]/*")} == {
+        path: f"{value}\n" for path, value in left.items()
+    }
+    assert {stat.S_IMODE(Path(path).stat().st_mode) for path in left} == {0o600}
+    assert not run.finds(*(entry["token"] for entry in (*first, *rotated)))
     stats = emulator.stats()
-    assert (stats["mints"], stats["credits_spent"]) == (MANY, 0)
+    assert (stats["mints"], stats["credits_spent"]) == (MANY + 6, 0)
     assert f"{MANY} tokens for localhost are under way" in run.screen
 
 
@@ -110,45 +115,12 @@ def test_what_is_named_wrongly_is_refused_before_any_request(
     assert emulator.stats()["total"] == 0
 
 
-def test_rotating_and_removing_many(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
-    tokens = paths(tmp_path, 6)
-    run = ansible.play(
-        token("first", tokens=tokens),
-        token("rotated", tokens=tokens, regenerate="always"),
-        token("removed", tokens=tokens, state="absent", backup=False),
-        token("absent", tokens=tokens, state="absent"),
-    )
-    for old, new in zip(run["first"]["tokens"], run["rotated"]["tokens"]):
-        assert new["status"] == "replaced"
-        assert Path(new["backup_file"]).read_text() == old["token"] + "\n"
-    assert {entry["status"] for entry in run["removed"]["tokens"]} == {"removed"}
-    assert len(run["removed"]["warnings"]) == 1
-    assert run["absent"]["changed"] is False
-    assert not any(Path(item["path"]).exists() for item in tokens)
-
-
-def test_one_429_slows_all_down(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
-    emulator.fault("POST /token", "status", status=429, headers={"Retry-After": "2"})
-    process = ansible.start(ansible.playbook(token(tokens=paths(tmp_path, 60))))
-    wait_until(lambda: any(request["status"] == 429 for request in emulator.requests()))
-    time.sleep(0.5)  # only what was under way already goes on
-    early = emulator.stats()["mints"]
-    time.sleep(1)
-    late = emulator.stats()["mints"]
-    process.communicate(timeout=60)
-    assert (early, emulator.stats()["mints"]) == (late, 60)
-    assert late < 30
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_cancelled_run_keeps_what_was_minted(
-    ansible: Ansible, emulator: Emulator, tmp_path: Path, number: int
-) -> None:
+def test_a_cancelled_run_keeps_what_was_minted(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
     emulator.options(latency=0.2)
     tokens = paths(tmp_path, 200)
     process = ansible.start(ansible.playbook(token(tokens=tokens)), start_new_session=True)
     wait_until(lambda: emulator.stats()["mints"] > 0)
-    os.killpg(process.pid, number)
+    os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=60)
     time.sleep(1.5)  # what was under way
     mints = emulator.stats()["mints"]
@@ -164,7 +136,7 @@ def test_many_variables_of_one_vaulted_file(vault: Vault, emulator: Emulator) ->
     vault.command("encrypt", "--vault-id", identity, "--encrypt-vault-id", "prod", str(vault.file))
     tokens = [{"variable": f"token{n}"} for n in range(20)] + [{"variable": "given", "token": GIVEN}]
     run = vault.run(
-        {**vault.task("check", tokens=tokens), "check_mode": True},
+        checked(vault.task("check", tokens=tokens)),
         vault.task("first", tokens=tokens),
         vault.task("again", tokens=tokens),
         vault.task(
@@ -189,20 +161,7 @@ def test_many_variables_of_one_vaulted_file(vault: Vault, emulator: Emulator) ->
         assert not run.finds(entry["token"])
 
 
-def test_many_variables_in_line(vault: Vault, emulator: Emulator) -> None:  # noqa: F811
-    tokens = [{"variable": f"token{n}"} for n in range(5)]
-    run = vault.run(vault.task("first", tokens=tokens), vault.task("again", tokens=tokens))
-    assert run["again"]["changed"] is False
-    assert vault.file.read_text().count("!vault |") == 5
-    assert vault.loaded("token3") == run["first"]["tokens"][3]["token"]
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_cancelled_run_keeps_a_minted_vaulted_token(
-    vault: Vault,  # noqa: F811
-    emulator: Emulator,
-    number: int,
-) -> None:
+def test_a_cancelled_run_keeps_a_minted_vaulted_token(vault: Vault, emulator: Emulator) -> None:  # noqa: F811
     emulator.options(latency=0.2)
     tokens = [{"variable": f"token{n}"} for n in range(200)]
     playbook = vault.ansible.playbook(token(vault_file="group_vars/all.yml", tokens=tokens))
@@ -211,7 +170,7 @@ def test_a_cancelled_run_keeps_a_minted_vaulted_token(
     vault.command("encrypt", "--vault-id", identity, str(vault.file))
     process = vault.ansible.start(playbook, *vault.options, start_new_session=True)
     wait_until(lambda: emulator.stats()["mints"] > 0)
-    os.killpg(process.pid, number)
+    os.killpg(process.pid, signal.SIGTERM)
     process.communicate(timeout=60)
     time.sleep(1.5)  # what was under way
     kept = vault.command("view", "--vault-id", identity, str(vault.file)).count("token")

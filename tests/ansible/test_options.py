@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
-from tests.testkit.playbook import Ansible
+from tests.testkit.playbook import Ansible, link, logs, wallet
 from tools.emulator.client import Emulator
 
 GIVEN = "given-token-0123456789abcdef"
@@ -18,11 +16,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
     "in_an_item": ("token", {"tokens": [{"command": 5}]}, "command must be a mapping"),
     "zero_byte": ("token", {"path": "/nowhere/a\0b"}, "path must not contain NUL"),
     "zero_byte_here": ("token", {"vault_file": "a\0b"}, "vault_file must not contain NUL"),
-    "zero_byte_of_many": (
-        "token",
-        {"command": {"argv": ["true", "\0"]}},
-        "command.argv must not contain NUL",
-    ),
+    "zero_byte_of_many": ("token", {"command": {"argv": ["true", "\0"]}}, "command.argv must not contain"),
     "no_token": ("wallet_info", {"token": "short"}, "That is not a token"),
     "infinite": ("wallet_info", {"token": GIVEN, "retries": "Infinity"}, "retries must be a whole number"),
     "for_ever": ("wallet_info", {"token": GIVEN, "timeout": 1e20}, "timeout must be a number of seconds"),
@@ -46,16 +40,11 @@ def test_what_cannot_be_meant(ansible: Ansible, emulator: Emulator) -> None:
     assert emulator.stats()["total"] == 0
 
 
-@pytest.mark.parametrize("end", ["", "\n"])
-def test_a_line_feed_is_no_part_of_a_token(ansible: Ansible, emulator: Emulator, end: str) -> None:
+def test_a_line_feed_is_no_part_of_a_token(ansible: Ansible, emulator: Emulator) -> None:
     emulator.options(links="token")
     emulator.register(GIVEN)
-    asked = {"token": f"{GIVEN}{end}"}
-    run = ansible.play(
-        {"register": "wallet", "echovalue.cloud.echovalue_wallet_info": asked},
-        {"register": "link", "echovalue.cloud.echovalue_recharge_link": asked},
-        {"register": "logs", "echovalue.cloud.echovalue_logs_info": asked},
-    )
+    asked = {"token": f"{GIVEN}\n"}
+    run = ansible.play(wallet("wallet", **asked), link("link", **asked), logs("logs", **asked))
     assert run["wallet"]["wallet"] == 99
     assert run["link"]["contains_token"], "so that it is a secret"
     assert not run.finds(GIVEN)

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import json
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.testkit.playbook import Ansible, finished, role, token
+from tests.testkit.playbook import Ansible, checked, role, token
 from tools.emulator.client import Emulator
 
 OLD = "2024-02-29T23:59:59.77Z"
@@ -38,10 +37,13 @@ def test_a_nightly_play(ansible: Ansible, emulator: Emulator, tmp_path: Path) ->
     emulator.set_wallet(hashes["paid"], 5000)
     emulator.set_wallet(hashes["empty"], 0)
     items = [{"path": str(tmp_path / name)} for name in (*names, "new")]
-    ansible.play(token(path=str(tmp_path / "new")))
     run = ansible.play(
-        {**token("check", tokens=items, **RULE), "check_mode": True},
+        token("new", path=str(tmp_path / "new")),
+        checked(token("check", tokens=items, **RULE)),
         token("first", tokens=items, **RULE),
+        token("again", tokens=items, max_loss=5000, **RULE),
+        token("quiet", path=str(tmp_path / "old"), **RULE),
+        token("failed", tokens=[{"path": str(tmp_path / "none" / "token")}], ignore_errors=True, **RULE),
         options=("-vvv",),
     )
     for name in ("check", "first"):
@@ -56,61 +58,28 @@ def test_a_nightly_play(ansible: Ansible, emulator: Emulator, tmp_path: Path) ->
         assert f"Its place: the file {tmp_path / 'paid'}." in about_paid
         assert "its wallet is empty" in about_empty
     assert Path(run["first"]["tokens"][0]["backup_file"]).read_text().startswith("old-")
-    assert emulator.stats()["credits_spent"] == 6, "1 a token with a balance and a run, in check mode too"
-    for entry in run["first"]["tokens"]:
-        assert entry["token"] not in run.shown
-    emulator.reset_stats()
-    again = ansible.play(token(tokens=items, max_loss=5000, **RULE))["result"]
-    assert [entry["status"] for entry in again["tokens"]] == ["kept", "replaced", "kept", "kept"]
-    quiet = ansible.play(token(path=str(tmp_path / "old"), **RULE))["result"]
-    assert (quiet["changed"], quiet.get("warnings")) == (False, None)
-
-
-def test_what_the_service_cannot_say(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
-    path = tmp_path / "token"
-    stored(emulator, path)
-    emulator.options(balance_headers=False)
-    run = ansible.play(token(path=str(path), **RULE))
-    assert picture(run["result"]) == (False, "kept", None, None)
-    assert "did not report its balance" in str(run["result"]["warnings"])
-    assert emulator.stats()["credits_spent"] == 0
-    emulator.options(balance_headers=True)
-    emulator.fault("GET /token", "status", status=500, times=0)
-    run = ansible.play(
-        token(path=str(path), retries=0, ignore_errors=True, **RULE),
-        token("many", tokens=[{"path": str(path)}], retries=0, ignore_errors=True, **RULE),
-    )
-    assert run["result"]["reason"] == "unavailable"
-    (entry,) = run["many"]["tokens"]
-    assert (entry["created"], entry["rotation_due"], entry["reason"]) == (None, None, "unavailable")
-    assert path.read_text().startswith("token-")
-
-
-WRONG: dict[str, dict[str, Any]] = {
-    "bare": {"max_age": 90},
-    "unit": {"max_age": "90y"},
-    "negative": {"max_age": "90d", "max_loss": -1},
-    "unverified": {"verify": False, **RULE},
-    "adopted": {"token": GIVEN, **RULE},
-    "always": {"regenerate": "always", **RULE},
-    "item": {"tokens": [{"path": "PATH"}, {"path": "OTHER", "token": GIVEN}], **RULE},
-}
+    assert [entry["status"] for entry in run["again"]["tokens"]] == ["kept", "replaced", "kept", "kept"]
+    assert (run["quiet"]["changed"], run["quiet"].get("warnings")) == (False, None)
+    assert picture(run["failed"]["tokens"][0]) == (False, None, None, None)
+    # 1 for a token with a balance and a run, in check mode too: 3 of the 4 tokens, and the one of the last.
+    assert emulator.stats()["credits_spent"] == 10
+    assert not run.finds(*(entry["token"] for entry in run["first"]["tokens"]))
 
 
 def test_what_does_not_go_with_it(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
     path = tmp_path / "token"
     stored(emulator, path)
-    tasks = []
-    for name, options in WRONG.items():
-        where = {} if "tokens" in options else {"path": str(path)}
-        options = json.loads(json.dumps(options).replace("PATH", str(path)))
-        tasks.append(token(name, ignore_errors=True, **where, **options))
-    tasks.append(token("placeless", ignore_errors=True, **RULE))
-    tasks.append(token("here", ignore_errors=True, command={"argv": ["true"]}, verify=False, **RULE))
-    run = ansible.play(*tasks)
-    assert {name: result.get("reason") for name, result in run.registered.items()} == dict.fromkeys(
-        run.registered, "invalid_input"
+    here = {"path": str(path)}
+    adopts = {"path": str(tmp_path / "other"), "token": GIVEN}
+    run = ansible.play(
+        token("bare", ignore_errors=True, max_age=90, **here),
+        token("negative", ignore_errors=True, max_loss=-1, **here, **RULE),
+        token("always", ignore_errors=True, regenerate="always", **here, **RULE),
+        token("item", ignore_errors=True, tokens=[here, adopts], **RULE),
+        token("placeless", ignore_errors=True, **RULE),
+        token("controller", ignore_errors=True, command={"argv": ["true"]}, verify=False, **RULE),
     )
+    assert {result.get("reason") for result in run.registered.values()} == {"invalid_input"}
     assert "such as 90d" in run["bare"]["msg"]
     assert emulator.stats()["total"] == 0
 
@@ -128,13 +97,3 @@ def test_the_role(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
     assert picture(run["echovalue_token_result"]) == (False, "kept", OLD, True)
     run = ansible.play(role({**variables, "echovalue_token_max_loss": 100}), also=("echovalue_token_result",))
     assert picture(run["echovalue_token_result"]) == (True, "replaced", None, False)
-
-
-def test_runs_at_once_rotate_once(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
-    path = tmp_path / "token"
-    stored(emulator, path)
-    emulator.options(latency=0.2)
-    playbook = ansible.playbook(token(path=str(path), **RULE))
-    screens = finished(*(ansible.start(playbook) for _ in range(4)))
-    assert sum("changed=1" in screen for screen in screens) == 1
-    assert emulator.stats()["mints"] == 1

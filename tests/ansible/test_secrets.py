@@ -26,14 +26,7 @@ HOOK = {
 }
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        (),
-        pytest.param(("-vvvvvv", "--diff"), marks=pytest.mark.essential),
-        ("--check", "--diff", "-v"),
-    ],
-)
+@pytest.mark.parametrize("options", [(), ("-vvvvvv", "--diff"), ("--check", "--diff", "-v")])
 def test_a_token_is_registered_and_not_shown(
     ansible: Ansible, emulator: Emulator, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
@@ -90,14 +83,21 @@ def test_a_link_without_the_token_is_shown_whole(ansible: Ansible, tmp_path: Pat
     assert not run.finds(run["token"]["token"])
 
 
-@pytest.mark.essential
-def test_a_difference_shows_hashes(ansible: Ansible, tmp_path: Path) -> None:
+def test_what_is_seen_of_a_token(ansible: Ansible, tmp_path: Path) -> None:
     path = str(tmp_path / "token")
-    first = ansible.play(token(path=path))["result"]
+    debug = {"name": "Print it", "ansible.builtin.debug": {"var": "token.token"}}
+    run = ansible.play(token("token", path=path), debug)
+    first = run["token"]
+    assert ((first["token"] in run.screen), ("$REDACTED$" in run.screen)) == (not MASKS, MASKS)
+    difference = f"-sha256 {first['hash']}"
     run = ansible.play(token(path=path, regenerate="always"), options=("--check", "--diff"))
-    assert f"-sha256 {first['hash']}" in run.screen
+    assert difference in run.screen
     assert "+a new token" in run.screen
     assert not run.finds(first["token"])
+    run = ansible.play(token(path=path, regenerate="always"), options=("-v", "--diff"))
+    for seen in (run["result"]["hash"], '"status": "replaced"', difference):
+        assert (seen in run.screen) == MASKS
+    assert not run.finds(run["result"]["token"])
 
 
 @pytest.mark.essential
@@ -105,24 +105,6 @@ def test_no_job_in_the_background(ansible: Ansible, tmp_path: Path) -> None:
     run = ansible.play({**token(path=str(tmp_path / "token")), "async": 10, "poll": 1}, fails=True)
     assert "async" in run.screen
     assert not (tmp_path / "token").exists()
-
-
-def test_debug_masks_what_was_registered_on_cores_that_can(ansible: Ansible, tmp_path: Path) -> None:
-    run = ansible.play(
-        token("token", path=str(tmp_path / "token")),
-        {"name": "Print it", "ansible.builtin.debug": {"var": "token.token"}},
-    )
-    assert (run["token"]["token"] in run.screen) == (not MASKS)
-    assert ("$REDACTED$" in run.screen) == MASKS
-
-
-def test_all_but_the_token_is_seen_on_cores_that_can_mask(ansible: Ansible, tmp_path: Path) -> None:
-    path = str(tmp_path / "token")
-    first = ansible.play(token(path=path))["result"]
-    run = ansible.play(token(path=path, regenerate="always"), options=("-v", "--diff"))
-    for seen in (run["result"]["hash"], '"status": "replaced"', f"-sha256 {first['hash']}"):
-        assert (seen in run.screen) == MASKS
-    assert not run.finds(run["result"]["token"])
 
 
 @pytest.mark.parametrize("options", [("-vvvvvv", "--diff"), ("--check", "--diff", "-vvv")])

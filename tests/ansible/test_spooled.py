@@ -76,14 +76,8 @@ def answer(request: Request) -> Response:
 
 
 def made(driver: Memory, spool: Path, *, backup: bool = True) -> SpooledStore:
-    return SpooledStore(
-        driver,
-        Spool(str(spool)),
-        "https://api.echovalue.dev",
-        pending_advice,
-        backup=backup,
-        dry_run=False,
-    )
+    files, service = Spool(str(spool)), "https://api.echovalue.dev"
+    return SpooledStore(driver, files, service, pending_advice, backup=backup, dry_run=False)
 
 
 def rotate(driver: Memory, spool: Path) -> SpooledStore:
@@ -187,24 +181,23 @@ def test_what_was_kept_before_a_conflict_is_no_backup(tmp_path: Path) -> None:
     assert store.backup_file is None
 
 
-def test_an_unwritable_place_names_the_pending_token(tmp_path: Path) -> None:
+def test_a_refused_write_leaves_the_token_in_the_spool(tmp_path: Path) -> None:
     """In words that work: played literally, they put the token into this place or into another."""
-    driver, spool = Memory(), tmp_path / "spool"
+    driver, spool = Memory(OLD), tmp_path / "spool"
     driver.refuses = True
-    with pytest.raises(StoreError, match="It is not lost"):
+    with pytest.raises(StoreError, match=r"Input/output error.*It is not lost. The token is pending in"):
         rotate(driver, spool)
-    (pending,) = spool.iterdir()
+    (pending,) = spool.glob("*.token")
     driver.refuses, driver.forbids = False, True
     with pytest.raises(StoreError) as caught:
         rotate(driver, spool)
+    advice = f"""token: "{{{{ lookup('ansible.builtin.file', '{pending}') }}}}", then delete"""
     assert "cannot be written: it is a replica. The token is pending in" in str(caught.value)
-    assert f"""token: "{{{{ lookup('ansible.builtin.file', '{pending}') }}}}", then delete""" in str(
-        caught.value
-    )
+    assert advice in str(caught.value)
     assert "minted, and nothing" not in str(caught.value)
     driver.forbids = False
-    rotate(driver, spool)
-    assert (driver.token, list(spool.iterdir())) == (NEW, [])
+    former = Path(str(rotate(driver, spool).backup_file))
+    assert (driver.token, former.read_text(), list(spool.iterdir())) == (NEW, f"{OLD}\n", [former])
 
 
 def test_a_spool_that_is_full_says_where_the_token_belongs(
@@ -221,17 +214,6 @@ def test_a_spool_that_is_full_says_where_the_token_belongs(
     client = EchoValueClient(transport=lambda _request: Response(200, {}, b"https://buy.stripe.com/p"))
     assert provision(client, made(driver, spool)).token == driver.token == NEW
     assert list(spool.iterdir()) == []
-
-
-def test_a_refused_write_leaves_the_token_in_the_spool(tmp_path: Path) -> None:
-    driver = Memory(OLD)
-    driver.refuses = True
-    with pytest.raises(StoreError, match=r"Input/output error.*It is not lost. The token is pending in"):
-        rotate(driver, tmp_path / "spool")
-    driver.refuses = False
-    former = Path(str(rotate(driver, tmp_path / "spool").backup_file))
-    assert (driver.token, former.read_text()) == (NEW, f"{OLD}\n")
-    assert list((tmp_path / "spool").iterdir()) == [former]
 
 
 def test_an_empty_backup_of_a_run_that_died_is_filled(tmp_path: Path) -> None:
@@ -272,15 +254,7 @@ def test_the_file_of_a_run_that_died_before_its_mint_goes(tmp_path: Path) -> Non
 def test_nothing_is_read_between_the_mint_and_the_spool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spool = tmp_path / "spool"
-    store = SpooledStore(
-        Memory(),
-        Spool(str(spool)),
-        "https://api.echovalue.dev",
-        pending_advice,
-        backup=True,
-        dry_run=False,
-    )
+    store = made(Memory(), tmp_path / "spool")
     kept: list[str] = []
 
     def mint(request: Request) -> Response:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.testkit.playbook import Ansible, alert, wallet
+from tests.testkit.playbook import Ansible, alert, checked, wallet
 from tools.emulator.client import Emulator
 from tools.emulator.webhook import Webhook
 
@@ -35,13 +35,12 @@ def settings(emulator: Emulator) -> dict[str, Any]:
         return json.load(answer)
 
 
-@pytest.mark.essential
-@pytest.mark.parametrize("put", ["replace", "merge"])
+@pytest.mark.parametrize("put", [pytest.param("replace", marks=pytest.mark.essential), "merge"])
 def test_a_life(ansible: Ansible, emulator: Emulator, path: str, put: str) -> None:
     emulator.options(put=put)
     ops = {"threshold": 50, "email": "ops@example.com"}
     run = ansible.play(
-        {**alert("checked", path=path, **ops), "check_mode": True},
+        checked(alert("checked", path=path, **ops)),
         alert("new", path=path, **ops),
         alert("part", path=path, threshold=50),
         alert("webhook", path=path, webhook=SLACK),
@@ -106,41 +105,27 @@ def test_a_difference_names_fields(ansible: Ansible, path: str) -> None:
 
 def test_failures_have_a_reason(ansible: Ansible, emulator: Emulator, path: str) -> None:
     emulator.register("empty-token-0123456789", wallet=0)
-    emulator.register("last-token-0123456789", wallet=1)
     emulator.fault("PUT /token/settings", "drop", after_work=True)
-    emulator.fault("PUT /token/settings", "status", status=400)
-    emulator.fault("GET /token/settings", "body", body="{")
     run = ansible.play(
-        alert("broken", path=path, threshold=1, ignore_errors=True),
-        alert("doubt", path=path, threshold=1, ignore_errors=True),
+        alert("doubt", path=path, threshold=1, retries=0, ignore_errors=True),
         alert("set_all_the_same", path=path, threshold=1),
-        alert("refused", path=path, threshold=2, ignore_errors=True),
         alert("empty", token="empty-token-0123456789", threshold=1, ignore_errors=True),
-        alert("last", token="last-token-0123456789", threshold=1, ignore_errors=True),
         alert("nothing", path=path, ignore_errors=True),
-        alert("negative", path=path, threshold=-1, ignore_errors=True),
-        alert("nobody", path=path, email="nobody", ignore_errors=True),
         alert("no_file", path=path + "-missing", threshold=1, ignore_errors=True),
-        module_defaults={"group/echovalue.cloud.echovalue": {"retries": 0}},
     )
-    told = {name: result.get("reason") for name, result in run.registered.items()}
-    assert told == {
-        "broken": "unexpected_answer",
+    assert {name: result.get("reason") for name, result in run.registered.items()} == {
         "doubt": "network",
         "set_all_the_same": None,
-        "refused": "unexpected_answer",
         "empty": "payment_required",
-        "last": "payment_required",
-        **dict.fromkeys(("nothing", "negative", "nobody", "no_file"), "invalid_input"),
+        **dict.fromkeys(("nothing", "no_file"), "invalid_input"),
     }
     assert run["set_all_the_same"]["changed"] is False
-    for name, word in (
-        ("doubt", "read first"),
-        ("refused", "cost 1 credit"),
-        ("empty", "echovalue.cloud.echovalue_recharge_link"),
-        ("nothing", "threshold"),
-    ):
-        assert word in run[name]["msg"]
+    words = {
+        "doubt": "read first",
+        "empty": "echovalue.cloud.echovalue_recharge_link",
+        "nothing": "threshold",
+    }
+    assert [name for name, word in words.items() if word not in run[name]["msg"]] == []
 
 
 def test_a_check_on_a_fresh_host(ansible: Ansible, emulator: Emulator, path: str) -> None:
@@ -153,11 +138,7 @@ def test_a_check_on_a_fresh_host(ansible: Ansible, emulator: Emulator, path: str
     )
     for name, changed in (("on", True), ("off", False)):
         assert run[name]["changed"] is changed
-        assert [run[name][key] for key in ("threshold", "email", "webhook_host", "cost")] == [
-            None,
-            None,
-            None,
-            0,
-        ]
+        unknown = {"threshold": None, "email": None, "webhook_host": None, "cost": 0}
+        assert run[name].items() >= unknown.items()
         assert "no token file" in run[name]["warnings"][0]
     assert emulator.stats()["total"] == 0

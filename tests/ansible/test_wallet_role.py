@@ -141,10 +141,8 @@ def test_metrics(ansible: Ansible, emulator: Emulator, path: str, tmp_path: Path
     # A dead token is a metric, and no failure where the role only warns.
     emulator.forget(result["hash"])
     run = guard(ansible, variables)
-    assert (run["echovalue_wallet_result"]["valid"], run["echovalue_wallet_result"]["enough"]) == (
-        False,
-        False,
-    )
+    dead = run["echovalue_wallet_result"]
+    assert (dead["valid"], dead["enough"]) == (False, False)
     assert f"echovalue_token_valid{label} 0\n" in file.read_text()
     assert "does not know the token with hash" in run.screen
     guarded = {**variables, "echovalue_wallet_minimum": 1}
@@ -167,16 +165,11 @@ def test_the_template_is_what_prometheus_reads(tmp_path: Path) -> None:
 
 def test_days(ansible: Ansible, emulator: Emulator) -> None:
     """Of a token without a past nothing can be said, so that is enough."""
-    hash_ = emulator.register("token-without-a-past-0123456789abcdef", wallet=9)
-    variables = {
-        "echovalue_wallet_token": "token-without-a-past-0123456789abcdef",
-        "echovalue_wallet_minimum_days": 7,
-    }
-    run = guard(ansible, variables)
-    assert (run["echovalue_wallet_result"]["enough"], run["echovalue_wallet_result"]["days_left"]) == (
-        True,
-        None,
-    )
+    fresh = "token-without-a-past-0123456789abcdef"
+    hash_ = emulator.register(fresh, wallet=9)
+    variables = {"echovalue_wallet_token": fresh, "echovalue_wallet_minimum_days": 7}
+    result = guard(ansible, variables)["echovalue_wallet_result"]
+    assert (result["enough"], result["days_left"]) == (True, None)
     emulator.spend(hash_, hours=48, cost=9)
     run = guard(ansible, variables, fails=True)
     assert run["echovalue_wallet_result"]["days_left"] == 2.0
@@ -186,21 +179,13 @@ def test_days(ansible: Ansible, emulator: Emulator) -> None:
 
 
 def test_wrong_arguments_stop_the_role(ansible: Ansible, emulator: Emulator, path: str) -> None:
+    here = {"echovalue_wallet_path": path}
+    least = {"echovalue_wallet_minimum": 1}
     for variables, word in (
-        ({"echovalue_wallet_path": path}, "echovalue_wallet_minimum"),
-        ({"echovalue_wallet_minimum": 1}, "Set either"),
-        (
-            {
-                "echovalue_wallet_minimum": 1,
-                "echovalue_wallet_path": path,
-                "echovalue_wallet_token": GIVEN,
-            },
-            "Set either",
-        ),
-        (
-            {"echovalue_wallet_minimum": 1, "echovalue_wallet_path": path, "echovalue_wallet_action": "ask"},
-            "warn",
-        ),
+        (here, "echovalue_wallet_minimum"),
+        (least, "Set either"),
+        ({**least, **here, "echovalue_wallet_token": GIVEN}, "Set either"),
+        ({**least, **here, "echovalue_wallet_action": "ask"}, "warn"),
     ):
         assert word in guard(ansible, variables, fails=True).screen
     assert emulator.stats()["total"] == 0

@@ -32,6 +32,10 @@ class Run:
     def __getitem__(self, name: str) -> Any:
         return self.registered[name]
 
+    def done(self, *names: str) -> list[tuple[bool, str]]:
+        """Return whether each of these results, or of all, is a change, and its status."""
+        return [(self[name]["changed"], self[name]["status"]) for name in names or self.registered]
+
     def finds(self, *secrets: str) -> list[str]:
         """Return where a secret is seen."""
         return hunt(secrets, {"what is shown": self.shown, "the system log": self.syslog})
@@ -153,6 +157,11 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
 def token(register: str = "result", ignore_errors: bool = False, **options: Any) -> Task:
     """Return a task of echovalue_token."""
     return _task("echovalue_token", register, ignore_errors, options)
+
+
+def checked(task: Task) -> Task:
+    """Return the task as one of a check, which shows the difference."""
+    return {**task, "check_mode": True, "diff": True}
 
 
 def wallet(register: str = "result", ignore_errors: bool = False, **options: Any) -> Task:
