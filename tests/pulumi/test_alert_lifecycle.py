@@ -10,6 +10,7 @@ import pytest
 
 from pulumi_echovalue._decisions import alert as lifecycle
 from pulumi_echovalue._decisions.alert import KeptAlert, TokenSource
+from pulumi_echovalue._decisions.hints import explain
 from pulumi_echovalue._decisions.service import Service
 from pulumi_echovalue._decisions.token import Changes, check_inputs
 from pulumi_echovalue._shared.module_utils.core.client import EchoValueClient
@@ -162,8 +163,9 @@ def test_a_refresh_of_a_token_that_is_gone_or_empty(stack: Stack, emulator: Emul
     emulator.set_wallet(GIVEN_HASH, 0)
     assert stack.refresh(alert) == alert
     assert "is empty (HTTP 402): its low-balance alert could not be read" in stack.warnings[0]
-    with pytest.raises(EchoValueError, match="HTTP 402"):
+    with pytest.raises(EchoValueError, match="HTTP 402") as caught:
         stack.create(threshold=5)
+    assert "getRechargeLink" in explain(caught.value, "Create")
     for status in (500, 404):
         emulator.fault("GET /token/settings", "status", status=status)
         with pytest.raises(EchoValueError, match=f"HTTP {status}"):

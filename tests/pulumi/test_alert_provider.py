@@ -66,7 +66,7 @@ def test_the_state_refers_to_the_provider_by_name_alone() -> None:
 
 def test_a_life(provider: WalletAlertProvider, emulator: Emulator) -> None:
     declared = inputs(threshold=50.0, webhook=HOOK)
-    checked = provider.check({}, declared)
+    checked = provider.check({}, {**declared, "token": f"{GIVEN}\n"})
     assert not checked.failures
     assert checked.inputs["token"] == secret(GIVEN)
     assert checked.inputs["webhook"] == secret(HOOK)
@@ -123,11 +123,6 @@ def test_a_preview_of_what_is_not_known_yet(provider: WalletAlertProvider, emula
     difference = provider.diff(GIVEN_HASH, kept, unknown)
     assert (difference.changes, difference.replaces) == (True, ["token"])
     assert emulator.stats()["total"] == 0
-
-
-def test_check_puts_a_token_into_its_one_form(provider: WalletAlertProvider) -> None:
-    checked = provider.check({}, inputs(token=f"{GIVEN}\n", threshold=5.0))
-    assert (checked.inputs["token"]["value"], checked.failures) == (GIVEN, [])
 
 
 def test_check_refuses(provider: WalletAlertProvider) -> None:

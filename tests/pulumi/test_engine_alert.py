@@ -3,93 +3,50 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
+from tests.pulumi.asking import GIVEN
+from tests.testkit.pulumi_programs import HALVES, alert, declare, token
 from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator
 
-HOST = "hooks-canary.example.com"
-HEADER = "header-canary-5f1e"
-OPTION = "option-canary-77ab"
-PYTHON = f"""
-config = pulumi.Config()
-token = echovalue.Token("app", keepers={{"release": config.get("release") or "one"}})
-threshold = config.get_int("threshold")
-webhook = {{
-    "url": "https://{HOST}/s3cret-path",
-    "headers": {{"Authorization": "{HEADER}"}},
+CANARIES = ("hooks-canary.example.com", "header-canary-5f1e", "option-canary-77ab")
+WEBHOOK = {
+    "url": f"https://{CANARIES[0]}/s3cret-path",
+    "headers": {"Authorization": CANARIES[1]},
     "format": "pagerduty",
-    "options": {{"routing_key": "{OPTION}", "retries": 5}},
-}}
-alert = echovalue.WalletAlert(
-    "low", token=token, threshold=threshold, email="ops@example.com", webhook=webhook
-)
-pulumi.export("token", token.token)
-pulumi.export("threshold", alert.threshold)
-"""
-YAML = f"""
-config:
-  release: {{type: string, default: one}}
-  threshold: {{type: integer}}
-resources:
-  app:
-    type: echovalue:Token
-    properties:
-      keepers: {{release: "${{release}}"}}
-  low:
-    type: echovalue:WalletAlert
-    properties:
-      token: ${{app.token}}
-      baseUrl: ${{app.service}}
-      threshold: ${{threshold}}
-      email: ops@example.com
-      webhook:
-        url: https://{HOST}/s3cret-path
-        headers: {{Authorization: {HEADER}}}
-        format: pagerduty
-        options: {{routing_key: {OPTION}, retries: 5}}
-outputs:
-  token: ${{app.token}}
-  threshold: ${{low.threshold}}
-"""
+    "options": {"routing_key": CANARIES[2], "retries": 5},
+}
 BOTH = {"GET /token/settings": 1, "PUT /token/settings": 1}
 
 
-def declare(workspace: Workspace, half: str) -> None:
-    """Make the program; what is secret in it is nowhere else in clear."""
-    workspace.program(PYTHON)
-    if half == "native":
-        workspace.yaml(YAML)
+def write(workspace: Workspace, half: str, threshold: int, release: str = "one") -> None:
+    low = alert(threshold=threshold, email="ops@example.com", webhook=WEBHOOK)
+    outputs = {"token": "app.token", "threshold": "low.threshold"}
+    declare(workspace, half, token(keepers={"release": release}), low, outputs=outputs)
 
 
-def settings(workspace: Workspace, emulator: Emulator) -> dict[str, object]:
+def settings(workspace: Workspace, emulator: Emulator) -> dict[str, Any]:
     """Return what the service has for the stack's token, with the statistics reset."""
     found = emulator.settings(workspace.outputs()["token"])
     emulator.reset_stats()
     return found
 
 
-@pytest.mark.parametrize("half", ["dynamic", "native"])
+@HALVES
 def test_a_life(workspace: Workspace, emulator: Emulator, half: str) -> None:
-    declare(workspace, half)
-    workspace.pulumi("config", "set", "threshold", "50")
+    write(workspace, half, 50)
     workspace.pulumi("preview", "--diff")
     assert emulator.stats()["total"] == 0
     workspace.up("--diff")
     assert emulator.stats()["requests"] == {"POST /token": 1, **BOTH}
     assert emulator.stats()["credits_spent"] == 2
-    first = workspace.resources()["low"]
-    assert first["id"] == workspace.resources()["app"]["id"]
+    assert workspace.resources()["low"]["id"] == workspace.resources()["app"]["id"]
     assert workspace.outputs()["threshold"] == 50
     assert settings(workspace, emulator) == {
         "low_balance_threshold": 50,
         "low_balance_email": "ops@example.com",
-        "low_balance_webhook": {
-            "url": f"https://{HOST}/s3cret-path",
-            "headers": {"Authorization": HEADER},
-            "format": "pagerduty",
-            "options": {"routing_key": OPTION, "retries": 5},
-        },
+        "low_balance_webhook": WEBHOOK,
     }
     # An unchanged up sends nothing, a refresh reads.
     workspace.up("--expect-no-changes")
@@ -98,13 +55,13 @@ def test_a_life(workspace: Workspace, emulator: Emulator, half: str) -> None:
     workspace.refresh("--expect-no-changes")
     assert emulator.stats()["requests"] == {"GET /recharge": 1, "GET /token/settings": 1}
     # Another threshold is an update; another token another alert.
-    workspace.pulumi("config", "set", "threshold", "60")
+    write(workspace, half, 60)
     emulator.reset_stats()
     assert "1 updated" in workspace.up("--diff").out
     assert emulator.stats()["requests"] == BOTH
     assert settings(workspace, emulator)["low_balance_threshold"] == 60
     old = workspace.outputs()["token"]
-    workspace.pulumi("config", "set", "release", "two")
+    write(workspace, half, 60, release="two")
     assert "2 replaced" in workspace.up().out
     assert emulator.settings(old)["low_balance_threshold"] == 0
     assert settings(workspace, emulator)["low_balance_threshold"] == 60
@@ -113,28 +70,21 @@ def test_a_life(workspace: Workspace, emulator: Emulator, half: str) -> None:
     workspace.destroy()
     assert emulator.settings(new)["low_balance_threshold"] == 0
     # In YAML the program itself says them.
-    assert not workspace.finds(
-        HOST, HEADER, OPTION, allowed=("program/Pulumi.yaml",) if half == "native" else ()
-    )
+    allowed = ("program/Pulumi.yaml",) if half == "native" else ()
+    assert not workspace.finds(*CANARIES, allowed=allowed)
 
 
 def test_inputs_that_cannot_be_meant(workspace: Workspace, emulator: Emulator) -> None:
-    workspace.program(
-        'echovalue.WalletAlert("low", token="feedfacefeedfacefeedfacefeedface",'
-        ' webhook={"url": "http://canary.example.com"})'
-    )
+    low = f'echovalue.WalletAlert("low", token="{GIVEN}", webhook={{"url": "http://canary.example.com"}})'
+    workspace.program(low)
     failed = workspace.up(fails=True)
     assert "webhook: webhook.url must be an https URL" in failed.text
     assert "canary.example.com" not in failed.text
-    workspace.program(
-        'token = echovalue.Token("app")\n'
-        'echovalue.WalletAlert("low", token=token, threshold=5, base_url="https://elsewhere.example")'
-    )
-    assert "A Token is asked about at its own service" in workspace.up(fails=True).text
-    workspace.program(
-        'token = echovalue.Token("app")\n'
-        'echovalue.WalletAlert("low", token=token, threshold=5, opts=pulumi.ResourceOptions(import_="x"))'
-    )
-    assert "cannot be imported" in workspace.up(fails=True).text
-    workspace.program('echovalue.Token("app")')  # for the fixture, which wants a token
+    for more, told in (
+        ({"base_url": "https://elsewhere.example"}, "A Token is asked about at its own service"),
+        ({"options": {"import_": "x"}}, "cannot be imported"),
+    ):
+        declare(workspace, "dynamic", token(), alert(threshold=5, **more))
+        assert told in workspace.up(fails=True).text
+    declare(workspace, "dynamic", token())  # for the fixture, which wants a token
     workspace.up()

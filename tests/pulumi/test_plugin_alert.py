@@ -81,18 +81,12 @@ def test_a_refresh(engine: Engine, emulator: Emulator) -> None:
     # So a preview shows the difference, and ignoreChanges keeps what was found.
     assert seen.inputs == struct({**declared, "threshold": 5.0, "webhook": secret(HOOK)})
     assert plain(seen.properties) == {**plain(state), "threshold": 5}
-    engine.configure(retries=0.0)
-    emulator.fault("GET /token/settings", "status", status=500)
-    assert "HTTP 500" in failure(engine.read, GIVEN_HASH, state)
-    assert engine.warnings == []
     emulator.forget(GIVEN_HASH)
     marked = engine.read(GIVEN_HASH, state)
     assert (marked.id, plain(marked.properties)) == (GIVEN_HASH, {**plain(state), "gone": True})
     ((text, urn),) = engine.warnings
     assert ("marked as gone" in text, urn) == (True, engine.urn)
     assert list(engine.diff(marked.properties, declared).replaces) == ["gone"]
-    emulator.register(GIVEN)
-    assert "gone" not in engine.read(GIVEN_HASH, marked.properties).properties
 
 
 def test_check_refuses(engine: Engine, emulator: Emulator) -> None:
@@ -164,10 +158,3 @@ def test_the_service_that_is_told(
     monkeypatch.setenv("ECHOVALUE_BASE_URL", "https://elsewhere.example")
     engine.configure()  # the environment names none
     assert engine.diff(state, inputs(threshold=1000.0)).changes == NONE
-
-
-def test_an_empty_wallet(engine: Engine, emulator: Emulator) -> None:
-    emulator.set_wallet(GIVEN_HASH, 0)
-    told = failure(engine.create, inputs(threshold=1000.0))
-    assert "HTTP 402" in told
-    assert "getRechargeLink" in told

@@ -23,9 +23,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
-import boto3
-import pyrage
-
 from tests.testkit.gate import SecretsManagerGate, gated_secrets_manager
 from tests.testkit.servers import Kubernetes, OpenBao, kubernetes_server, openbao_server
 from tools.checkout import ROOT
@@ -301,6 +298,8 @@ class SecretsManager(Place):
 
     def other(self, service: str) -> Any:
         """Return a client for a service."""
+        import boto3  # here, for an environment that tests other places only
+
         return boto3.client(
             service,
             region_name=self.connection["region"],
@@ -345,6 +344,8 @@ class Sops(Place):
     def __init__(self, _server: None, directory: Path) -> None:
         super().__init__(None, directory)
         self._key_file, self._refusing = directory / "age-key", directory / "refusing"
+        import pyrage
+
         identity = pyrage.x25519.Identity.generate()
         self._key_file.write_text(f"{identity}\n")
         self.rules = directory / ".sops.yaml"
