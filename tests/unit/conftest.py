@@ -15,6 +15,23 @@ _SENTENCES = re.compile(r"([A-Z/]|[a-z_.]+ (must|has|is) ).*\.", re.DOTALL)  # o
 _CAPITALS = {"ASCII", "CA", "HTTP", "JSON", "PEM", "SOCKS", "TLS", "URL"}
 
 
+_SURROUNDINGS = (
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_this_machines_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _SURROUNDINGS:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
 @pytest.fixture(autouse=True)
 def _errors_are_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     met: list[errors.EchoValueError] = []

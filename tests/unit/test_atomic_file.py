@@ -14,7 +14,7 @@ from plugins.module_utils.files import atomic_file as locked_file
 from plugins.module_utils.files import directory_lock as locked_directory
 from plugins.module_utils.files import pending as staged_file
 from plugins.module_utils.files.atomic_file import AtomicFile
-from plugins.module_utils.files.pending import PendingFiles, StagedFile
+from plugins.module_utils.files.pending import StagedFile
 from tests.testkit.refusals import refuse
 
 FORMER, NEW = b"former: 1\n", b"new: 1\n"
@@ -128,28 +128,24 @@ def test_an_unconfirmed_removal_is_told(path: Path, monkeypatch: pytest.MonkeyPa
     )
 
 
-def test_one_byte_more_than_the_most_is_read(path: Path) -> None:
+def test_no_more_than_one_byte_over_the_most_is_read(path: Path) -> None:
+    """Of a leftover too, which is whole up to the most."""
+    left = path.with_name(".file.new")
     for size in (99, 100, 101, 102, 1 << 40):  # the last is sparse: it would fill the memory
         os.truncate(path, size)
-        with AtomicFile(str(path), 100).lock():
-            content = AtomicFile(str(path), 100).read()
-        assert content is not None
-        assert len(content) == min(size, 101)
+        left.write_bytes(b"x" * (min(size, 101) - 1) + b"\n")
+        os.truncate(left, size)
+        file = AtomicFile(str(path), 100)
+        with file.lock():
+            assert len(file.read() or b"") == min(size, 101)
+            (pending,) = file.staged_files.found()
+        assert (pending.content is not None) == (size <= 100)
 
 
 def test_what_cannot_be_opened_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse(monkeypatch, "open", errno.EACCES)
     with pytest.raises(StoreError, match=r"/file cannot be read \(Permission denied\)\."):
         AtomicFile(str(path), 100).read()
-
-
-@pytest.mark.parametrize(("size", "whole"), [(99, True), (100, True), (101, False), (1 << 40, False)])
-def test_a_leftover_is_whole_up_to_the_most(tmp_path: Path, size: int, whole: bool) -> None:
-    path = tmp_path / ".file.new"
-    path.write_bytes(b"x" * (min(size, 101) - 1) + b"\n")
-    os.truncate(path, size)
-    (pending,) = PendingFiles(str(tmp_path), ".file", ".new", 100, lambda: [".file.new"]).found()
-    assert (pending.content is not None) == whole
 
 
 def test_no_descriptor_is_closed_twice(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

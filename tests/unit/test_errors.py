@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 import traceback
+from typing import Callable
 
 import pytest
 
+from plugins.module_utils.core import errors
+from plugins.module_utils.core.alert import declare_alert
+from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.errors import EchoValueError
 from plugins.module_utils.core.messages import Response
+from plugins.module_utils.core.provision import provision
 from tests.unit.support import TOKEN, scripted, text
 
 BODY = "<body-of-the-answer> " + TOKEN
@@ -44,14 +49,8 @@ def test_an_error_holds_no_token_body_or_query(call: str, status: int) -> None:
     "answer",
     [
         text(BODY),
-        text("<!DOCTYPE html><title>Login</title>"),
         Response(200, {"content-type": "text/html"}, TOKEN.encode()),
-        Response(200, {}, b"\xff\xfe\x00binary"),
-        text(""),
-        text("short"),
         text(TOKEN + "\n" + TOKEN),
-        text("x" * 513),
-        text("caf\u00e9" * 5),
         text("<html><body>Login</body></html>"),
     ],
 )
@@ -61,3 +60,61 @@ def test_what_is_no_token_is_refused(answer: Response) -> None:
         client.create_token()
     assert TOKEN not in str(caught.value)
     assert len(script.requests) == 1, "a mint was repeated"
+
+
+def test_an_advice_of_ones_own() -> None:
+    error = errors.UnauthorizedError("It is unknown.", status=401, advice="Look elsewhere.")
+    assert str(error) == "It is unknown. Look elsewhere."
+
+
+def test_a_hint_of_an_error() -> None:
+    error = errors.RequestTimeoutError("Late.", sent=True)
+    hints: dict[type[EchoValueError], str] = {
+        errors.NetworkError: "Look there.",
+        errors.StoreError: "No.",
+    }
+    assert error.explain(hints) == f"{error} Look there."
+    assert error.explain({}) == str(error) == "Late. Nothing was changed. Run again later."
+    assert error.explain({**hints, errors.RequestTimeoutError: "Wait."}) == f"{error} Wait."
+
+
+@pytest.mark.parametrize(
+    ("call", "text_of_it"),
+    [
+        (
+            lambda client: client.probe("short"),
+            "That is not a token: a token is one line of 10 to 512 visible ASCII characters without spaces, "
+            "and without quotes around it. "
+            "No request was sent. Check where it comes from (quotes, line breaks, an empty variable).",
+        ),
+        (
+            lambda client: client.get_wallet(TOKEN),
+            "The service answered HTTP 200, but what it sent is no JSON object. Nothing was changed. Check "
+            "the service's address, and what is between here and the service.",
+        ),
+        (
+            lambda client: provision(client, None, regenerate="once"),
+            "regenerate must be one of never, if_invalid, always. No request was sent.",
+        ),
+        (
+            lambda client: provision(client, None, token=TOKEN, regenerate="always"),
+            "A token to adopt is the one to keep, and regenerate asks for a new one: they exclude each "
+            "other. No request was sent.",
+        ),
+        (
+            lambda client: declare_alert(
+                client, TOKEN, webhook={"url": "https://example.com", "format": "x"}
+            ),
+            "webhook.format must be one of slack, discord, teams, telegram, pagerduty, custom. No request was sent.",
+        ),
+        (
+            lambda client: declare_alert(client, TOKEN, webhook={"uri": 1, "a": 1}),
+            "Unknown webhook field: a, uri. No request was sent.",
+        ),
+    ],
+)
+def test_what_is_told_in_whole(call: Callable[[EchoValueClient], object], text_of_it: str) -> None:
+    client, _script, _pauses = scripted(text("[1]"))
+    with pytest.raises(EchoValueError) as caught:
+        call(client)
+    assert str(caught.value) == text_of_it

@@ -3,28 +3,29 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
 import stat
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from plugins.module_utils.core.errors import StoreError
+from plugins.module_utils.core.messages import Response
 from plugins.module_utils.core.models import fingerprint
-from plugins.module_utils.core.provision import provision
 from plugins.module_utils.files.atomic_file import AtomicFile
 from plugins.module_utils.files.directory_lock import DirectoryLock
 from plugins.module_utils.files.pending import PendingFiles, StagedFile, _fill_or_rescue
 from plugins.module_utils.files.token_file import TokenFile
-from tests.unit.support import OTHER, TOKEN, scripted, text
+from tests.testkit.refusals import refuse
+from tests.unit.support import OTHER, TOKEN, run, text
 
 
-def test_a_staged_file_is_private_from_its_first_instant(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_staged_file_is_private_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fchmod", lambda *_: None)
     before = os.umask(0)
     try:
@@ -70,16 +71,19 @@ def test_a_write_in_pieces_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_names_tell_the_place_and_what_is_replaced(tmp_path: Path) -> None:
-    others = [".token.new.bak", "token.new", ".token.xyz.new", ".other.new", ".token.0123456789abcdef.new"]
+    others = [".token.new.bak", "token.new", ".token.xyz.new", ".other.new", ".token=x.new"]
+    others += [".token.deadbeef.new", ".token.0123456789abcdef.new", ".token.new.new"]
+    for name in others:
+        (tmp_path / name).write_bytes(b"of a neighbour\n")
     files = PendingFiles(str(tmp_path), ".token", ".new", 100, lambda: others)
     left = []
     for replaces in ("", "0" * 16, "0" * 16):
         staged = files.stage(4, replaces)
         staged.fill(b"a\n")
         left.append(staged)
-    found = sorted(path.name for path in tmp_path.iterdir())
+    found = {path.name for path in tmp_path.iterdir()} - {*others}
     first = f".token.replaces-{'0' * 16}"
-    assert {".token.new", f"{first}.new"} < set(found)
+    assert {".token.new", f"{first}.new"} < found
     assert any(re.fullmatch(rf"{re.escape(first)}\.again-[0-9a-f]{{8}}\.new", name) for name in found)
     pending_files = list(files.found())
     assert sorted(pending.replaces for pending in pending_files) == ["", "0" * 16, "0" * 16]
@@ -90,16 +94,14 @@ def test_names_tell_the_place_and_what_is_replaced(tmp_path: Path) -> None:
 
 def test_a_rotation_is_pending_under_the_former_print(tmp_path: Path) -> None:
     (tmp_path / "token").write_text(OTHER + "\n")
-    client, script, _pauses = scripted(text(TOKEN))
     seen: list[str] = []
 
-    def transport(request: object) -> object:
+    def minted() -> Response:
         seen.extend(path.name for path in tmp_path.iterdir())
-        return script(request)  # type: ignore[arg-type]
+        return text(TOKEN)
 
-    client._transport = transport  # type: ignore[assignment]
     store = TokenFile(str(tmp_path / "token"))
-    provision(client, store, regenerate="always")
+    run(store, minted, regenerate="always")
     assert f".token.replaces-{fingerprint(OTHER)}.new" in seen
     name = Path(str(store.backup_file)).name
     assert re.fullmatch(r"token\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d\.[0-9a-f]{8}~", name)
@@ -118,6 +120,10 @@ def test_a_rescue_says_where_and_what_to_do(tmp_path: Path, monkeypatch: pytest.
     assert str(tmp_path / "new") in caught.value.args[0]
     assert f"kept in {kept}: make room, move it to {tmp_path / 'new'}, then run again." in caught.value.advice
     assert kept.read_bytes() == b"content"
+
+
+def writable_or_refused(refused: bool, said: str) -> AbstractContextManager[object]:
+    return pytest.raises(StoreError, match=said) if refused else nullcontext()
 
 
 @pytest.mark.parametrize(
@@ -151,36 +157,24 @@ def test_somebody_elses_file_in_a_sticky_directory(
         return os.stat_result([mode, *found[1:4], owners.get(str(name), found.st_uid), *found[5:]])
 
     file = AtomicFile(str(path), 10)
-    with file.lock():
-        monkeypatch.setattr(os, "stat", stat_of)
-        monkeypatch.setattr(os, "geteuid", lambda: user)
-        if refused:
-            with pytest.raises(StoreError, match=r"another user's.*sticky bit.*No token was minted"):
-                file.check_writable()
-        else:
+    with file.lock(), monkeypatch.context() as patch:
+        patch.setattr(os, "stat", stat_of)
+        patch.setattr(os, "geteuid", lambda: user)
+        with writable_or_refused(refused, r"another user's.*sticky bit.*No token was minted"):
             file.check_writable()
-        monkeypatch.undo()
 
 
-def test_an_immutable_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("error", "refused"), [(errno.EPERM, True), (errno.EACCES, False)])
+def test_an_immutable_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int, refused: bool
+) -> None:
     path = tmp_path / "token"
     path.write_text("")
-    real = os.open
     file = AtomicFile(str(path), 10)
-    for error, refused in ((PermissionError(1, ""), True), (PermissionError(13, ""), False)):
-
-        def opened(name: object, flags: int, *mode: int, error: OSError = error) -> int:
-            if str(name) == str(path) and flags & os.O_WRONLY:
-                raise error
-            return real(name, flags, *mode)  # type: ignore[arg-type]
-
-        with file.lock(), monkeypatch.context() as patch:
-            patch.setattr(os, "open", opened)
-            if refused:
-                with pytest.raises(StoreError, match="cannot be replaced"):
-                    file.check_writable()
-            else:
-                file.check_writable()
+    with file.lock(), monkeypatch.context() as patch:
+        refuse(patch, "open", error, lambda name, flags, *_: str(name) == str(path) and flags & os.O_WRONLY)
+        with writable_or_refused(refused, "cannot be replaced"):
+            file.check_writable()
 
 
 def test_syncs_that_wait_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,24 +48,15 @@ def service(authority: trustme.CA, tmp_path: Path) -> Iterator[Service]:
         yield found
 
 
-@pytest.fixture(autouse=True)
-def _no_bundle_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def client(service: Service, verify: bool | str | None = None, **options: object) -> EchoValueClient:
     """Return a client; `verify` None leaves it to the client."""
     given = options if verify is None else {"verify": verify, **options}
     return EchoValueClient(service.url, sleep=lambda _seconds: None, timeout=5, **given)  # type: ignore[arg-type]
 
 
-def test_a_trusted_certificate(service: Service) -> None:
-    assert client(service, service.ca).create_token() == TOKEN
-
-
-def test_certificates_are_not_checked_where_that_is_asked_for(service: Service) -> None:
-    assert client(service, False).create_token() == TOKEN
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_trusted_certificate_or_one_that_is_not_checked(service: Service, checked: bool) -> None:
+    assert client(service, checked and service.ca).create_token() == TOKEN
 
 
 def test_a_bundle_of_the_environment(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
