@@ -182,5 +182,11 @@ def test_two_vaulted_files_of_one_directory_share_its_lock(vault: Vault, emulato
     tokens = [{"vault_file": f"group_vars/{name}.yml"} for name in ("b", "a")]
     run = vault.run(token("result", tokens=tokens, variable="app_token"))
     assert [entry["path"] for entry in run["result"]["tokens"]] == [item["vault_file"] for item in tokens]
-    assert sorted(entry.name for entry in vault.directory.iterdir()) == ["a.yml", "b.yml"]
+    files = sorted(vault.directory.iterdir())
+    assert [(path.name, stat.S_IMODE(path.stat().st_mode)) for path in files] == [
+        ("a.yml", 0o600),
+        ("b.yml", 0o600),
+    ]
+    head = "---\napp_token: !vault |\n          $ANSIBLE_VAULT;1.1;AES256\n"
+    assert all(path.read_text().startswith(head) for path in files)
     assert emulator.stats()["mints"] == 2

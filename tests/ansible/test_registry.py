@@ -85,10 +85,6 @@ def test_a_place_of_copies_is_documented(name: str) -> None:
     assert f"## {name}\n" in PAGE
 
 
-def test_each_place_of_copies_can_be_opened() -> None:
+def test_each_place_can_be_opened() -> None:
     assert {*OPENERS, *COPY_OPENERS, "vault_file"} == set(COPIES)
-
-
-def test_each_place_of_the_controller_can_be_opened() -> None:
-    on_controller = {name for name, place in PLACES.items() if place.on_controller}
-    assert {*OPENERS, "vault_file"} == on_controller
+    assert {*OPENERS, "vault_file"} == {name for name, place in PLACES.items() if place.on_controller}

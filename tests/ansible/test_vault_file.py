@@ -72,25 +72,36 @@ def vault(ansible: Ansible) -> Vault:
 
 
 @pytest.mark.essential
-def test_a_new_file(vault: Vault, emulator: Emulator) -> None:
+def test_a_life_in_a_plain_file(vault: Vault, emulator: Emulator) -> None:
+    other = vault.encrypt_string("a secret of others", "other", "prod")
+    before = f"---\n# why\nplain: 1   # kept\n{other}\nlast: [x]\n\n# end\n"
+    vault.file.write_text(before)
+    vault.file.chmod(0o640)
     run = vault.run(
         checked(vault.task("check")),
         vault.task("first"),
         checked(vault.task("check_again")),
         vault.task("again"),
+        vault.task("rotated", regenerate="always", vault_id="prod"),
+        vault.task("kept"),
     )
-    first = run["first"]
-    assert run.done() == [(True, "minted")] * 2 + [(False, "kept")] * 2
+    first, rotated = run["first"], run["rotated"]
+    assert run.done() == [
+        *((True, "minted"), (True, "minted"), (False, "kept"), (False, "kept")),
+        *((True, "replaced"), (False, "kept")),
+    ]
     assert run["again"]["token"] == first["token"]
-    assert first["path"] == "group_vars/all.yml"
-    text = vault.file.read_text()
-    assert text.startswith("---\nechovalue_token: !vault |\n          $ANSIBLE_VAULT;1.1;AES256\n")
-    assert stat.S_IMODE(vault.file.stat().st_mode) == 0o600
-    assert [entry.name for entry in vault.directory.iterdir()] == ["all.yml"]
-    assert not run.finds(first["token"])
-    assert vault.loaded() == first["token"]
-    assert vault.file.read_text() == text
-    assert (emulator.stats()["mints"], emulator.stats()["credits_spent"]) == (1, 0)
+    assert (first["path"], first["backup_file"]) == ("group_vars/all.yml", None)
+    head = f"{before}echovalue_token: !vault |\n          $ANSIBLE_VAULT;"
+    assert Path(rotated["backup_file"]).read_text().startswith(f"{head}1.1;AES256\n")
+    assert vault.file.read_text().startswith(f"{head}1.2;AES256;prod\n")
+    assert not run.finds(first["token"], rotated["token"])
+    assert (vault.loaded(), vault.loaded("other")) == (rotated["token"], "a secret of others")
+    removed = vault.run(vault.task(state="absent", backup=False))["result"]
+    assert removed["status"] == "removed"
+    assert "cannot revoke" in str(removed["warnings"])
+    assert (vault.file.read_text(), stat.S_IMODE(vault.file.stat().st_mode)) == (before, 0o640)
+    assert (emulator.stats()["mints"], emulator.stats()["credits_spent"]) == (2, 0)
 
 
 def test_other_modules_read_the_variable(vault: Vault, emulator: Emulator) -> None:
@@ -109,32 +120,6 @@ def test_other_modules_read_the_variable(vault: Vault, emulator: Emulator) -> No
     assert run["missing"]["msg"].startswith("There is no token in variable other of group_vars/all.yml.")
     assert vault.file.read_bytes() == before
     assert [entry.name for entry in vault.directory.iterdir()] == ["all.yml"]
-
-
-def test_a_plain_file_changes_in_one_variable(vault: Vault) -> None:
-    other = vault.encrypt_string("a secret of others", "other", "prod")
-    head, foot = f"---\n# why\nplain: 1   # kept\n{other}\n", "last: [x]\n\n# end\n"
-    vault.file.write_text(head + foot)
-    vault.file.chmod(0o640)
-    run = vault.run(vault.task("added", variable="app_token"))
-    text = vault.file.read_text()
-    assert text.startswith(head + foot + "app_token: !vault |\n")
-    assert stat.S_IMODE(vault.file.stat().st_mode) == 0o640
-    assert run["added"]["backup_file"] is None
-    assert (vault.loaded("app_token"), vault.loaded("other")) == (run["added"]["token"], "a secret of others")
-    rotated = vault.run(
-        vault.task("rotated", variable="app_token", regenerate="always", vault_id="prod"),
-        vault.task("kept", variable="app_token"),
-    )
-    assert vault.file.read_text().startswith(
-        head + foot + "app_token: !vault |\n          $ANSIBLE_VAULT;1.2;AES256;prod\n"
-    )
-    assert Path(rotated["rotated"]["backup_file"]).read_text() == text
-    assert rotated["kept"]["changed"] is False
-    removed = vault.run(vault.task("removed", variable="app_token", state="absent", backup=False))
-    assert removed["removed"]["status"] == "removed"
-    assert "cannot revoke" in str(removed["removed"]["warnings"])
-    assert vault.file.read_text() == head + foot
 
 
 def test_what_is_refused_is_refused_before_any_mint(vault: Vault, emulator: Emulator) -> None:

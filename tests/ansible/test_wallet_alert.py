@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.testkit.playbook import Ansible, alert, checked, wallet
+from tests.testkit.playbook import Ansible, alert, checked
 from tools.emulator.client import Emulator
 from tools.emulator.webhook import Webhook
 
@@ -126,19 +126,3 @@ def test_failures_have_a_reason(ansible: Ansible, emulator: Emulator, path: str)
         "nothing": "threshold",
     }
     assert [name for name, word in words.items() if word not in run[name]["msg"]] == []
-
-
-def test_a_check_on_a_fresh_host(ansible: Ansible, emulator: Emulator, path: str) -> None:
-    missing = path + "-to-come"
-    run = ansible.play(
-        alert("on", path=missing, threshold=50, webhook=SLACK),
-        alert("off", path=missing, state="absent"),
-        wallet("wallet", path=missing, details=False),
-        options=("--check",),
-    )
-    for name, changed in (("on", True), ("off", False)):
-        assert run[name]["changed"] is changed
-        unknown = {"threshold": None, "email": None, "webhook_host": None, "cost": 0}
-        assert run[name].items() >= unknown.items()
-        assert "no token file" in run[name]["warnings"][0]
-    assert emulator.stats()["total"] == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.testkit.playbook import Ansible, checked, link, token, wallet
+from tests.testkit.playbook import Ansible, alert, checked, link, token, wallet
 from tools.emulator.client import Emulator
 
 ENTRY = {"name", "hash", "wallet", "created", "cost", "forecast", "failed", "reason", "msg"}
@@ -145,14 +145,22 @@ def test_defaults_of_the_action_group(ansible: Ansible, emulator: Emulator, tmp_
 
 def test_a_check_on_a_fresh_host(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
     path = str(tmp_path / "to-come")
-    run = ansible.play(wallet("wallet", path=path), link("link", path=path, amount=3), options=("--check",))
-    nothing = {"changed": False, "wallet": None, "created": None, "hash": None, "cost": 0}
-    assert run["wallet"].items() >= nothing.items()
-    nothing = {"changed": False, "url": None, "amount": 3, "balance": None, "contains_token": False}
-    assert run["link"].items() >= nothing.items()
-    assert all(
-        "a task before this one may provide it" in str(run[name]["warnings"]) for name in run.registered
+    tasks = (
+        wallet("wallet", path=path),
+        link("link", path=path, amount=3),
+        alert("on", path=path, threshold=50, webhook={"url": "https://hooks.example.com/x"}),
+        alert("off", path=path, state="absent"),
     )
+    run = ansible.play(*tasks, options=("--check",))
+    alerts = {"threshold": None, "email": None, "webhook_host": None, "cost": 0}
+    for name, nothing in {
+        "wallet": {"changed": False, "wallet": None, "created": None, "hash": None, "cost": 0},
+        "link": {"changed": False, "url": None, "amount": 3, "balance": None, "contains_token": False},
+        "on": {"changed": True, **alerts},
+        "off": {"changed": False, **alerts},
+    }.items():
+        assert run[name].items() >= nothing.items()
+        assert "a task before this one may provide it" in str(run[name]["warnings"])
     assert emulator.stats()["total"] == 0
 
 
