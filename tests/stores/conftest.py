@@ -14,7 +14,7 @@ import pytest
 from tests.ansible.conftest import _emulator, emulator  # noqa: F401 - fixtures
 from tests.testkit.gate import gate
 from tests.testkit.places import PLACES, Pass, Place
-from tests.testkit.playbook import Ansible
+from tests.testkit.playbook import Ansible, Run, token
 from tools.emulator.client import Emulator
 
 MakePlace = Callable[..., Any]
@@ -23,6 +23,8 @@ AtTheMint = list[Callable[[], object]]
 
 class Controller(Ansible):
     """A controller with a home and a spool of its own."""
+
+    emulator: Emulator
 
     @property
     def spool(self) -> list[Path]:
@@ -46,6 +48,7 @@ def controller(directory: Path, temporary: Path, emulator: Emulator) -> Controll
     """Return a controller that works in `directory`."""
     directory.mkdir()
     ansible = Controller(directory, emulator.url)
+    ansible.emulator = emulator
     ansible.environment["TMPDIR"] = str(temporary)
     return ansible
 
@@ -119,6 +122,44 @@ def stores(*names: str) -> pytest.MarkDecorator:
 
 
 @pytest.fixture
+def store(request: pytest.FixtureRequest) -> str:
+    """The store of a class of tests; a test for several stores has it as a parameter."""
+    return str(request.cls.store)
+
+
+@pytest.fixture
 def place(make_place: MakePlace, store: str) -> Place:
-    """The place of a test for several stores."""
+    """The place of a test."""
     return make_place(store)
+
+
+def failing(*options: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return tasks that are to fail, `case0` and so on."""
+    return [token(f"case{number}", ignore_errors=True, **each) for number, each in enumerate(options)]
+
+
+def failures(
+    ansible: Controller, *cases: tuple[dict[str, Any], str] | tuple[dict[str, Any], str, str]
+) -> Run:
+    """Make sure that a task with these options fails before any request, with this in its text, in each case.
+
+    The place refuses, unless a reason comes before the text. Those cases are items of one task, where none
+    may stop another.
+    """
+    together = [case for case in cases if len(case) == 2 and len(case[0]) == 1]
+    alone = [case for case in cases if case not in together]
+    before = ansible.emulator.stats()["total"]
+    run = ansible.play(
+        token("together", ignore_errors=True, tokens=[case[0] for case in together]),
+        *failing(*(case[0] for case in alone)),
+        options=("-vvv",),
+    )
+    results = [*run["together"].get("tokens", []), *(run[f"case{number}"] for number in range(len(alone)))]
+    for (options, *reasons, text), result in zip([*together, *alone], results):
+        (reason,) = reasons or ("store",)
+        assert (result["failed"], result["reason"]) == (True, reason), (options, result)
+        assert text in result["msg"], (options, result["msg"])
+        assert "Traceback" not in result["msg"]
+    assert len(results) == len(cases)
+    assert ansible.emulator.stats()["total"] == before
+    return run

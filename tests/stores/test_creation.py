@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.stores.conftest import AtTheMint, Controller, MakePlace
+from tests.stores.conftest import AtTheMint, Controller, MakePlace, failures
 from tests.testkit.gate import UNTAGGED
 from tests.testkit.places import HashiVault, KubernetesSecret, SecretsManager
-from tests.testkit.playbook import Task, role, token
+from tests.testkit.playbook import checked, role, token
 from tools.emulator.client import Emulator
 
 GIVEN = "given-token-0123456789abcdef"
@@ -28,32 +28,22 @@ CREATION: dict[str, dict[str, Any]] = {
 }
 
 
-def checked(task: Task) -> Task:
-    return {**task, "check_mode": True}
-
-
 def options(place: Any, name: str = "", **changed: Any) -> dict[str, Any]:
-    return {place.store: place.named(name, **{**CREATION[place.store], **changed})}
+    return place.at(name, **{**CREATION[place.store], **changed})
 
 
 class TestHashiVault:
     """OpenBao: metadata is a request of its own."""
 
-    @pytest.fixture
-    def place(self, make_place: MakePlace) -> HashiVault:
-        place: HashiVault = make_place("hashi_vault")
-        return place
+    store = "hashi_vault"
 
     @staticmethod
-    def allow(place: HashiVault, *of_metadata: str) -> None:
+    def allow(
+        place: HashiVault, *of_metadata: str, data: tuple[str, ...] = ("read", "create", "update")
+    ) -> None:
         path = place.named("")["path"]
-        place._rule(
-            path,
-            {
-                f"secret/data/{path}*": {"capabilities": ["read", "create", "update"]},
-                f"secret/metadata/{path}*": {"capabilities": list(of_metadata)},
-            },
-        )
+        rights = {f"secret/data/{path}*": data, f"secret/metadata/{path}*": of_metadata}
+        place._rule(path, {where: {"capabilities": list(may)} for where, may in rights.items()})
 
     @staticmethod
     def metadata(place: HashiVault, name: str = "") -> Any:
@@ -73,24 +63,24 @@ class TestHashiVault:
         assert self.metadata(place) == {"team": "shop", "cost_center": "1234"}
         assert place.content() == {"token": run["rotated"]["token"]}
 
-    def test_one_that_exists(self, ansible: Controller, place: HashiVault) -> None:
+    def test_one_that_exists(self, ansible: Controller, place: HashiVault, make_place: MakePlace) -> None:
+        """With a version, though deleted, or with metadata only."""
         place.put({"user": "me"})
         path = place.named("")["path"]
         place.call("POST", f"secret/metadata/{path}-prepared", {"custom_metadata": {"team": "core"}})
         self.allow(place, "read")
+        deleted: HashiVault = make_place("hashi_vault")
+        deleted.put({"user": "me"})
+        deleted.delete()
+        self.allow(deleted)
         run = ansible.play(
             token("first", **options(place)),
             token("prepared", **options(place, "-prepared")),
+            token("deleted", **options(deleted)),
         )
-        assert {result["status"] for result in run.registered.values()} == {"minted"}
+        assert run.done() == [(True, "minted")] * 3
         assert (self.metadata(place), self.metadata(place, "-prepared")) == (None, {"team": "core"})
-
-    def test_a_deleted_version_is_one(self, ansible: Controller, place: HashiVault) -> None:
-        place.put({"user": "me"})
-        place.delete()
-        self.allow(place)
-        assert ansible.play(token(**options(place)))["result"]["status"] == "minted"
-        assert self.metadata(place) is None
+        assert self.metadata(deleted) is None
 
     @pytest.mark.parametrize("rights", [(), ("read",), ("create", "update")])
     def test_rights(
@@ -111,18 +101,7 @@ class TestHashiVault:
         self, ansible: Controller, emulator: Emulator, at_the_mint: AtTheMint, place: HashiVault
     ) -> None:
         self.allow(place, "read", "create", "update")
-        path = place.named("")["path"]
-
-        def only_metadata() -> None:
-            place._rule(
-                path,
-                {
-                    f"secret/metadata/{path}": {"capabilities": ["read", "create", "update"]},
-                    f"secret/data/{path}": {"capabilities": ["read"]},
-                },
-            )
-
-        at_the_mint.append(only_metadata)
+        at_the_mint.append(lambda: self.allow(place, "read", "create", "update", data=("read",)))
         run = ansible.play(token("broken", ignore_errors=True, **options(place)))
         assert "The token is pending" in run["broken"]["msg"]
         assert self.metadata(place) == {"team": "shop", "cost_center": "1234"}
@@ -137,12 +116,11 @@ class TestHashiVault:
 class TestKubernetes:
     """A real API server, which checks labels in the rehearsal."""
 
-    @pytest.fixture
-    def place(self, make_place: MakePlace) -> KubernetesSecret:
-        place: KubernetesSecret = make_place("kubernetes")
-        return place
+    store = "kubernetes"
 
-    def test_a_new_secret(self, ansible: Controller, emulator: Emulator, place: KubernetesSecret) -> None:
+    def test_a_new_secret_and_one_that_exists(
+        self, ansible: Controller, emulator: Emulator, place: KubernetesSecret, make_place: MakePlace
+    ) -> None:
         wrong = {"labels": {"team": "not a label!"}}
         run = ansible.play(
             checked(token("check", ignore_errors=True, **options(place, **wrong))),
@@ -156,21 +134,17 @@ class TestKubernetes:
         assert metadata["labels"] == {"app.kubernetes.io/part-of": "shop"}
         assert metadata["annotations"] == {"example.com/cost": "1234", "example.com/note": "a: 'b' # \"c\""}
         assert emulator.stats()["mints"] == 2
-
-    def test_one_that_exists(self, ansible: Controller, place: KubernetesSecret) -> None:
-        place.put({"user": "me"})
-        ansible.play(token(**options(place)))
-        metadata = place.whole()["metadata"]
+        exists = make_place("kubernetes")
+        exists.put({"user": "me"})
+        ansible.play(token(**options(exists)))
+        metadata = exists.whole()["metadata"]
         assert (metadata["labels"], metadata.get("annotations")) == ({"team": "core"}, None)
 
 
 class TestSecretsManager:
     """moto, behind a gate that can refuse a secret without tags, as accounts do."""
 
-    @pytest.fixture
-    def place(self, make_place: MakePlace) -> SecretsManager:
-        place: SecretsManager = make_place("aws_secretsmanager")
-        return place
+    store = "aws_secretsmanager"
 
     @staticmethod
     def described(place: SecretsManager) -> tuple[Any, ...]:
@@ -178,20 +152,21 @@ class TestSecretsManager:
         tags = {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
         return tags, found.get("Description", ""), found.get("KmsKeyId")
 
-    def test_a_new_secret(self, ansible: Controller, place: SecretsManager) -> None:
+    def test_a_new_secret_and_one_that_exists(
+        self, ansible: Controller, place: SecretsManager, make_place: MakePlace
+    ) -> None:
+        exists = make_place("aws_secretsmanager")
+        exists.put({"user": "me"})
         run = ansible.play(
             checked(token("check", **options(place))),
             token("first", **options(place)),
             token("again", regenerate="always", **options(place, tags={"team": "other"})),
+            token("exists", **options(exists)),
         )
-        assert [run[name]["status"] for name in run.registered] == ["minted", "minted", "replaced"]
+        statuses = [status for _changed, status in run.done()]
+        assert statuses == ["minted", "minted", "replaced", "minted"]
         expected = ({"team": "shop", "CostCenter": "1234"}, "The token of the shop.", "alias/shop")
-        assert self.described(place) == expected
-
-    def test_one_that_exists(self, ansible: Controller, place: SecretsManager) -> None:
-        place.put({"user": "me"})
-        ansible.play(token(**options(place)))
-        assert self.described(place) == ({}, "", None)
+        assert (self.described(place), self.described(exists)) == (expected, ({}, "", None))
 
     def test_an_account_that_demands_a_tag(
         self, ansible: Controller, emulator: Emulator, place: SecretsManager
@@ -210,29 +185,24 @@ class TestSecretsManager:
         assert (emulator.stats()["mints"], ansible.spool) == (1, [])
 
 
-def test_what_is_no_text_is_refused(ansible: Controller, emulator: Emulator, make_place: MakePlace) -> None:
+def test_what_is_no_text_is_refused(ansible: Controller, make_place: MakePlace) -> None:
     place = make_place("hashi_vault")
     wrong: list[Any] = [{"team": True}, {"team": None}, {"team": ["a"]}, {"team": {"a": "b"}}]
-    tasks = [
-        token(f"case{number}", ignore_errors=True, **options(place, custom_metadata=one))
-        for number, one in enumerate(wrong)
-    ]
-    run = ansible.play(*tasks, token("list", ignore_errors=True, **options(place, custom_metadata=["a"])))
-    assert {result["reason"] for result in run.registered.values()} == {"invalid_input"}
-    assert "hashi_vault.custom_metadata.team must be text" in run["case0"]["msg"]
-    assert emulator.stats()["total"] == 0
+    text = "hashi_vault.custom_metadata.team must be text"
+    cases = [(options(place, custom_metadata=one), "invalid_input", text) for one in wrong]
+    failures(ansible, *cases, (options(place, custom_metadata=["a"]), "invalid_input", "custom_metadata"))
 
 
-@pytest.mark.parametrize("store", ["aws_secretsmanager"])
-def test_the_role_and_defaults_of_items(
-    ansible: Controller, emulator: Emulator, make_place: MakePlace, store: str
-) -> None:
-    place = make_place(store)
-    named = place.named("", **CREATION[store])
-    variables = {f"echovalue_token_{store}_{name}": value for name, value in named.items()}
-    ansible.play(role({"echovalue_token_store": store, **variables}))
-    assert TestSecretsManager.described(place)[0] == {"team": "shop", "CostCenter": "1234"}
-    other = make_place(store)
-    beside = {"connection": other.connection, **CREATION[store]}
-    ansible.play(token(**{store: beside}, tokens=[{store: {"name": other.named("")["name"]}}]))
-    assert TestSecretsManager.described(other)[0] == {"team": "shop", "CostCenter": "1234"}
+def test_the_role_and_defaults_of_items(ansible: Controller, make_place: MakePlace) -> None:
+    place, other = make_place("aws_secretsmanager"), make_place("aws_secretsmanager")
+    creation = CREATION["aws_secretsmanager"]
+    named = place.named("", **creation)
+    variables = {f"echovalue_token_aws_secretsmanager_{name}": value for name, value in named.items()}
+    defaults = {"connection": other.connection, **creation}
+    item = {"aws_secretsmanager": {"name": other.named("")["name"]}}
+    ansible.play(
+        role({"echovalue_token_store": "aws_secretsmanager", **variables}),
+        token(aws_secretsmanager=defaults, tokens=[item]),
+    )
+    for each in (place, other):
+        assert TestSecretsManager.described(each)[0] == {"team": "shop", "CostCenter": "1234"}

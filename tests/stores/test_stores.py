@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from threading import Barrier
@@ -13,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.stores.conftest import AtTheMint, Controller, MakePlace, stores
+from tests.stores.conftest import AtTheMint, Controller, stores
 from tests.testkit.hunt import hunt
 from tests.testkit.places import Place
-from tests.testkit.playbook import Run, Task, alert, finished, link, logs, role, token, wallet
+from tests.testkit.playbook import alert, checked, link, logs, role, token, wallet
 from tools.emulator.client import Emulator
 
 # As awkward as a value may be that is somebody else's.
@@ -25,22 +26,12 @@ GIVEN = "given-token-0123456789abcdef"
 ALL = ("hashi_vault", "aws_secretsmanager", "sops", "command", "kubernetes")
 
 
-def checked(task: Task) -> Task:
-    """Return the task as one of a check, which shows the difference."""
-    return {**task, "check_mode": True, "diff": True}
-
-
-def told(run: Run, *names: str) -> list[tuple[Any, ...]]:
-    """Return what changed and how, of each of these results."""
-    for name in names:
-        result = run[name]
-        assert not result.get("failed"), result
-        assert result["hash"] == (result["token"] and sha256(result["token"].encode()).hexdigest())
-    return [(run[name]["changed"], run[name]["status"]) for name in names]
-
-
 def others(place: Place) -> dict[str, Any]:
     return OTHERS if place.key else {}
+
+
+def hash_of(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
 
 
 def kept(place: Place, name: str = "") -> Any:
@@ -61,10 +52,12 @@ def test_a_life_beside_the_keys_of_others(ansible: Controller, emulator: Emulato
         token("rotated", regenerate="always", **place.options),
         options=("-vvv",),
     )
-    assert told(run, *run.registered) == [
+    assert run.done() == [
         *((True, "minted"), (True, "minted"), (False, "kept"), (False, "kept")),
         *((True, "replaced"), (True, "replaced")),
     ]
+    for result in run.registered.values():
+        assert result["hash"] == (result["token"] and hash_of(result["token"]))
     first, new = run["first"]["token"], run["rotated"]["token"]
     assert run["check"]["token"] is run["check_rotated"]["token"] is None
     assert run["again"]["token"] == run["trusted"]["token"] == first != new
@@ -94,35 +87,27 @@ def test_a_life_beside_the_keys_of_others(ansible: Controller, emulator: Emulato
         token("again", state="absent", **place.options),
         token("adopted", token=GIVEN, **place.options),
     )
-    assert told(run, *run.registered) == [
-        *((True, "removed"), (True, "removed"), (False, "absent"), (True, "adopted")),
-    ]
+    assert run.done() == [*[(True, "removed")] * 2, (False, "absent"), (True, "adopted")]
     assert run["absent"]["backup_file"] is None
     assert place.content() == {**others(place), place.key: GIVEN}
 
 
-@stores(*(name for name in ALL if name not in ("aws_secretsmanager", "command")))
-def test_no_mint_where_the_place_cannot_be_written(
-    ansible: Controller, emulator: Emulator, place: Place
-) -> None:
-    assert place.rehearses
-    place.refuse()
-    run = ansible.play(
-        checked(token("check", ignore_errors=True, **place.options)),
-        token("refused", ignore_errors=True, **place.options),
-    )
-    place.accept()
-    for result in run.registered.values():
-        assert (result["failed"], result["reason"]) == (True, "store")
-        assert "No token was minted" in result["msg"]
-    assert emulator.stats()["total"] == 0
-    assert place.content() == {}
-
-
 @stores(*ALL)
-def test_the_next_run_makes_good_a_failed_write(
+def test_a_place_that_refuses_writes(
     ansible: Controller, emulator: Emulator, at_the_mint: AtTheMint, place: Place
 ) -> None:
+    """It is found out before the mint where a place can be asked; else the next run makes it good."""
+    if place.rehearses:
+        place.refuse()
+        run = ansible.play(
+            checked(token("check", ignore_errors=True, **place.options)),
+            token("refused", ignore_errors=True, **place.options),
+        )
+        place.accept()
+        for result in run.registered.values():
+            assert result["reason"] == "store"
+            assert "No token was minted" in result["msg"]
+        assert (emulator.stats()["total"], place.content()) == (0, {})
     screen = broken_after_the_mint(ansible, at_the_mint, place)
     (handover,) = ansible.pending
     minted = handover.read_text().rstrip("\n")
@@ -133,7 +118,7 @@ def test_the_next_run_makes_good_a_failed_write(
     assert not hunt([minted], {"the screen": screen})
     assert place.content() == {}
     run = ansible.play(checked(token("check", **place.options)), token("again", **place.options))
-    assert told(run, "check", "again") == [(True, "minted"), (True, "minted")]
+    assert run.done() == [(True, "minted"), (True, "minted")]
     assert run["again"]["token"] == kept(place) == minted
     assert emulator.stats()["mints"] == 1
     assert ansible.spool == []
@@ -155,44 +140,28 @@ def test_the_advice_for_a_pending_token_works(
     found = re.search(r"as token: (\"{{ .+? }}\"), then delete that file\.", run["refused"]["msg"])
     assert found
     assert found[1].replace('"', "") in screen
-    elsewhere = {place.store: place.named("-elsewhere")}
+    elsewhere = place.at("-elsewhere")
     run = ansible.play(token("adopted", token=json.loads(found[1]), **elsewhere), token("again", **elsewhere))
-    assert told(run, "adopted", "again") == [(True, "adopted"), (False, "kept")]
+    assert run.done() == [(True, "adopted"), (False, "kept")]
     assert run["again"]["token"] == kept(place, "-elsewhere") == minted
     assert ansible.pending == [pending]
     run = ansible.play(token("corrected", **place.options))
-    assert told(run, "corrected") == [(True, "minted")]
+    assert run.done() == [(True, "minted")]
     assert run["corrected"]["token"] == minted
     assert (emulator.stats()["mints"], ansible.pending) == (1, [])
 
 
-@stores("hashi_vault", "command")
-def test_an_interrupted_rotation_overwrites_nothing(
-    ansible: Controller, emulator: Emulator, at_the_mint: AtTheMint, place: Place
-) -> None:
-    emulator.register(GIVEN)
-    place.put({place.key or "token": GIVEN})
-    broken_after_the_mint(ansible, at_the_mint, place, regenerate="always")
-    assert len(ansible.pending) == 1
-    other = "other-token-0123456789abcdef"
-    emulator.register(other)
-    place.put({place.key or "token": other})
-    run = ansible.play(token("result", **place.options))
-    assert told(run, "result") == [(False, "kept")]
-    assert kept(place) == run["result"]["token"] == other
-    assert ansible.pending == []
-
-
-def broken_after_the_mint(ansible: Controller, at_the_mint: AtTheMint, place: Place, **options: Any) -> str:
+def broken_after_the_mint(ansible: Controller, at_the_mint: AtTheMint, place: Place) -> str:
     """Let writes fail from the mint on; return what was shown."""
     at_the_mint.append(place.refuse)
-    run = ansible.play(token("broken", ignore_errors=True, **options, **place.options), options=("-vvv",))
+    run = ansible.play(token("broken", ignore_errors=True, **place.options), options=("-vvv",))
     at_the_mint.clear()
     place.accept()
     assert (run["broken"]["failed"], run["broken"]["reason"]) == (True, "store")
     return run.shown
 
 
+@pytest.mark.parametrize("by_age", [False, True])
 @stores(*ALL, "pass")
 def test_two_controllers_at_once_end_with_one_token(
     ansible: Controller,
@@ -200,44 +169,33 @@ def test_two_controllers_at_once_end_with_one_token(
     emulator: Emulator,
     at_the_mint: AtTheMint,
     place: Place,
+    by_age: bool,
 ) -> None:
+    """One that both mint, or the one to which both rotate an old one."""
+    both = (ansible, other_ansible)
+    options = {"max_age": "1h", "backup": False} if by_age else {}
+    if by_age:
+        emulator.set_created(emulator.register(GIVEN), "2024-02-29T23:59:59.77Z")
+        place.put({place.key or "token": GIVEN})
     at_the_mint.append(Barrier(2, timeout=60).wait)  # neither gets a token before both have asked for one
     for name in (*place.environment, "ECHOVALUE_BASE_URL"):
         other_ansible.environment[name] = ansible.environment[name]
-    screens = finished(*(one.start(playbook(one, place, timeout=90)) for one in (ansible, other_ansible)))
-    assert not [screen for screen in screens if "fatal" in screen or "ERROR" in screen]
-    both = [json.loads((one.directory / "told").read_text()) for one in (ansible, other_ansible)]
-    assert [one["token"] for one in both] == [kept(place)] * 2
-    assert sorted((one["status"], one["changed"]) for one in both) == [("kept", False), ("minted", True)]
-    assert ansible.spool == other_ansible.spool == []
-    assert emulator.stats()["mints"] == 2
-
-
-@stores(*ALL)
-def test_two_controllers_that_rotate_by_age_end_with_one_token(
-    ansible: Controller,
-    other_ansible: Controller,
-    emulator: Emulator,
-    at_the_mint: AtTheMint,
-    place: Place,
-) -> None:
-    emulator.set_created(emulator.register(GIVEN), "2024-02-29T23:59:59.77Z")
-    place.put({place.key or "token": GIVEN})
-    at_the_mint.append(Barrier(2, timeout=60).wait)
-    for name in (*place.environment, "ECHOVALUE_BASE_URL"):
-        other_ansible.environment[name] = ansible.environment[name]
-    both = (ansible, other_ansible)
-    finished(*(one.start(playbook(one, place, timeout=90, max_age="1h", backup=False)) for one in both))
-    told_by_both = [json.loads((one.directory / "told").read_text()) for one in both]
-    assert [one["token"] for one in told_by_both] == [kept(place)] * 2
-    assert sorted(one["status"] for one in told_by_both) == ["kept", "replaced"]
+    task = token(timeout=90, **options, **place.options)
+    with ThreadPoolExecutor() as pool:
+        runs = list(pool.map(lambda one: one.play(task), both))
+    assert not [run.screen for run in runs if "fatal" in run.screen or "ERROR" in run.screen]
+    results = [run["result"] for run in runs]
+    assert [result["token"] for result in results] == [kept(place)] * 2
+    changed = (True, "replaced" if by_age else "minted")
+    assert sorted((one["changed"], one["status"]) for one in results) == [(False, "kept"), changed]
     at_the_mint.clear()
     again = ansible.play(token("result", max_age="1h", **place.options))["result"]
     assert (again["status"], again["rotation_due"], again["token"]) == ("kept", False, kept(place))
     assert ansible.spool == other_ansible.spool == []
+    assert emulator.stats()["mints"] == 2
 
 
-@stores("hashi_vault", "command")
+@stores("command")
 def test_hosts_and_runs_that_share_a_spool_mint_one(
     ansible: Controller, emulator: Emulator, place: Place
 ) -> None:
@@ -254,9 +212,9 @@ def test_hosts_and_runs_that_share_a_spool_mint_one(
 def test_many_side_by_side_in_one_secret_and_in_many(
     ansible: Controller, emulator: Emulator, place: Place
 ) -> None:
-    items = [{place.store: place.named(name)} for name in ("", "-b", "-c", "-d")]
+    items = [place.at(name) for name in ("", "-b", "-c", "-d")]
     if place.key:
-        items += [{place.store: place.named("", key=key)} for key in ("x", "y")]
+        items += [place.at(key=key) for key in ("x", "y")]
         place.put({**OTHERS, "y": "no token at all"})
     run = ansible.play(
         checked(token("check", ignore_errors=True, tokens=items)),
@@ -269,47 +227,15 @@ def test_many_side_by_side_in_one_secret_and_in_many(
     assert len({entry["hash"] for entry in good}) == len(good)
     assert [entry["hash"] for entry in run["again"]["tokens"]] == [entry["hash"] for entry in good]
     assert [entry["status"] for entry in run["again"]["tokens"]] == ["kept"] * len(good)
-    hashes = [sha256(kept(place, name).encode()).hexdigest() for name in ("", "-b", "-c", "-d")]
+    hashes = [hash_of(kept(place, name)) for name in ("", "-b", "-c", "-d")]
     assert hashes == [entry["hash"] for entry in good[:4]]
     if place.key:
         assert (entries[5]["failed"], entries[5]["reason"]) == (True, "store")
         assert place.content()["y"] == "no token at all"
-        assert sha256(place.content()["x"].encode()).hexdigest() == good[4]["hash"]
+        assert hash_of(place.content()["x"]) == good[4]["hash"]
         assert OTHERS.items() <= place.content().items()
     assert emulator.stats()["mints"] == len(good)
     assert ansible.spool == []
-
-
-def test_two_places_never_share_what_waits(
-    ansible: Controller, emulator: Emulator, make_place: MakePlace
-) -> None:
-    """One spool, equal names: each pair differs by what the client resolved alone."""
-    place = make_place("command")
-    place.refuse()
-    options = place.named("")
-    items = [
-        options,
-        {**options, "id": "of the other"},
-        {"argv": [*options["argv"], "of the other"]},
-        {"argv": [*options["argv"], "of", "the other"]},
-    ]
-    run = ansible.play(token("result", ignore_errors=True, tokens=[{"command": item} for item in items]))
-    assert [entry["reason"] for entry in run["result"]["tokens"]] == ["store"] * 4
-    assert len(ansible.pending) == 4
-
-
-def playbook(ansible: Controller, place: Place, **options: Any) -> Path:
-    """Return a playbook that provisions and writes down the result."""
-    tell = {
-        "name": "Write it down",
-        "ansible.builtin.copy": {
-            "dest": str(ansible.directory / "told"),
-            "mode": "0600",
-            "content": "{{ result | to_json }}",
-        },
-        "no_log": True,
-    }
-    return ansible.playbook(token("result", **place.options, **options), tell)
 
 
 @stores(*ALL)
@@ -317,7 +243,13 @@ def test_other_modules_read_the_place(ansible: Controller, emulator: Emulator, p
     ansible.play(token("first", **place.options))
     before = place.content()
     emulator.reset_stats()
+    file = {"path": str(ansible.directory / "token")}
+    Path(file["path"]).write_text(GIVEN)
+    emulator.register(GIVEN, wallet=3)
+    named = {"here": place.options, "missing": place.at("missing"), "file": file}
+    wallets = [{"name": name, **options} for name, options in named.items()]
     run = ansible.play(
+        wallet("many", ignore_errors=True, details=False, tokens=wallets),
         wallet("wallet", details=False, **place.options),
         checked(wallet("checked", details=False, **place.options)),
         link("link", **place.options),
@@ -325,9 +257,13 @@ def test_other_modules_read_the_place(ansible: Controller, emulator: Emulator, p
         logs("logs", **place.options),
         options=("-vvv",),
     )
-    assert not [name for name, result in run.registered.items() if result.get("failed")]
+    assert [name for name, result in run.registered.items() if result.get("failed")] == ["many"]
+    expected = {"here": (100, None), "missing": (None, "invalid_input"), "file": (3, None)}
+    assert {one["name"]: (one["wallet"], one["reason"]) for one in run["many"]["wallets"]} == expected
+    text = "1 of 3 wallets could not be read. missing: There is no token in "
+    assert run["many"]["msg"].startswith(text)
     found = kept(place)
-    assert {run[name]["hash"] for name in ("wallet", "checked")} == {sha256(found.encode()).hexdigest()}
+    assert {run[name]["hash"] for name in ("wallet", "checked")} == {hash_of(found)}
     assert (run["link"]["url"].startswith("https://"), run["alert"]["threshold"]) == (True, 5)
     assert len(run["logs"]["logs"]) == 5
     assert not run.finds(found, *place.secrets)
@@ -338,41 +274,13 @@ def test_other_modules_read_the_place(ansible: Controller, emulator: Emulator, p
     assert not run.finds(found, *place.secrets)
 
 
-@stores("hashi_vault")
-def test_many_wallets_in_places(
-    ansible: Controller, emulator: Emulator, place: Place, make_place: MakePlace
-) -> None:
-    file = make_place("command")
-    run = ansible.play(token("one", **place.options), token("two", **file.options))
-    (ansible.directory / "token").write_text(GIVEN)
-    emulator.register(GIVEN, wallet=3)
-    tokens = [
-        {"name": "vault", **place.options},
-        {"name": "missing", "hashi_vault": place.named("missing")},
-        {"name": "file", "path": str(ansible.directory / "token")},
-        {"name": "program", **file.options},
-    ]
-    run = ansible.play(wallet("result", ignore_errors=True, details=False, tokens=tokens), options=("-vvv",))
-    wallets = run["result"]["wallets"]
-    assert [(one["name"], one["wallet"], one["reason"]) for one in wallets] == [
-        *(
-            ("vault", 100, None),
-            ("missing", None, "invalid_input"),
-            ("file", 3, None),
-            ("program", 100, None),
-        ),
-    ]
-    assert run["result"]["msg"].startswith("1 of 4 wallets could not be read. missing: There is no token in ")
-    assert not run.finds(kept(place), kept(file), *place.secrets)
-
-
 @stores("hashi_vault", "sops")
 def test_other_modules_where_there_is_no_token(ansible: Controller, emulator: Emulator, place: Place) -> None:
     ansible.environment["ECHOVALUE_TOKEN"] = GIVEN  # which is not asked for
     run = ansible.play(
         wallet("missing", ignore_errors=True, **place.options),
-        {**wallet("check", **place.options), "check_mode": True},
-        {**link("check_link", **place.options), "check_mode": True},
+        checked(wallet("check", **place.options)),
+        checked(link("check_link", **place.options)),
         wallet("two", ignore_errors=True, token=GIVEN, **place.options),
         wallet("unnamed", ignore_errors=True, **{place.store: {}}),
     )
@@ -381,6 +289,5 @@ def test_other_modules_where_there_is_no_token(ansible: Controller, emulator: Em
     assert (run["check"]["wallet"], run["check_link"]["url"]) == (None, None)
     assert {run[name]["reason"] for name in ("two", "unnamed")} == {"invalid_input"}
     place.put({place.key or "token": "no token"})
-    run = ansible.play(wallet("other", ignore_errors=True, **place.options))
-    assert run["other"]["reason"] == "store"
+    assert ansible.play(wallet(ignore_errors=True, **place.options))["result"]["reason"] == "store"
     assert emulator.stats()["total"] == 0

@@ -41,6 +41,7 @@ class Place:
 
     store: ClassVar[str]
     server: ClassVar[Any] = staticmethod(no_server)
+    connection: Options
     key: str | None = "token"
     rehearses = True  # finds out before the mint that it cannot be written
     spools = True  # a token waits in the spool until it is written
@@ -55,6 +56,14 @@ class Place:
     def options(self) -> Options:
         """The module's options that name it."""
         return {self.store: self.named("")}
+
+    def at(self, name: str = "", /, **changed: Any) -> Options:
+        """Return the module's options for the secret or file of this name beside it."""
+        return {self.store: self.named(name, **changed)}
+
+    def connected(self, **changed: Any) -> Options:
+        """Return the module's options that reach it by another connection."""
+        return self.at(connection={**self.connection, **changed})
 
     @property
     def variables(self) -> Options:
