@@ -90,23 +90,18 @@ def test_the_text_has_no_secret(workspace: Workspace, emulator: Emulator, hash_:
     assert emulator.stats()["total"] == 0
 
 
-@pytest.mark.parametrize("argument", ["--out", "--generate-code=false"])
-def test_nor_has_a_file(workspace: Workspace, emulator: Emulator, hash_: str, argument: str) -> None:
-    file = workspace.folder / "imported.yaml"
-    arguments = (argument, str(file)) if argument == "--out" else (argument,)
-    workspace.pulumi(*IMPORT, hash_, *arguments)
-    if argument == "--out":
-        assert "threshold: 500" in file.read_text()
-    workspace.yaml(REAL)
-    workspace.up("--expect-no-changes")
-
-
-@pytest.mark.slow
-def test_an_import_by_a_file(workspace: Workspace, emulator: Emulator, hash_: str) -> None:
+@pytest.mark.parametrize(
+    "argument", ["--out", "--generate-code=false", pytest.param("--file", marks=pytest.mark.slow)]
+)
+def test_nor_has_a_file(workspace: Workspace, hash_: str, argument: str) -> None:
     file = workspace.folder / "resources.json"
     resource = {"type": "echovalue:index:WalletAlert", "name": "low", "id": hash_}
-    file.write_text(json.dumps({"resources": [resource]}))
-    workspace.pulumi("import", "--yes", "--protect=false", "--file", str(file))
+    if argument == "--file":
+        file.write_text(json.dumps({"resources": [resource]}))
+        workspace.pulumi(*IMPORT[:3], argument, str(file))
+    else:
+        workspace.pulumi(*IMPORT, hash_, argument, *([str(file)] if argument == "--out" else []))
+    assert argument != "--out" or "threshold: 500" in file.read_text()
     workspace.yaml(REAL)
     workspace.up("--expect-no-changes")
 

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.pulumi.asking import GIVEN as TOKEN
+from tests.testkit.pulumi_programs import HALVES, Config, alert, declare, token
 from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator
 
@@ -18,19 +17,7 @@ resources:
   other: {type: "pulumi:pulumi:StackReference", properties: {name: organization/shop/held}}
   app: {type: "echovalue:Token", properties: {existingToken: "${other.outputs[\\"tokn\\"]}"}}
 """
-YAML_TOKEN = 'resources: {app: {type: "echovalue:Token", properties: {existingToken: ""}}}'
-YAML_ALERT = """
-config: {text: {type: string, secret: true}, mail: {type: string}}
-resources:
-  low: {type: "echovalue:WalletAlert", properties: {token: "${text}", email: "${mail}", threshold: 1000}}
-"""
-ALERT = """
-config = pulumi.Config()
-echovalue.WalletAlert(
-    "low", token=config.require_secret("text"), email=config.require("mail"), threshold=1000,
-    base_url=config.require("url"),
-)
-"""
+EMPTY = token(existing_token="")
 
 
 def test_an_argument_that_is_passed_and_missing_mints_nothing(
@@ -41,13 +28,15 @@ def test_an_argument_that_is_passed_and_missing_mints_nothing(
     workspace.yaml(HELD)
     workspace.up()
     workspace.stack = "dev"
-    for program in (YAML_REFERENCE, YAML_TOKEN):
-        workspace.yaml(program)
-        assert MISSING in workspace.up(fails=True).text
+    workspace.yaml(YAML_REFERENCE)
+    assert MISSING in workspace.up(fails=True).text
+    declare(workspace, "native", EMPTY)
+    assert MISSING in workspace.up(fails=True).text
     workspace.project("python")
+    declare(workspace, "dynamic", EMPTY)
+    assert MISSING in workspace.up(fails=True).text
     for program in (
         f'{REFERENCE}echovalue.Token("app", existing_token=other.get_output("tokn"))',
-        'echovalue.Token("app", existing_token="")',
         f'{REFERENCE}echovalue.Token("app", base_url=other.get_output("url"))',
         f'{REFERENCE}echovalue.get_wallet("{"x" * 32}", base_url=other.get_output("url"))',
     ):
@@ -62,49 +51,41 @@ def test_an_argument_that_is_passed_and_missing_mints_nothing(
     workspace.up()
 
 
-@pytest.mark.parametrize("key", ["baseURL", "base_url", "url"])
-def test_a_misspelt_key_of_the_config_mints_nothing(
-    workspace: Workspace, emulator: Emulator, key: str
-) -> None:
+def test_a_misspelt_key_of_the_config_mints_nothing(workspace: Workspace, emulator: Emulator) -> None:
     workspace.pulumi("config", "set", "shop:url", "https://example.com")  # of another namespace
-    workspace.pulumi("config", "set", "echovalue:owner", "somebody")  # like none of ours
-    workspace.pulumi("config", "set", f"echovalue:{key}", "https://staging.example.com")
-    programs = ['echovalue.Token("app")', 'echovalue.get_wallet("0123456789abcdef0123456789abcdef")']
-    for program in programs:
+    workspace.pulumi("config", "set", "echovalue:baseURL", "https://staging.example.com")
+    refused = "echovalue:baseURL is no configuration key of echovalue: did you mean echovalue:baseUrl?"
+    for program in ('echovalue.Token("app")', f'echovalue.get_wallet("{TOKEN}")'):
         workspace.program(program)
         run = workspace.up(fails=True)
-        assert (
-            f"echovalue:{key} is no configuration key of echovalue: did you mean echovalue:baseUrl?"
-            in run.text
-        )
+        assert refused in run.text
         assert "Traceback" not in run.text
-    workspace.yaml('resources: {app: {type: "echovalue:Token"}}')
-    assert "did you mean echovalue:baseUrl?" in workspace.up(fails=True).text
+    declare(workspace, "native", token())
+    assert refused in workspace.up(fails=True).text
     assert emulator.stats()["total"] == 0
-    workspace.pulumi("config", "rm", f"echovalue:{key}")
+    workspace.pulumi("config", "rm", "echovalue:baseURL")
     workspace.up()
     assert emulator.stats()["mints"] == 1
 
 
-@pytest.mark.parametrize("half", ["python", "native"])
+@HALVES
 def test_an_input_is_compared_in_the_form_that_is_stored(
     workspace: Workspace, emulator: Emulator, half: str
 ) -> None:
+    def configure(end: str, space: str, slash: str) -> None:
+        workspace.pulumi("config", "set", "--secret", "text", f"{TOKEN}{end}")
+        workspace.pulumi("config", "set", "mail", f"{space}ops@example.com{space}")
+        workspace.pulumi("config", "set", "url", f"{emulator.url}{slash}")
+
     emulator.register(TOKEN)
-    workspace.pulumi("config", "set", "--secret", "text", f"{TOKEN}\n")
-    workspace.pulumi("config", "set", "mail", " ops@example.com ")
-    workspace.pulumi("config", "set", "url", f"{emulator.url}/")
-    if half == "python":
-        workspace.program(ALERT)
-    else:
-        workspace.yaml(YAML_ALERT)
+    configure("\n", " ", "/")
+    settings = {"email": Config("mail"), "base_url": Config("url"), "threshold": 1000}
+    declare(workspace, half, alert(of="", token=Config("text", secret=True), **settings))
     workspace.up()
     emulator.reset_stats()
     workspace.up("--expect-no-changes")
     assert emulator.stats()["total"] == 0
     workspace.refresh("--expect-no-changes")
     workspace.up("--expect-no-changes")
-    workspace.pulumi("config", "set", "--secret", "text", TOKEN)
-    workspace.pulumi("config", "set", "mail", "ops@example.com")
-    workspace.pulumi("config", "set", "url", emulator.url)
+    configure("", "", "")
     workspace.pulumi("preview", "--expect-no-changes")

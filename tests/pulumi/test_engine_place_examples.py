@@ -3,21 +3,18 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import ssl
-import urllib.request
 from base64 import b64decode
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import hvac
 import pytest
 import yaml
 
+from tests.testkit.places import HashiVault, KubernetesSecret
 from tests.testkit.pulumi_workspace import Workspace
-from tests.testkit.servers import Kubernetes, kubernetes_server, openbao_server
+from tests.testkit.servers import kubernetes_server, openbao_server
 from tools.emulator.client import Emulator
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -54,30 +51,19 @@ def test_openbao(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with openbao_server(tmp_path_factory.mktemp("openbao")) as server:
+    folder = tmp_path_factory.mktemp("openbao")
+    with openbao_server(folder) as server:
         monkeypatch.setenv("VAULT_ADDR", server.address)
         monkeypatch.setenv("VAULT_TOKEN", server.token)
-        kv = hvac.Client(server.address, server.token).secrets.kv.v2
-        kv.create_or_update_secret("apps/shop", {"database": "stays"})
+        place, secret = HashiVault(server, folder), "secret/data/apps/shop"
+        place.call("POST", secret, {"data": {"database": "stays"}})
         outputs = deploy(workspace, example)
-        data = kv.read_secret_version("apps/shop", raise_on_deleted_version=True)["data"]["data"]
+        data = place.call("GET", secret)["data"]["data"]
     assert data["database"] == "stays"
     assert sha256(data["token"].encode()).hexdigest() == outputs["hash"]
     assert outputs["credits"] == 100
     assert (emulator.stats()["mints"], emulator.stats()["credits_spent"]) == (1, 0)
     assert not workspace.finds(data["token"], server.token)
-
-
-def call(cluster: Kubernetes, path: str, body: Any = None) -> Any:
-    headers = {"Authorization": f"Bearer {cluster.token}", "Content-Type": "application/json"}
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{cluster.url}/{path}", data, headers)
-    context = ssl.create_default_context(cafile=cluster.ca)
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-    )
-    with opener.open(request, timeout=10) as answer:
-        return json.load(answer)
 
 
 @pytest.mark.kubernetes
@@ -87,18 +73,22 @@ def test_kubernetes(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    with kubernetes_server(tmp_path_factory.mktemp("kubernetes")) as cluster:
-        monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    folder = tmp_path_factory.mktemp("kubernetes")
+    with kubernetes_server(folder) as server:
+        monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig))
         outputs = deploy(workspace, "pulumi-kubernetes")
         manifest = (DOCS / "examples" / "pulumi-kubernetes" / "deployment.yaml").read_text()
-        call(cluster, "apis/apps/v1/namespaces/default/deployments", yaml.safe_load(manifest))
-        deployed = call(cluster, "apis/apps/v1/namespaces/default/deployments/shop")
-        (variable,) = deployed["spec"]["template"]["spec"]["containers"][0]["env"]
-        reference = variable["valueFrom"]["secretKeyRef"]
-        secret = call(cluster, f"api/v1/namespaces/default/secrets/{reference['name']}")
+        call, deployments = (
+            KubernetesSecret(server, folder)._call,
+            "apis/apps/v1/namespaces/default/deployments",
+        )
+        call("POST", deployments, yaml.safe_load(manifest))
+        (container,) = call("GET", f"{deployments}/shop")["spec"]["template"]["spec"]["containers"]
+        reference = container["env"][0]["valueFrom"]["secretKeyRef"]
+        secret = call("GET", f"api/v1/namespaces/default/secrets/{reference['name']}")
         token = b64decode(secret["data"][reference["key"]]).decode()
         assert sha256(token.encode()).hexdigest() == outputs["hash"]
         # The stack in YAML names the same place: it takes up what is there.
         assert deploy(workspace, "pulumi-kubernetes-yaml")["hash"] == outputs["hash"]
     assert emulator.stats()["mints"] == 1
-    assert not workspace.finds(token, cluster.token)
+    assert not workspace.finds(token, server.token)

@@ -67,14 +67,3 @@ def test_another_service_that_is_named(
     assert workspace.outputs()["wallet"]["wallet"] == 7
     workspace.up("--expect-no-changes")
     assert (emulator.stats()["mints"], other.stats()["mints"]) == (0, 0)
-
-
-@pytest.mark.slow
-def test_a_rotation_at_another_service(workspace: Workspace, other: Emulator, hash_: str) -> None:
-    workspace.pulumi("config", "set", "echovalue:baseUrl", other.url)
-    workspace.program(ONE.replace('"1"', '"2"'))
-    run = workspace.up()
-    kept = workspace.resources()["app"]
-    assert kept["outputs"]["service"] == other.url
-    assert f"{hash_} leaves the stack and stays valid, with 100 credits" in run.text  # said by the first
-    assert other.stats()["mints"] == 1

@@ -23,12 +23,12 @@ from pulumi_echovalue._shared.module_utils.core.errors import (
     StoredTokenUnknownError,
     StoreError,
 )
+from tests.pulumi.asking import GIVEN, UNHEARD_OF
 from tools.emulator.client import Emulator
 
 pytestmark = pytest.mark.essential
 
 UNKNOWN = object()
-GIVEN = "feedfacefeedfacefeedfacefeedface"
 
 
 class Stack:
@@ -189,6 +189,19 @@ def test_another_token_in_the_new_place_is_a_conflict(stack: Stack, emulator: Em
     assert other.read_text().strip() == GIVEN
     other.write_text(f"{stack.text()}\n")
     assert stack.update(former, stack.target(place=other)).hash == former.hash
+
+
+def test_a_token_of_another_writer_is_the_rotation(stack: Stack, emulator: Emulator) -> None:
+    former = stack.create()
+    emulator.register(GIVEN)
+    stack.file.write_text(f"{GIVEN}\n")
+    assert life.refresh(former, stack.target(), stack.warnings.append).hash == hash_of(GIVEN)
+    assert stack.update(former, stack.target("2")).hash == hash_of(GIVEN)
+    stack.file.write_text(f"{UNHEARD_OF}\n")
+    for step in (stack.create, lambda: stack.update(former, stack.target("3"))):
+        with pytest.raises(StoredTokenUnknownError, match="does not know the stored token"):
+            step()
+    assert (stack.text(), emulator.stats()["mints"]) == (UNHEARD_OF, 1)
 
 
 def test_another_file_by_a_link_is_another_store(stack: Stack) -> None:
