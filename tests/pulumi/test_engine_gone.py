@@ -2,7 +2,7 @@
 """A service that moved, on a real engine: its old address answers 401 for a token that the new one knows.
 
 A refresh asks the old address, for the engine gives it the old configuration and inputs. Whatever it finds,
-the token stays in the state.
+the token stays in the state. What is decided of a token with the mark is in test_lifecycle.py.
 """
 
 from __future__ import annotations
@@ -13,20 +13,13 @@ from typing import Any
 
 import pytest
 
-from tests.testkit.pulumi_workspace import Run, Workspace
+from tests.testkit import pulumi_programs
+from tests.testkit.pulumi_programs import Config, declare, token
+from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator
 
 WAYS = ("argument", "config", "explicit", "native")
-PYTHON = """
-token = echovalue.Token("app", {arguments}opts=pulumi.ResourceOptions({options}))
-pulumi.export("token", token.token)
-pulumi.export("gone", token.gone)
-"""
-YAML = """
-resources:
-  app: {{type: "echovalue:Token", properties: {{{arguments}}}, options: {{{options}}}}}
-outputs: {{token: "${{app.token}}"}}
-"""
+OUTPUTS = {"token": "app.token", "gone": "app.gone"}
 EXPLICIT = """
 resources:
   p: {{type: "pulumi:providers:echovalue", properties: {{baseUrl: "{url}"}}}}
@@ -37,50 +30,54 @@ outputs: {{token: "${{app.token}}"}}
 
 @dataclass
 class Moved:
-    """A stack whose token was minted at `old`, which does not know it any more; `new` is the other service."""
+    """A stack whose token was minted at `old`, which does not know it any more; `new` is the other service.
+
+    With an alert of it, where `alerts` are declared.
+    """
 
     workspace: Workspace
     way: str
     old: Emulator
     new: Emulator
+    alerts: tuple[pulumi_programs.Resource, ...] = ()
     token: str = ""
 
-    def name(self, service: Emulator, *, arguments: str = "", options: str = "") -> None:
+    def name(self, service: Emulator, options: dict[str, Any] | None = None, **inputs: Any) -> None:
         """Let the program, the config or an explicit provider name a service."""
         if self.way in ("config", "native"):
             self.workspace.pulumi("config", "set", "echovalue:baseUrl", service.url)
         if self.way == "argument":
-            arguments = f'base_url="{service.url}", {arguments}'
-        self.program(service, arguments, options)
-
-    def program(self, service: Emulator, arguments: str = "", options: str = "") -> None:
-        """Write the program; `service` counts for an explicit provider only."""
+            inputs["base_url"] = service.url
         if self.way == "explicit":
             self.workspace.yaml(EXPLICIT.format(url=service.url))
-        elif self.way == "native":
-            self.workspace.yaml(YAML.format(arguments=arguments, options=options))
         else:
-            self.workspace.program(PYTHON.format(arguments=arguments, options=options))
+            self.program(options, **inputs)
+
+    def program(self, options: dict[str, Any] | None = None, **inputs: Any) -> None:
+        """Write the program."""
+        half = "native" if self.way == "native" else "dynamic"
+        declare(self.workspace, half, token("app", options, **inputs), *self.alerts, outputs=OUTPUTS)
 
     def start(self) -> None:
         """Mint the token at the old service, which then forgets it."""
+        self.name(self.old)
         self.workspace.up()
         self.token = self.workspace.outputs()["token"]
         self.old.forget(self.state()["hash"])
         for service in (self.old, self.new):
             service.reset_stats()
 
-    def state(self) -> dict[str, Any]:
-        """Return what the state has of the token."""
-        return dict(self.workspace.resources()["app"]["outputs"])
+    def state(self, name: str = "app") -> dict[str, Any]:
+        """Return what the state has of the token, or of its alert."""
+        return dict(self.workspace.resources()[name]["outputs"])
 
     def is_kept(self, service: Emulator, *, gone: bool) -> bool:
-        """Return whether the state has the token, of a service, with or without the mark; none was minted."""
-        state = self.state()
+        """Return whether the state has all, of a service, with or without the mark; none was minted."""
         assert self.old.stats()["mints"] == self.new.stats()["mints"] == 0
         assert self.workspace.outputs()["token"] == self.token
-        assert ("gone" in state) == gone
-        return bool(state["service"] == service.url and state.get("gone", False) is gone)
+        states = [self.state(name) for name in self.workspace.resources()]
+        assert all(("gone" in state) == gone for state in states)
+        return {(state["service"], state.get("gone", False)) for state in states} == {(service.url, gone)}
 
 
 @pytest.fixture
@@ -93,10 +90,20 @@ def way() -> str:
 def moved(workspace: Workspace, emulator: Emulator, other: Emulator, way: str) -> Iterator[Moved]:
     """A stack whose token the old service does not know any more."""
     moved = Moved(workspace, way, emulator, other)
-    moved.name(emulator)
     moved.start()
     yield moved
     emulator.register(moved.token)  # for the search of the state, the history and the backups
+
+
+@pytest.fixture
+def alerted(workspace: Workspace, emulator: Emulator, other: Emulator, way: str) -> Iterator[Moved]:
+    """The same, with an alert; a refresh has marked both."""
+    alerted = Moved(workspace, way, emulator, other, (pulumi_programs.alert(threshold=1000),))
+    alerted.start()
+    assert "its low-balance alert stays in the state, marked as gone" in workspace.refresh().text
+    assert alerted.is_kept(emulator, gone=True)
+    yield alerted
+    emulator.register(alerted.token)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -130,44 +137,32 @@ def test_the_new_service_does_not_know_it_either(moved: Moved) -> None:
     moved.workspace.pulumi("preview", "--diff")
     assert moved.is_kept(moved.new, gone=True)
     assert "1 replaced" in moved.workspace.up().text
-    assert moved.new.stats()["mints"] == 1
-    assert moved.old.stats()["mints"] == 0
+    assert (moved.old.stats()["mints"], moved.new.stats()["mints"]) == (0, 1)
     state = moved.state()
     assert "gone" not in state
     assert state["service"] == moved.new.url
     moved.workspace.up("--refresh", "--expect-no-changes")
 
 
-@pytest.mark.parametrize("way", [WAYS[1], pytest.param(WAYS[3], marks=pytest.mark.slow)])
-def test_an_old_service_that_is_not_sure_changes_nothing(moved: Moved) -> None:
+@pytest.mark.parametrize("way", ["config", pytest.param("native", marks=pytest.mark.slow)])
+def test_a_service_that_nobody_names_is_sent_nothing(moved: Moved) -> None:
+    moved.workspace.refresh()
+    # An old service that is not sure takes no mark away.
     moved.old.fault("GET /recharge", "status", status=403, times=0)
-    moved.name(moved.new)
     assert "HTTP 403" in moved.workspace.refresh(fails=True).text
-    assert "HTTP 403" in moved.workspace.up("--refresh", fails=True).text
-    assert moved.is_kept(moved.old, gone=False)
-    # Once it is marked, neither.
+    assert moved.is_kept(moved.old, gone=True)
     moved.old.clear_faults()
-    moved.workspace.refresh()
-    moved.old.fault("GET /recharge", "status", status=403, times=0)
-    assert "HTTP 403" in moved.workspace.refresh(fails=True).text
-    assert moved.is_kept(moved.old, gone=True)
-
-
-@pytest.mark.parametrize("way", [WAYS[1], pytest.param(WAYS[3], marks=pytest.mark.slow)])
-@pytest.mark.parametrize("wallet", [5, 0])
-def test_the_old_service_knows_it_again(moved: Moved, wallet: int) -> None:
-    run = moved.workspace.refresh()
-    assert "marked as gone, and the next up replaces it" in run.text
-    assert moved.is_kept(moved.old, gone=True)
-    moved.old.register(moved.token, wallet)
-    moved.workspace.refresh()
-    assert moved.is_kept(moved.old, gone=False)
-    moved.workspace.up("--expect-no-changes")
-
-
-@pytest.mark.parametrize("way", [WAYS[1], pytest.param(WAYS[3], marks=pytest.mark.slow)])
-def test_its_own_service_replaces_it(moved: Moved) -> None:
-    moved.workspace.refresh()
+    moved.workspace.pulumi("config", "rm", "echovalue:baseUrl")
+    moved.workspace.base_url = moved.new.url
+    for inputs in ({}, {"keepers": {"release": "2"}}):
+        moved.program(**inputs)
+        run = moved.workspace.up(fails=True)
+        assert "is marked as gone: it is of" in run.text
+        assert "Nothing was changed" in run.text
+        assert moved.is_kept(moved.old, gone=True)
+    assert moved.new.stats()["total"] == 0
+    # Back at its own one, which the environment says, it is replaced.
+    moved.workspace.base_url = moved.old.url
     former = moved.state()["hash"]
     run = moved.workspace.up()
     assert "1 replaced" in run.text
@@ -177,66 +172,33 @@ def test_its_own_service_replaces_it(moved: Moved) -> None:
     assert list(moved.workspace.resources()) == ["app"]
 
 
-@pytest.mark.parametrize("way", [WAYS[1], pytest.param(WAYS[3], marks=pytest.mark.slow)])
-def test_a_service_that_nobody_names_is_sent_nothing(moved: Moved) -> None:
+def test_a_token_that_the_program_adopts_is_never_replaced(moved: Moved) -> None:
     moved.workspace.refresh()
-    moved.workspace.pulumi("config", "rm", "echovalue:baseUrl")
-    moved.workspace.base_url = moved.new.url
-    for arguments in ("", "keepers={'release': '2'}, "):
-        moved.program(
-            moved.new, arguments if moved.way != "native" else arguments.replace("=", ": ").strip(", ")
-        )
-        run = moved.workspace.up(fails=True)
-        assert "is marked as gone: it is of" in run.text
-        assert "Nothing was changed" in run.text
-        assert moved.is_kept(moved.old, gone=True)
-    assert moved.new.stats()["total"] == 0
-    # Back at its own one, which the environment says, it is replaced.
-    moved.workspace.base_url = moved.old.url
-    assert "1 replaced" in moved.workspace.up().text
-    assert moved.old.stats()["mints"] == 1
-
-
-def named_by_the_program(moved: Moved) -> str:
-    """Return the argument that adopts the very token."""
     moved.workspace.pulumi("config", "set", "--secret", "adopted", moved.token)
-    if moved.way == "native":
-        return 'existingToken: {fn::secret: "${adopted}"}'
-    return 'existing_token=pulumi.Config().require_secret("adopted"), '
-
-
-@pytest.mark.parametrize("named", ["old", "new"])
-def test_a_token_that_the_program_adopts_is_never_replaced(moved: Moved, named: str) -> None:
-    moved.workspace.refresh()
-    service = {"old": moved.old, "new": moved.new}[named]
-    moved.name(service, arguments=named_by_the_program(moved))
+    moved.name(moved.new, existing_token=Config("adopted", secret=True))
     run = moved.workspace.up(fails=True)
     assert "existing_token names that very token" in run.text
     assert moved.is_kept(moved.old, gone=True)
     # The engine has the new config by now: a refresh asks the service that it names.
     assert "none was minted" in moved.workspace.up("--refresh", fails=True).text
-    assert moved.is_kept(service, gone=True)
-    service.register(moved.token)
+    assert moved.is_kept(moved.new, gone=True)
+    moved.new.register(moved.token)
     moved.workspace.up()
-    assert moved.is_kept(service, gone=False)
+    assert moved.is_kept(moved.new, gone=False)
 
 
 @pytest.mark.parametrize("way", ["config", pytest.param("native", marks=pytest.mark.slow)])
 def test_protection_and_ignored_changes(moved: Moved) -> None:
-    python = moved.way == "config"
-    moved.name(moved.old, options="protect=True" if python else "protect: true")
+    moved.name(moved.old, {"protect": True})
     moved.workspace.up()
     moved.workspace.refresh()
     assert "marked for protection" in moved.workspace.up(fails=True).text
     assert moved.is_kept(moved.old, gone=True)
     # What is ignored is a change of inputs: the mark is none.
-    ignores = (
-        "protect=False, ignore_changes=['keepers']" if python else "protect: false, ignoreChanges: [keepers]"
-    )
-    keepers = "keepers={'release': '2'}, " if python else "keepers: {release: '2'}"
     moved.old.register(moved.token)
     moved.workspace.refresh()
-    moved.name(moved.old, arguments=keepers, options=ignores)
+    options = {"protect": False, "ignore_changes": ["keepers"]}
+    moved.name(moved.old, options, keepers={"release": "2"})
     moved.workspace.up()
     assert moved.is_kept(moved.old, gone=False)
     moved.old.forget(moved.state()["hash"])
@@ -246,85 +208,34 @@ def test_protection_and_ignored_changes(moved: Moved) -> None:
     assert "gone" not in moved.state()
 
 
-ALERTS = {
-    "config": """
-token = echovalue.Token("app")
-echovalue.WalletAlert("low", token=token, threshold=1000)
-pulumi.export("token", token.token)
-""",
-    "native": """
-resources:
-  app: {type: "echovalue:Token"}
-  low: {type: "echovalue:WalletAlert", properties: {token: "${app.token}", baseUrl: "${app.service}", threshold: 1000}}
-outputs: {token: "${app.token}"}
-""",
-}
-
-
-@dataclass
-class Alerted(Moved):
-    """The same, with an alert."""
-
-    def program(self, service: Emulator, arguments: str = "", options: str = "") -> None:
-        """Write the program."""
-        (self.workspace.yaml if self.way == "native" else self.workspace.program)(ALERTS[self.way])
-
-    def alert(self) -> dict[str, Any]:
-        """Return what the state has of the alert."""
-        return dict(self.workspace.resources()["low"]["outputs"])
-
-    def refresh(self) -> Run:
-        """Mark both."""
-        run = self.workspace.refresh()
-        assert self.is_kept(self.old, gone=True)
-        assert self.alert()["gone"] is True
-        return run
-
-
-@pytest.fixture
-def alerted(workspace: Workspace, emulator: Emulator, other: Emulator, way: str) -> Iterator[Alerted]:
-    """A stack whose token the old service does not know any more, and an alert of it."""
-    alerted = Alerted(workspace, way, emulator, other)
-    alerted.name(emulator)
-    alerted.start()
-    yield alerted
-    emulator.register(alerted.token)
-
-
 @pytest.mark.parametrize("way", ["config", "native"])
-def test_an_alert_moves_along(alerted: Alerted) -> None:
-    assert "its low-balance alert stays in the state, marked as gone" in alerted.refresh().text
+def test_an_alert_moves_along(alerted: Moved) -> None:
     alerted.new.register(alerted.token)
     alerted.name(alerted.new)
     alerted.workspace.up("--refresh")
     assert alerted.is_kept(alerted.new, gone=False)
-    assert alerted.alert()["service"] == alerted.new.url
-    assert "gone" not in alerted.alert()
     assert alerted.new.settings(alerted.token)["low_balance_threshold"] == 1000
     alerted.workspace.up("--refresh", "--expect-no-changes")
 
 
 @pytest.mark.parametrize("way", ["config", pytest.param("native", marks=pytest.mark.slow)])
-def test_an_alert_of_a_token_that_nobody_knows(alerted: Alerted) -> None:
-    alerted.refresh()
+def test_an_alert_of_a_token_that_nobody_knows(alerted: Moved) -> None:
     alerted.name(alerted.new)
     alerted.workspace.up()
     assert alerted.is_kept(alerted.new, gone=True)
-    assert (alerted.alert()["service"], alerted.alert()["gone"]) == (alerted.new.url, True)
     assert "2 replaced" in alerted.workspace.up().text
-    assert "gone" not in alerted.alert()
+    assert "gone" not in alerted.state("low")
     assert alerted.new.settings(alerted.workspace.outputs()["token"])["low_balance_threshold"] == 1000
     assert sorted(alerted.workspace.resources()) == ["app", "low"]
 
 
 @pytest.mark.parametrize("way", ["config", pytest.param("native", marks=pytest.mark.slow)])
-def test_an_alert_whose_token_is_known_again(alerted: Alerted) -> None:
-    alerted.refresh()
+def test_an_alert_whose_token_is_known_again(alerted: Moved) -> None:
     alerted.old.register(alerted.token)
     alerted.workspace.refresh()
     assert alerted.is_kept(alerted.old, gone=False)
-    assert "gone" not in alerted.alert()
     alerted.old.forget(alerted.state()["hash"])
-    alerted.refresh()
+    alerted.workspace.refresh()
+    assert alerted.is_kept(alerted.old, gone=True)
     alerted.workspace.destroy()
     assert alerted.workspace.resources() == {}
