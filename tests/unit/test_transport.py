@@ -212,16 +212,18 @@ def test_netrc_and_cookies_and_proxies_stay_out(monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.parametrize("variable", ["https_proxy", "HTTPS_PROXY"])
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(400, "Bad Request"), (407, "Proxy Authentication Required"), (500, "Internal Server Error")],
+)
 def test_https_goes_through_the_proxy_of_the_environment(
-    monkeypatch: pytest.MonkeyPatch, variable: str
+    monkeypatch: pytest.MonkeyPatch, variable: str, status: int, reason: str
 ) -> None:
-    with RawServer(reply(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")) as proxy:
+    with RawServer(reply(f"HTTP/1.1 {status} X\r\n\r\n".encode())) as proxy:
         monkeypatch.setenv(variable, proxy.url)
-        with pytest.raises(
-            errors.NetworkError, match=r"\(HTTP 407 Proxy Authentication Required\)"
-        ) as caught:
+        with pytest.raises(errors.NetworkError, match=rf"\(HTTP {status} {reason}\)") as caught:
             send("https://echovalue.invalid", method="POST", path="/token")
-    assert caught.value.permanent, "a retry cannot help"
+    assert caught.value.permanent == (status < 500), "whether a retry cannot help"
     assert proxy.requests
     assert not caught.value.sent, "a proxy that refuses has passed nothing on"
 
