@@ -317,7 +317,7 @@ def test_a_balance_of_a_header(header: str, balance: int | None) -> None:
     [
         ("https://api.echovalue.dev/", "https://api.echovalue.dev"),
         ("https://proxy.example/echovalue/", "https://proxy.example/echovalue"),
-        ("https://proxy.example/EchoValue", "https://proxy.example/EchoValue"),
+        ("https://proxy.example/X/", "https://proxy.example/X"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
         ("http://127.1.2.3", "http://127.1.2.3"),
         ("http://[::1]:8080", "http://[::1]:8080"),
