@@ -83,7 +83,7 @@ def test_a_link_without_the_token_is_shown_whole(ansible: Ansible, tmp_path: Pat
     assert not run.finds(run["token"]["token"])
 
 
-def test_what_is_seen_of_a_token(ansible: Ansible, tmp_path: Path) -> None:
+def test_a_difference_and_what_else_is_seen(ansible: Ansible, tmp_path: Path) -> None:
     path = str(tmp_path / "token")
     debug = {"name": "Print it", "ansible.builtin.debug": {"var": "token.token"}}
     run = ansible.play(token("token", path=path), debug)
