@@ -10,13 +10,11 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import ssl
 import threading
 import time
 from base64 import b64decode
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterable
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -24,8 +22,12 @@ import nacl.encoding
 import nacl.exceptions
 import nacl.public
 
+from tests.testkit.gate import Handler
+from tests.testkit.gate import running as running
+
 Answer = tuple[int, Any]  # a status, and what is sent as JSON; None sends nothing
 _NAME = re.compile(r"(?!GITHUB_)[A-Z_][A-Z0-9_]*", re.ASCII)
+_FLAGS = {**dict.fromkeys(("masked", "protected", "raw", "hidden"), False), "variable_type": "env_var"}
 _MASKABLE = re.compile(r"[A-Za-z0-9+/=@:.~_-]{8,}", re.ASCII)
 
 
@@ -46,13 +48,11 @@ class CiServer(ThreadingHTTPServer):
         raise NotImplementedError
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(Handler):
     server: CiServer
 
-    def do_GET(self) -> None:
+    def answer(self, content: bytes) -> tuple[int, Iterable[tuple[str, str]], bytes]:
         parts = urlsplit(self.path)
-        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         query = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         self.server.requests.append(f"{self.command} {parts.path}")
         try:
@@ -64,19 +64,9 @@ class _Handler(BaseHTTPRequestHandler):
                     status, data = self.server.answer(self.command, parts.path, query, self.headers, body)
         except ValueError:
             status, data = 400, {"message": "Problems parsing JSON"}
-        text = b"" if data is None else json.dumps(data).encode()
-        self.send_response_only(status)
-        if data is not None:
-            self.send_header("Content-Type", "application/json")
-        if status != 204:
-            self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the names that the base class calls
-
-    def log_message(self, *_arguments: object) -> None:
-        pass
+        if data is None:
+            return status, [], b""
+        return status, [("Content-Type", "application/json")], json.dumps(data).encode()
 
 
 class Github(CiServer):
@@ -204,14 +194,7 @@ class Gitlab(CiServer):
     def put(self, value: str | None, key: str = "ECHOVALUE_TOKEN", scope: str = "*", **fields: Any) -> None:
         """Set a variable of the project as by the site."""
         variable = {"key": key, "value": value, "environment_scope": scope, "description": "of others"}
-        flags = {
-            "masked": False,
-            "protected": False,
-            "raw": False,
-            "variable_type": "env_var",
-            "hidden": False,
-        }
-        self.variables["projects", "acme/shop", key, scope] = {**variable, **flags, **fields}
+        self.variables["projects", "acme/shop", key, scope] = {**_FLAGS, **variable, **fields}
 
     def answer(self, method: str, path: str, query: dict[str, str], headers: Any, body: Any) -> Answer:
         token = headers.get("PRIVATE-TOKEN") or (headers.get("Authorization") or "").rpartition(" ")[2]
@@ -258,14 +241,7 @@ class Gitlab(CiServer):
             return 400, {"message": {"key": [f"({key}) has already been taken"]}}
         if body.get("masked") and not _MASKABLE.fullmatch(value):
             return 400, {"message": {"value": ["is invalid"]}}
-        defaults = {
-            "masked": False,
-            "protected": False,
-            "raw": False,
-            "variable_type": "env_var",
-            "hidden": False,
-        }
-        known = {**defaults, "description": None, "environment_scope": scope}
+        known = {**_FLAGS, "description": None, "environment_scope": scope}
         self.variables[(*owner, key, scope)] = {
             **known,
             **{n: v for n, v in body.items() if n in known},
@@ -273,15 +249,3 @@ class Gitlab(CiServer):
             "value": value,
         }
         return 201, self.variables[(*owner, key, scope)]
-
-
-@contextmanager
-def running(server: Any, tls: ssl.SSLContext | None = None) -> Iterator[Any]:
-    """Serve until the context ends, over TLS where that is named."""
-    with server:
-        if tls:
-            server.url = server.url.replace("http:", "https:")
-            server.socket = tls.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()

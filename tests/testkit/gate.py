@@ -6,12 +6,12 @@ from __future__ import annotations
 import http.client
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 from urllib.parse import urlsplit
 
 from tests.testkit.servers import secrets_manager_server
@@ -38,41 +38,49 @@ class Gate(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """Sends what `answer` returns of each request: a status, headers and a content."""
+
     protocol_version = "HTTP/1.1"
+
+    def answer(self, body: bytes) -> tuple[int, Iterable[tuple[str, str]], bytes]:
+        raise NotImplementedError
+
+    def do_GET(self) -> None:
+        status, headers, content = self.answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+        self.send_response_only(status)
+        for name, value in headers:
+            if name.lower() not in ("connection", "content-length", "transfer-encoding"):
+                self.send_header(name, value)
+        if status != HTTPStatus.NO_CONTENT:
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_LIST = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the names that the base class calls
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+class _Handler(Handler):
     server: Gate
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+    def answer(self, body: bytes) -> tuple[int, Iterable[tuple[str, str]], bytes]:
         target = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
         if target == "CreateSecret" and b'"Tags"' not in body:
             target = UNTAGGED
         seen = self.server.see(target or f"{self.command} {self.path}", body)
         if seen is False:
-            self._answer(400, [], _REFUSAL)
-            return
+            return 400, [], _REFUSAL
         if isinstance(seen, HTTPStatus):
-            self._answer(seen, [], b"")
-            return
+            return seen, [], b""
         connection = http.client.HTTPConnection(self.server.behind, timeout=30)
         connection.request(self.command, self.path, body, dict(self.headers))
         answer = connection.getresponse()
-        self._answer(answer.status, answer.getheaders(), answer.read())
+        content = answer.read()
         connection.close()
-
-    do_GET = do_LIST = do_PUT = do_POST  # noqa: N815 - the names that the base class calls
-
-    def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
-        self.send_response_only(status)
-        for name, value in headers:
-            if name.lower() not in ("connection", "content-length", "transfer-encoding"):
-                self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_arguments: object) -> None:
-        pass
+        return answer.status, answer.getheaders(), content
 
 
 @contextmanager
@@ -80,13 +88,20 @@ def gate(
     behind: str, see: Callable[[str, bytes], object], tls: ssl.SSLContext | None = None
 ) -> Iterator[Gate]:
     """Run a gate, over TLS where that is named."""
-    with Gate(behind, see) as running:
+    with running(Gate(behind, see), tls) as opened:
+        yield opened
+
+
+@contextmanager
+def running(server: Any, tls: ssl.SSLContext | None = None) -> Iterator[Any]:
+    """Serve until the context ends, over TLS where that is named."""
+    with server:
         if tls:
-            running.url = running.url.replace("http:", "https:")
-            running.socket = tls.wrap_socket(running.socket, server_side=True)
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield running
-        running.shutdown()
+            server.url = server.url.replace("http:", "https:")
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
 
 
 class SecretsManagerGate:
@@ -106,6 +121,6 @@ class SecretsManagerGate:
 def gated_secrets_manager(directory: Path) -> Iterator[SecretsManagerGate]:
     """Run moto behind a gate."""
     closing = SecretsManagerGate()
-    with secrets_manager_server(directory) as server, gate(server.url, closing.see) as running:
-        closing.url = running.url
+    with secrets_manager_server(directory) as server, gate(server.url, closing.see) as opened:
+        closing.url = opened.url
         yield closing

