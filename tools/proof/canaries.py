@@ -18,6 +18,7 @@ from tests.testkit.playbook import Ansible, Run, Task, alert, link, logs, role, 
 from tools.emulator.client import Emulator
 from tools.proof import canaries_placed, canaries_pulumi
 from tools.proof.report import Report
+from tools.proof.search import search
 
 ADOPTED = "c0ffee+c0ffee/c0ffee=c0ffee&c0ffee%c0ffee"  # each encoding changes it
 UNKNOWN = "badc0de0badc0de0badc0de0badc0de0"
@@ -152,19 +153,8 @@ def play(kind: str, how: How, emulator: Emulator, report: Report) -> None:
             hunt(secrets, {"what is saved": directory / "registered"}),
             f"{kind}: the search finds nothing where it must",
         )
-    report.expect(b"execve(" in where["the file processes"], f"{kind}: no process was seen")
-    found = hunt(secrets, where)
-    report.problems += [f"Ansible, {kind}, {how.words}: {one}" for one in found]
-    report.rows.append(
-        {
-            "half": f"Ansible, core {core}",
-            "what": kind,
-            "how": how.words,
-            "secrets": len(secrets),
-            "bytes searched": sum(map(len, where.values())),
-            "found": len(found),
-        }
-    )
+    row = (f"Ansible, core {core}", kind, how.words)
+    search(f"Ansible, {kind}, {how.words}", row, secrets, where, report)
 
 
 def _belongs(content: bytes) -> bool:

@@ -8,6 +8,7 @@ records of properties, what `--verbose=9` prints and the calls that PULUMI_DEBUG
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -16,22 +17,19 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from tests.testkit.hunt import files_in, hunt, noting_processes, watched
-from tests.testkit.places import PLACES, KubernetesSecret, Place, SecretsManager
+from tests.testkit.places import PLACES, Place
 from tests.testkit.pulumi_places import named
 from tests.testkit.pulumi_workspace import PASSPHRASE, Workspace
 from tools.emulator.client import Emulator
-from tools.proof.environment import environment
+from tools.proof import programs
 from tools.proof.report import Report
+from tools.proof.search import known, search
 
 UNKNOWN = "badfeed0badfeed0badfeed0badfeed0"
 _KINDS = ("hashi_vault", "aws_secretsmanager", "sops", "command", "kubernetes")
-_CAMEL = {
-    "hashi_vault": "hashiVault",
-    "aws_secretsmanager": "awsSecretsmanager",
-    "endpoint_url": "endpointUrl",
-}
 _HIDDEN_OPTIONS = ("env", "PULUMI_DEBUG_COMMANDS=true", "PULUMI_EXPERIMENTAL=true")  # --event-log, --plan
 # Where a token belongs, by patterns of names, and why.
 ALLOWED = {
@@ -61,44 +59,12 @@ class _Stage:
 
     def write(self, release: str, *, reads: bool = True) -> None:
         """Write the program: an alert and, with `reads`, a function read the first token where it is."""
-        if self.half == "dynamic":
-            tokens = "".join(
-                f'{name} = echovalue.Token("{name}", keepers={{"release": "{release}"}}, place={place!r})\n'
-                for name, place in self.places.items()
-            )
-            self.workspace.program(
-                f"{tokens}first = {next(iter(self.places))}\n"
-                'echovalue.WalletAlert("low", token=first, threshold=50, email="ops@example.com")\n'
-                'pulumi.export("hash", first.hash)\n'
-                + ('pulumi.export("wallet", echovalue.get_wallet(first, details=False).wallet)\n' * reads)
-            )
-            return
-        resources: dict[str, Any] = {
-            name: {
-                "type": "echovalue:Token",
-                "properties": {"keepers": {"release": release}, "place": _wire(place)},
-            }
-            for name, place in self.places.items()
-        }
-        first = next(iter(self.places))
-        where = {"place": f"${{{first}.place}}", "baseUrl": f"${{{first}.service}}"}
-        alert = {"threshold": 50, "email": "ops@example.com", "hash": f"${{{first}.hash}}"}
-        resources["low"] = {"type": "echovalue:WalletAlert", "properties": {**where, **alert}}
-        called = {"function": "echovalue:getWallet", "arguments": {**where, "details": False}}
-        program: dict[str, Any] = {"resources": resources, "outputs": {"hash": f"${{{first}.hash}}"}}
-        if reads:
-            program["variables"] = {"found": {"fn::invoke": called}}
-            program["outputs"]["wallet"] = "${found.wallet}"
-        self.workspace.yaml("\n".join(f"{name}: {json.dumps(what)}" for name, what in program.items()))
-
-    def minted(self) -> set[str]:
-        """Return the hashes of the tokens that the service minted."""
-        return {token["hash"] for token in self.emulator.tokens()} - self.before
+        programs.write(self.workspace, self.half, self.places, release, alert=True, reads=reads)
 
 
 def play(emulator: Emulator, report: Report, short: bool) -> None:
     """Run the commands of a stack's life in both halves, and search all that they left."""
-    for half in ("dynamic", "native"):
+    for half in programs.HALVES:
         with _stage(half, emulator, ("hashi_vault",) if short else _KINDS) as stage:
             stage.workspace.prefix = (*noting_processes(stage.folder / "processes"), *_HIDDEN_OPTIONS)
             with watched(stage.folder / "tmp") as seen:
@@ -114,32 +80,21 @@ def _stage(half: str, emulator: Emulator, kinds: tuple[str, ...]) -> Iterator[_S
         )
         Path(apart, "tokens").mkdir()
         places: dict[str, dict[str, Any]] = {"file": {"path": f"{apart}/tokens/app"}}
-        stores, variables, secrets = [], {}, {UNKNOWN}
+        stores, secrets = [], {UNKNOWN}
         for kind in kinds:
             folder = Path(apart, kind)
             folder.mkdir()
             server = until_done.enter_context(PLACES[kind].server(folder))
             store = PLACES[kind](server, folder)
             places[kind], found = named(store, folder)
-            variables |= {k: v for k, v in found.items() if k != "PATH"}
-            if "PATH" in found:
-                until_done.enter_context(environment(PATH=found["PATH"]))
+            until_done.enter_context(mock.patch.dict(os.environ, found))
             stores.append(store)
             secrets |= set(store.secrets)
         for folder in ("user", "tmp", "workspace"):
             Path(name, folder).mkdir()
-        variables |= {"HOME": f"{name}/user", "TMPDIR": f"{name}/tmp"}
-        until_done.enter_context(environment(**variables))
+        until_done.enter_context(mock.patch.dict(os.environ, HOME=f"{name}/user", TMPDIR=f"{name}/tmp"))
         workspace = Workspace(Path(name, "workspace"), emulator.url)
-        workspace.folder = Path(name, "workspace")
-        before = {token["hash"] for token in emulator.tokens()}
-        yield _Stage(half, workspace, emulator, stores, places, secrets, before)
-
-
-def _wire(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    return {_CAMEL.get(name, name): _wire(one) for name, one in value.items()}
+        yield _Stage(half, workspace, emulator, stores, places, secrets, known(emulator))
 
 
 def _life(stage: _Stage, short: bool) -> None:
@@ -159,8 +114,7 @@ def _life(stage: _Stage, short: bool) -> None:
     workspace.up("--debug", "--diff", "--event-log", f"{events}.three", *loud)
     if not short:
         _failures(stage)
-    for command in (["output", "--json"], ["output"], ["export"], ["history", "--json"], ["--show-urns"]):
-        pulumi("stack", *command)
+    programs.show(workspace)
     pulumi("stack", "export", "--show-secrets", "--file", str(stage.folder / "exported.json"))
     with _noting_calls(stage, "destroyed"):
         workspace.destroy()
@@ -177,31 +131,19 @@ def _failures(stage: _Stage) -> None:
         for store in stage.stores:
             store.accept()
         workspace.up("--diff", "--json")
-        stage.emulator.stop()
-        try:
-            workspace.refresh("--diff", "--debug", fails=True)
-        finally:
-            stage.emulator.start()
+        programs.refresh_without_service(workspace, stage.emulator)
         for store in stage.stores:
-            _delete(store)
+            store.clear()
             store.put({store.key or "token": UNKNOWN})
         stage.write("five")
         workspace.up("--diff", fails=True)
         workspace.refresh("--diff")  # marks them as gone
         workspace.up("--diff", "--verbose=9", "--logtostderr")
         if stage.half == "native":
-            place = json.dumps(_wire(stage.places["hashi_vault"]))
+            place = json.dumps(programs.wire(stage.places["hashi_vault"]))
             workspace.pulumi(
                 "import", "echovalue:index:Token", "imported", place, "--yes", "--protect=false", "--diff"
             )
-
-
-def _delete(store: Place) -> None:
-    """Delete a secret that cannot be overwritten: for its type, or since moto then has two that are current."""
-    if isinstance(store, KubernetesSecret):
-        store.delete()
-    elif isinstance(store, SecretsManager):
-        store.client.delete_secret(SecretId=store.named("")["name"], ForceDeleteWithoutRecovery=True)
 
 
 @contextmanager
@@ -218,14 +160,14 @@ def _noting_calls(stage: _Stage, name: str) -> Iterator[None]:
 def _check(stage: _Stage, temporary: bytes, report: Report) -> None:
     """Search all that is left for tokens, by their text and by their hash, and for the logins."""
     workspace, folder = stage.workspace, stage.folder.parent
-    hashes = stage.minted()
+    hashes = known(stage.emulator) - stage.before
     where = {
         "the screen": "\n".join(run.text for run in workspace.runs).encode(),
         "temporary files": temporary,
         **files_in(folder, ALLOWED, PASSPHRASE, properties=True),
     }
-    processes = where["the file workspace/processes"]
-    where["the file workspace/processes"] = _LOGINS.sub(b"", processes)
+    processes = "the file workspace/processes"
+    where[processes] = _LOGINS.sub(b"", where[processes])
     who = f"Pulumi, {stage.half}, in places"
     for store in stage.stores:
         held = str(store.content().get(store.key or "token"))
@@ -235,20 +177,10 @@ def _check(stage: _Stage, temporary: bytes, report: Report) -> None:
         stage.secrets.add(held)
     calls = [content for name, content in where.items() if "/calls-" in name]
     logs = [name for name in where if "/logs/" in name]
-    report.expect(b"execve(" in processes, f"{who}: no process was seen")
     report.expect(
         calls and all(b"Create" in one or b"Delete" in one for one in calls), f"{who}: no calls noted"
     )
     report.expect(logs, f"{who}: the engine wrote no logs of its own")
-    found = hunt(stage.secrets, where, hashes=hashes)
-    report.problems += [f"{who}: {one}" for one in found]
-    report.rows.append(
-        {
-            "half": f"Pulumi, SDK {version('pulumi')}",
-            "what": f"{stage.half}, in {len(stage.places)} places",
-            "how": f"{len(workspace.runs)} commands",
-            "secrets": len(stage.secrets) + len(hashes),
-            "bytes searched": sum(map(len, where.values())),
-            "found": len(found),
-        }
-    )
+    sdk = f"Pulumi, SDK {version('pulumi')}"
+    row = (sdk, f"{stage.half}, in {len(stage.places)} places", f"{len(workspace.runs)} commands")
+    search(who, row, stage.secrets, where, report, hashes)

@@ -10,10 +10,12 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.testkit.hunt import files_in, hunt, noting_processes
+from tests.testkit.hunt import files_in, noting_processes
 from tests.testkit.pulumi_workspace import PASSPHRASE, Workspace
 from tools.emulator.client import Emulator
+from tools.proof import programs
 from tools.proof.report import Report
+from tools.proof.search import known, search
 
 GIVEN = "decafbad+decafbad/decafbad=decafbad&decafbad"
 GIVEN_HASH = sha256(GIVEN.encode()).hexdigest()
@@ -83,42 +85,25 @@ _OF_OLD_SDKS = re.compile(
 
 def play(emulator: Emulator, report: Report, short: bool) -> None:
     """Run the commands of a stack's life, and search all that they left."""
-    for kind in ("dynamic",) if short else ("dynamic", "native"):
+    for kind in programs.HALVES[: 1 if short else 2]:
         emulator.register(GIVEN)
         with tempfile.TemporaryDirectory(prefix="ev-") as name:
             workspace = Workspace(Path(name), emulator.url)
             for key, value in {"existing": GIVEN, "echovalue:token": GIVEN, **_HOOK}.items():
                 _set_secret(workspace, key, value)
             workspace.prefix = noting_processes(workspace.folder / "processes")
-            before = {token["hash"] for token in emulator.tokens()}
+            before = known(emulator)
             told = _Commands(workspace, kind, emulator).all(short)
-            minted = {token["hash"] for token in emulator.tokens()} - before
-            report.expect(minted <= set(told), f"{kind}: not all tokens are searched for")
+            report.expect(known(emulator) - before <= set(told), f"{kind}: not all tokens are searched for")
             where = {
                 "the screen": b"".join(_OF_OLD_SDKS.sub(b"", run.text.encode()) for run in workspace.runs),
                 **files_in(workspace.folder, ALLOWED, PASSPHRASE),
             }
-            processes = where["the file processes"]
-            where["the file processes"] = _OF_THE_ENGINE.sub(b"", processes)
-        secrets = {
-            GIVEN,
-            UNKNOWN,
-            *(value.split("/")[-1].split()[-1] for value in _HOOK.values()),
-            *told.values(),
-        }
-        report.expect(b"execve(" in processes, f"{kind}: no process was seen")
-        found = hunt(secrets, where)
-        report.problems += [f"Pulumi, {kind}: {one}" for one in found]
-        report.rows.append(
-            {
-                "half": f"Pulumi, SDK {version('pulumi')}",
-                "what": kind,
-                "how": f"{len(workspace.runs)} commands",
-                "secrets": len(secrets),
-                "bytes searched": sum(map(len, where.values())),
-                "found": len(found),
-            }
-        )
+            where["the file processes"] = _OF_THE_ENGINE.sub(b"", where["the file processes"])
+        of_the_hook = (value.split("/")[-1].split()[-1] for value in _HOOK.values())
+        secrets = {GIVEN, UNKNOWN, *of_the_hook, *told.values()}
+        row = (f"Pulumi, SDK {version('pulumi')}", kind, f"{len(workspace.runs)} commands")
+        search(f"Pulumi, {kind}", row, secrets, where, report)
 
 
 def _set_secret(workspace: Workspace, key: str, value: str) -> None:
@@ -138,7 +123,7 @@ class _Commands:
         self._workspace = workspace
         self._kind = kind
         self._emulator = emulator
-        self._translate_errors: dict[str, str] = {}
+        self._told: dict[str, str] = {}
 
     def all(self, short: bool) -> dict[str, str]:
         """Run them; return all tokens that were minted, by their hashes."""
@@ -156,11 +141,10 @@ class _Commands:
         self._note()
         if not short:
             self._rest()
-        for command in (["output", "--json"], ["output"], ["export"], ["history", "--json"], ["--show-urns"]):
-            pulumi("stack", *command)
+        programs.show(workspace)
         pulumi("config", "--json")
         workspace.destroy()
-        return self._translate_errors
+        return self._told
 
     def _rest(self) -> None:
         """What takes longer: other forms of output, failures, import."""
@@ -175,11 +159,7 @@ class _Commands:
         pulumi("preview", "--diff")
         workspace.up("--diff", "--debug", fails=True)
         _set_secret(workspace, "existing", GIVEN)
-        self._emulator.stop()
-        try:
-            workspace.refresh("--diff", "--debug", fails=True)
-        finally:
-            self._emulator.start()
+        programs.refresh_without_service(workspace, self._emulator)
         self._emulator.fault("POST /token", "status", status=500)
         self._release("four")
         workspace.up("--diff", "--debug", fails=True)
@@ -210,4 +190,4 @@ class _Commands:
     def _note(self) -> None:
         """Note the token that the stack keeps now."""
         token = self._workspace.outputs()["token"]
-        self._translate_errors[sha256(token.encode()).hexdigest()] = token
+        self._told[sha256(token.encode()).hexdigest()] = token

@@ -26,16 +26,11 @@ def _play(scenario: Scenario, emulator: Emulator, short: bool) -> Report:
     points = lost = recovered = window = 0
     with place.work(base_url=emulator.url, **scenario.options) as work:
         for thread in scenario.threads:
-            place.set(scenario.old)
-            recorded = subject.run(work, trace=True, thread=thread)
-            report.expect(recorded.code == 0, f"{scenario.words}: fails undisturbed: {recorded.output}")
-            calls = subject.from_first_touch(recorded.calls, place.touched)
+            calls = scenario.recorded(work, thread, report)
             if thread == subject.MINT:
                 window = max(subject.windows(calls))
             for call in calls[:: _SAMPLE if short else 1]:
-                for token in minted(emulator):
-                    emulator.forget(token)
-                place.set(scenario.old)
+                scenario.start_over(emulator)
                 kill = f"{call.name}:signal=SIGKILL:when={call.number}"
                 killed = subject.run(work, kill, trace=True, thread=thread)
                 where = f"{scenario.words}, killed at {call.words}"
@@ -53,16 +48,8 @@ def _play(scenario: Scenario, emulator: Emulator, short: bool) -> Report:
                     mints = len(minted(emulator)) - len(gone)
                     report.expect(mints == 1, f"{where}: {mints} tokens are minted and not lost")
                 _check_again(scenario, where, again, found, report)
-    report.rows.append(
-        {
-            "place": place.kind,
-            "what": scenario.name,
-            "points": points,
-            "found again": recovered,
-            "in the window": window,
-            "lost": lost,
-        }
-    )
+    counts = {"points": points, "found_again": recovered, "in_the_window": window, "lost": lost}
+    report.row(place=place.kind, what=scenario.name, **counts)
     return report
 
 

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 from tests.testkit.raw_server import RawServer
 from tools.emulator.client import Emulator
@@ -65,20 +66,11 @@ def run(short: bool) -> Report:
         Path(name).chmod(0o755)
         emulator.register(OLD)
         house = _House(Path(name, "base"), emulator, report)
-        for words, door in (
-            ("base URLs that only look right", house.urls),
-            ("tokens that would inject a header", house.tokens),
-            ("text of the service that would forge a line of a log", house.server_text),
-            ("a redirect to another host", house.redirect),
-            ("a proxy for plain http", house.proxy),
-            ("every umask", house.umasks),
-            ("links, pipes and folders planted at each temporary name", house.planted),
-            ("a pending file of another user, where all may write", house.shared_directory),
-            ("a spool that belongs to somebody else, or is open", house.spool),
-        ):
-            before = len(report.problems)
-            tries = door()
-            report.rows.append({"door": words, "tries": tries, "open": len(report.problems) - before})
+        with house.command.ready():
+            for words, door in _DOORS.items():
+                before = len(report.problems)
+                tries = door(house)
+                report.row(door=words, tries=tries, open=len(report.problems) - before)
     return report
 
 
@@ -90,7 +82,7 @@ class _House:
         self._expect = report.expect
         self._file = FilePlace(base)
         self._vault = VaultPlace(base)
-        self._command = CommandPlace(base)
+        self.command = CommandPlace(base)
 
     def urls(self) -> int:
         for url in _URLS:
@@ -127,13 +119,9 @@ class _House:
         statuses = (301, 302, 303, 307, 308)
         with RawServer(lambda _stream: None) as other:
             for status in statuses:
-                for place in (
-                    f"http://127.0.0.1:{other.port}/",
-                    f"//127.0.0.1:{other.port}/",
-                    f"http://localhost:{other.port}/",
-                ):
+                for place in ("http://127.0.0.1", "//127.0.0.1", "http://localhost"):
                     self._file.set(OLD)
-                    self._emulator.fault("*", "redirect", status=status, location=place)
+                    self._emulator.fault("*", "redirect", status=status, location=f"{place}:{other.port}/")
                     self._expect(self._run().code != 0, f"{status}: it is green")
                     self._emulator.clear_faults()
             self._expect(not other.accepted, "a redirect was followed")
@@ -144,18 +132,15 @@ class _House:
         with RawServer(lambda _stream: None) as other:
             for name in names:
                 self._file.set(OLD)
-                os.environ[name] = f"http://127.0.0.1:{other.port}"
-                try:
+                with mock.patch.dict(os.environ, {name: f"http://127.0.0.1:{other.port}"}):
                     self._expect(self._run().code == 0, f"{name}: it fails")
-                finally:
-                    del os.environ[name]
             self._expect(not other.accepted, "a proxy was told a token in clear")
         return len(names)
 
     def umasks(self) -> int:
         masks = (0o000, 0o002, 0o022, 0o077, 0o177, 0o777)
         for mask in masks:
-            for place in (self._file, self._command):
+            for place in (self._file, self.command):
                 place.set(OLD)
                 before = os.umask(mask)
                 try:
@@ -168,21 +153,15 @@ class _House:
         return 2 * len(masks)
 
     def planted(self) -> int:
-        def soft(name: Path, target: Path) -> None:
-            name.symlink_to(target)
-
-        def hard(name: Path, target: Path) -> None:
-            name.hardlink_to(target)
-
         plants: tuple[Callable[[Path, Path], None], ...] = (
-            soft,
-            hard,
+            Path.symlink_to,
+            Path.hardlink_to,
             lambda name, _target: name.mkdir(),
             lambda name, _target: os.mkfifo(name),
             lambda name, _target: name.symlink_to("/dev/zero"),
         )
         tries = 0
-        for place in (self._file, self._vault, self._command):
+        for place in (self._file, self._vault, self.command):
             for old in (None, OLD):
                 with place.work(base_url=self._emulator.url, regenerate="always") as work:
                     place.set(old)
@@ -225,9 +204,9 @@ class _House:
             lambda path: (path.rmdir(), path.write_text(""))[0],
         )
         for number, spoil in enumerate(ways):
-            self._command.set(None)
-            spoil(self._command.touched)
-            with self._command.work(base_url=self._emulator.url) as work:
+            self.command.set(None)
+            spoil(self.command.touched)
+            with self.command.work(base_url=self._emulator.url) as work:
                 ended = subject.run(work)
             self._expect(ended.result.get("reason") == "store", f"way {number}: {ended.output[-200:]}")
         self._expect(self._emulator.stats()["mints"] == 0, "a token was minted for an open spool")
@@ -236,3 +215,16 @@ class _House:
     def _run(self, **options: object) -> subject.Ended:
         with self._file.work(**{"base_url": self._emulator.url, **options}) as work:
             return subject.run(work)
+
+
+_DOORS = {
+    "base URLs that only look right": _House.urls,
+    "tokens that would inject a header": _House.tokens,
+    "text of the service that would forge a line of a log": _House.server_text,
+    "a redirect to another host": _House.redirect,
+    "a proxy for plain http": _House.proxy,
+    "every umask": _House.umasks,
+    "links, pipes and folders planted at each temporary name": _House.planted,
+    "a pending file of another user, where all may write": _House.shared_directory,
+    "a spool that belongs to somebody else, or is open": _House.spool,
+}

@@ -40,11 +40,10 @@ def run(short: bool) -> Report:
         for number in range(converges):
             path = Path(name, f"token-{number % places}")
             emulator.clear_faults()
-            for _further_try in range(3):
-                if chance.random() < 0.2:
-                    emulator.fault("*", **emulated(chance.choice(_FAULTS)))
-                else:
+            for _request_and_retries in range(3):
+                if chance.random() >= 0.2:
                     break
+                emulator.fault("*", **emulated(chance.choice(_FAULTS)))
             try:
                 outcome = provision(client, TokenFile(str(path)))
             except EchoValueError as error:
@@ -66,15 +65,13 @@ def run(short: bool) -> Report:
     report.expect(mints <= places + doubts, f"{mints} mints for {places} places and {doubts} doubts")
     report.expect(grown < _GROWTH, f"the memory grew by {grown} bytes")
     report.expect(opened <= 0, f"{opened} more files are open")
-    report.rows.append(
-        {
-            "converges": converges,
-            "places": places,
-            "mints": mints,
-            "mints in doubt": doubts,
-            "memory grown": f"{grown // 1024} KiB",
-            "files opened and not closed": max(opened, 0),
-            "outcomes": ", ".join(f"{count} {name}" for name, count in outcomes.most_common()),
-        }
+    report.row(
+        converges=converges,
+        places=places,
+        mints=mints,
+        mints_in_doubt=doubts,
+        memory_grown=f"{grown // 1024} KiB",
+        files_opened_and_not_closed=max(opened, 0),
+        outcomes=", ".join(f"{count} {name}" for name, count in outcomes.most_common()),
     )
     return report

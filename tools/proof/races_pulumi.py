@@ -6,11 +6,12 @@ At the place both read at the same instant, held back until the other one comes.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import tempfile
+from collections.abc import Set
 from contextlib import suppress
 from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Barrier, BrokenBarrierError
 
@@ -30,13 +31,10 @@ def play(emulator: Emulator, report: Report, rounds: int) -> None:
     _play_stacks(emulator, report, rounds)
     meeting = _Meeting()
     with one_site(emulator, meeting.see) as site:
+        races = _Races(site, meeting, report)
         for what, each in _RACES.items():
-            mints = 0
-            for number in range(rounds):
-                mints += each(site, meeting, number, report)
-            report.rows.append(
-                {"place": "Pulumi, OpenBao", "what": what, "processes": 2, "rounds": rounds, "mints": mints}
-            )
+            mints = sum(each(races, number) for number in range(rounds))
+            report.row(place="Pulumi, OpenBao", what=what, processes=2, rounds=rounds, mints=mints)
 
 
 def _play_stacks(emulator: Emulator, report: Report, rounds: int) -> None:
@@ -55,9 +53,7 @@ def _play_stacks(emulator: Emulator, report: Report, rounds: int) -> None:
             mints += len(new)
             kept = {stack.resources()["app"]["id"] for stack in (dev, prod)}
             report.expect(kept == new and len(new) == 2, f"two stacks: {len(new)} mints, {len(kept)} tokens")
-    report.rows.append(
-        {"place": "Pulumi", "what": "two stacks", "processes": 2, "rounds": rounds, "mints": mints}
-    )
+    report.row(place="Pulumi", what="two stacks", processes=2, rounds=rounds, mints=mints)
 
 
 class _Meeting:
@@ -82,99 +78,88 @@ class _Meeting:
         return True
 
 
-def _at_empty_place(site: Site, meeting: _Meeting, number: int, report: Report) -> int:
-    site.write(f"empty-{number}", "1")
-    return _race(site, meeting, f"empty-{number}", "two stacks at an empty place", report)
+@dataclass(frozen=True)
+class _Races:
+    """Races for one place; each is played in rounds, and returns how many tokens were minted in one."""
 
+    site: Site
+    meeting: _Meeting
+    report: Report
 
-def _rotate(site: Site, meeting: _Meeting, number: int, report: Report) -> int:
-    """Rotate by changed keepers a token that both know."""
-    if number == 0:
-        site.write("rotated", "before")
+    def at_empty_place(self, number: int) -> int:
+        self.site.write(f"empty-{number}", "1")
+        return self._race(f"empty-{number}", "two stacks at an empty place")
+
+    def rotate(self, number: int) -> int:
+        """Rotate by changed keepers a token that both know."""
+        self._make_both_know("rotated", number)
+        self.site.write("rotated", str(number))
+        return self._race("rotated", "two stacks that rotate")
+
+    def rotate_unlike(self, number: int) -> int:
+        """Rotate by changed keepers where one state alone knows the token that is there.
+
+        For the other one that very token is the rotation, or what the first one makes of it.
+        """
+        site, other = self.site, f"{number:032x}"
+        self._make_both_know("unlike", number)
+        site.emulator.register(other)
+        site.kv.create_or_update_secret("unlike", {"token": other})
+        site.stacks[number % 2].refresh()
+        site.write("unlike", str(number))
+        mints = self._race("unlike", "two stacks that know different tokens", {other})
         for stack in site.stacks:
-            stack.up()
-    site.write("rotated", str(number))
-    return _race(site, meeting, "rotated", "two stacks that rotate", report)
+            stack.refresh()
+        agree = site.known() == hashes({site.token("unlike")})
+        self.report.expect(agree, f"a refresh does not agree with the place: {site.known()}")
+        return mints
 
+    def beside_playbook(self, number: int) -> int:
+        """Deploy a stack, now of one half, now of the other, and play a playbook for the same place."""
+        path, site, stack = f"beside-{number}", self.site, self.site.stacks[number % 2]
+        site.write(path, "1")
+        before = minted(site.emulator)
+        task = token(hashi_vault={"path": path, "connection": {"url": site.url, "token": site.login}})
+        told = site.ansible.directory / "hash"
+        save = {"ansible.builtin.copy": {"content": "{{ result.hash }}", "dest": str(told)}}
+        playbook = site.ansible.playbook(task, save, name="beside.yml")
+        self.meeting.call()
+        where = "a stack beside a playbook"
+        _end([_up(stack), site.ansible.start(playbook)], where, self.report)
+        known = site.known(stack) | {told.read_text()}
+        return self._check(path, where, minted(site.emulator) - before, known)
 
-def _rotate_unlike(site: Site, meeting: _Meeting, number: int, report: Report) -> int:
-    """Rotate by changed keepers where one state alone knows the token that is there.
+    def _make_both_know(self, path: str, number: int) -> None:
+        """In the first round, deploy a token with both stacks."""
+        if number == 0:
+            self.site.write(path, "before")
+            for stack in self.site.stacks:
+                stack.up()
 
-    For the other one that very token is the rotation, or what the first one makes of it.
-    """
-    if number == 0:
-        site.write("unlike", "before")
-        for stack in site.stacks:
-            stack.up()
-    other = f"{number:032x}"
-    site.emulator.register(other)
-    site.kv.create_or_update_secret("unlike", {"token": other})
-    site.stacks[number % 2].refresh()
-    site.write("unlike", str(number))
-    mints = _race(site, meeting, "unlike", "two stacks that know different tokens", report, others={other})
-    for stack in site.stacks:
-        stack.refresh()
-    found = site.known()
-    report.expect(
-        found == hashes({site.token("unlike")}), f"a refresh does not agree with the place: {found}"
-    )
-    return mints
+    def _race(self, path: str, where: str, others: Set[str] = frozenset()) -> int:
+        before = minted(self.site.emulator)
+        self.meeting.call()
+        _end([_up(stack) for stack in self.site.stacks], where, self.report)
+        return self._check(path, where, minted(self.site.emulator) - before, self.site.known(), others)
 
-
-def _beside_playbook(site: Site, meeting: _Meeting, number: int, report: Report) -> int:
-    """Deploy a stack, now of one half, now of the other, and play a playbook for the same place."""
-    path, stack = f"beside-{number}", site.stacks[number % 2]
-    site.write(path, "1")
-    before = minted(site.emulator)
-    connection = {"url": site.url, "token": site.login}
-    task = token(hashi_vault={"path": path, "connection": connection})
-    playbook = site.ansible.directory / "beside.yml"
-    save = {
-        "ansible.builtin.copy": {"content": "{{ result.hash }}", "dest": f"{site.ansible.directory}/hash"}
-    }
-    playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task, save]}]))
-    meeting.call()
-    where = "a stack beside a playbook"
-    _end([_up(stack), site.ansible.start(playbook)], where, report)
-    told = site.known(stack) | {(site.ansible.directory / "hash").read_text()}
-    return _check(site, meeting, path, where, minted(site.emulator) - before, told, set(), report)
+    def _check(
+        self, path: str, where: str, new: set[str], told: set[str], others: Set[str] = frozenset()
+    ) -> int:
+        """Check what a race came to; both know the stored token, or one of `others`."""
+        stored, expect = hashes({self.site.token(path)}), self.report.expect
+        expect(self.meeting.met, f"{where}: they did not meet")
+        expect(new == stored, f"{where}: {len(new)} mints, of which the place holds {len(new & stored)}")
+        expect(stored <= told <= stored | hashes(others), f"{where}: {len(told)} tokens are known")
+        expect(not self.site.spooled(), f"{where}: pending: {self.site.spooled()}")
+        return len(new)
 
 
 _RACES = {
-    "two stacks, empty": _at_empty_place,
-    "two stacks that rotate": _rotate,
-    "two that know different tokens": _rotate_unlike,
-    "a stack and a playbook": _beside_playbook,
+    "two stacks, empty": _Races.at_empty_place,
+    "two stacks that rotate": _Races.rotate,
+    "two that know different tokens": _Races.rotate_unlike,
+    "a stack and a playbook": _Races.beside_playbook,
 }
-
-
-def _race(
-    site: Site, meeting: _Meeting, path: str, where: str, report: Report, others: set[str] | None = None
-) -> int:
-    before = minted(site.emulator)
-    meeting.call()
-    _end([_up(stack) for stack in site.stacks], where, report)
-    new = minted(site.emulator) - before
-    return _check(site, meeting, path, where, new, site.known(), others or set(), report)
-
-
-def _check(
-    site: Site,
-    meeting: _Meeting,
-    path: str,
-    where: str,
-    new: set[str],
-    told: set[str],
-    others: set[str],
-    report: Report,
-) -> int:
-    """Check what a race came to; both know the stored token, or one of `others`."""
-    stored = hashes({site.token(path)})
-    report.expect(meeting.met, f"{where}: they did not meet")
-    report.expect(new == stored, f"{where}: {len(new)} mints, of which the place holds {len(new & stored)}")
-    report.expect(stored <= told <= stored | hashes(others), f"{where}: {len(told)} tokens are known")
-    report.expect(not site.spooled(), f"{where}: pending: {site.spooled()}")
-    return len(new)
 
 
 def _up(stack: Workspace) -> subprocess.Popen[str]:

@@ -19,6 +19,10 @@ class Report:
     rows: list[Row] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
+    def row(self, **columns: Any) -> None:
+        """Note a row; `found_again` is the column "found again"."""
+        self.rows.append({name.replace("_", " "): value for name, value in columns.items()})
+
     def expect(self, holds: object, problem: str) -> None:
         """Note `problem` unless the promise `holds`."""
         if not holds:
@@ -34,11 +38,16 @@ Experiment = Callable[[bool], Report]  # takes whether it shall be short
 
 def table(rows: Sequence[Row]) -> str:
     """Return rows as a Markdown table."""
-    if not rows:
-        return "(nothing)"
-    lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return markdown(list(rows[0]), [list(map(str, row.values())) for row in rows]) if rows else "(nothing)"
+
+
+def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a table; nothing where it has no line."""
+    if not lines:
+        return ""
+    widths = [max(len(line[column]) for line in [header, *lines]) for column in range(len(header))]
     padded = [
-        "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths)) + " |" for line in lines
+        "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths)) + " |"
+        for line in [header, *lines]
     ]
     return "\n".join([padded[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *padded[1:]])

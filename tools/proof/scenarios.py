@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +27,7 @@ from tools.proof.places import (
     VaultPlace,
 )
 from tools.proof.report import Report
+from tools.proof.search import known
 
 OLD = "0123456789abcdef0123456789abcdef"
 GIVEN = "fedcba9876543210fedcba9876543210"
@@ -57,6 +58,19 @@ class Scenario:
         mints = "token" not in self.options and "state" not in self.options
         used = {subject.MAIN: True, subject.POOL: "concurrency" in self.options, subject.MINT: mints}
         return [thread for thread, is_used in used.items() if is_used]
+
+    def recorded(self, work: Callable[[], None], thread: str, report: Report) -> list[subject.Call]:
+        """Return the system calls of a run that nothing disturbs, from the first touch of the place on."""
+        self.place.set(self.old)
+        ended = subject.run(work, trace=True, thread=thread)
+        report.expect(ended.code == 0, f"{self.words}: fails undisturbed: {ended.output}")
+        return subject.from_first_touch(ended.calls, self.place.touched)
+
+    def start_over(self, emulator: Emulator) -> None:
+        """Make the place as new, and let the service forget what it minted."""
+        for token in minted(emulator):
+            emulator.forget(token)
+        self.place.set(self.old)
 
 
 def scenarios(base: Path) -> list[Scenario]:
@@ -130,10 +144,9 @@ def _play_one(play: Callable[[Scenario, Emulator, bool], Report], short: bool, n
 
 def minted(emulator: Emulator) -> set[str]:
     """Return the hashes of all tokens that the service minted and has not forgotten."""
-    known = {token["hash"] for token in emulator.tokens()}
-    return known - hashes({OLD, GIVEN})
+    return known(emulator) - hashes({OLD, GIVEN})
 
 
-def hashes(tokens: set[str]) -> set[str]:
+def hashes(tokens: Set[str]) -> set[str]:
     """Return the hashes by which the service names tokens."""
     return set(map(subject.token_hash, tokens))

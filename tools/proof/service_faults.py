@@ -37,14 +37,14 @@ _TRUE_ANSWERS = {
     "PUT /token/settings": "OK",
     "GET /token/logs": '{"logs": [{"id": "a", "cost": 1}], "n": 1}',
 }
-
-
-# What is asked for, past the two calls of a provisioning; the outcome in words.
-_CALLS: dict[str, Callable[[EchoValueClient], str]] = {
-    "GET /token": lambda client: f"wallet {client.get_wallet(TOKEN).wallet}",
-    "GET /token/settings": lambda client: f"threshold {client.get_settings(TOKEN)[0].threshold}",
-    "PUT /token/settings": lambda client: f"set for {client.put_settings(TOKEN, Alert(50))}",
-    "GET /token/logs": lambda client: f"entries {len(client.get_logs(TOKEN))}",
+# What makes each call, the first two to provision a token file; the outcome in words.
+_CALLS: dict[str, Callable[[EchoValueClient, TokenFile], str]] = {
+    "POST /token": lambda client, file: provision(client, file).status,
+    "GET /recharge": lambda client, file: provision(client, file, regenerate="if_invalid").status,
+    "GET /token": lambda client, _file: f"wallet {client.get_wallet(TOKEN).wallet}",
+    "GET /token/settings": lambda client, _file: f"threshold {client.get_settings(TOKEN)[0].threshold}",
+    "PUT /token/settings": lambda client, _file: f"set for {client.put_settings(TOKEN, Alert(50))}",
+    "GET /token/logs": lambda client, _file: f"entries {len(client.get_logs(TOKEN))}",
 }
 
 
@@ -87,25 +87,22 @@ def _context(kind: str, authority: trustme.CA) -> ssl.SSLContext | None:
     return context
 
 
-def _ask(call: str, fault: Fault, authority: trustme.CA, report: Report) -> tuple[str, int]:
+def _ask(call: str, fault: Fault, authority: trustme.CA, report: Report) -> str:
     """Make one call under one fault, as a task does; return the outcome in words, and the tries."""
     where = f"{call}, {fault.name}"
     with ExitStack() as stack:
         options, requests = stack.enter_context(served(fault, call, authority))
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="echovalue-proof-")))
         file = directory / "token"
+        if call == "GET /recharge":
+            file.write_text(TOKEN + "\n")
         client = EchoValueClient(timeout=_TIMEOUT, retries=_RETRIES, **options)
         stack.callback(client.close)
         start = time.monotonic()
         try:
+            told = _CALLS[call](client, TokenFile(str(file)))
             if call == "POST /token":
-                told = provision(client, TokenFile(str(file))).status
                 report.expect(file.read_text() == _NEW + "\n", f"{where}: what is kept is not what was sent")
-            elif call == "GET /recharge":
-                file.write_text(TOKEN + "\n")
-                told = provision(client, TokenFile(str(file)), regenerate="if_invalid").status
-            else:
-                told = _CALLS[call](client)
         except EchoValueError as error:
             told = error.reason
             text = f"{error} {error!r}"
@@ -128,7 +125,7 @@ def _ask(call: str, fault: Fault, authority: trustme.CA, report: Report) -> tupl
             report.expect(not wrong, f"{where}: {told} instead of {expected}")
         if told == "ambiguous_mint":
             report.expect(len(requests) <= 1, f"{where}: a mint in doubt was sent {len(requests)} times")
-        return told, len(requests)
+        return f"{told}, {len(requests)} {'try' if len(requests) == 1 else 'tries'}"
 
 
 def _slack() -> float:
@@ -149,9 +146,5 @@ def run(short: bool) -> Report:
         }
     for fault in tried:
         outcomes = {call: asked[fault.name, call].result() for call in _TRUE_ANSWERS}
-        row = {
-            call: f"{told}, {tries} {'try' if tries == 1 else 'tries'}"
-            for call, (told, tries) in outcomes.items()
-        }
-        report.rows.append({"the service": fault.name, **row})
+        report.row(the_service=fault.name, **outcomes)
     return report

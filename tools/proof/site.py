@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import hvac
 
@@ -18,7 +19,7 @@ from tests.testkit.playbook import Ansible
 from tests.testkit.pulumi_workspace import Workspace
 from tests.testkit.servers import openbao_server
 from tools.emulator.client import Emulator
-from tools.proof.environment import environment
+from tools.proof import programs
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,11 @@ class Site:
     def stacks(self) -> tuple[Workspace, Workspace]:
         return self.dynamic, self.native
 
-    def write(self, path: str, keepers: str, name: str = "") -> None:
-        """Make the programs of both stacks: one token in the place at `path`, with its name unless there is a `name`."""
-        where = {"hashi_vault": {"path": path}}
-        self.dynamic.program(
-            f'token = echovalue.Token("{name or path}", keepers={{"a": "{keepers}"}}, place={where})'
-        )
-        properties = {"keepers": {"a": keepers}, "place": {"hashiVault": {"path": path}}}
-        resources = {name or path: {"type": "echovalue:Token", "properties": properties}}
-        self.native.yaml(f"resources: {json.dumps(resources)}")
+    def write(self, path: str, keepers: str, name: str = "", *, reads: bool = False) -> None:
+        """Make the programs of both stacks: a token in the place at `path`, with its name unless there is a `name`."""
+        places = {name or path: {"hashi_vault": {"path": path}}}
+        for half, stack in zip(programs.HALVES, self.stacks):
+            programs.write(stack, half, places, keepers, reads=reads)
 
     def token(self, path: str) -> str:
         """Return the token that the place holds."""
@@ -75,7 +72,7 @@ def one_site(emulator: Emulator, see: Callable[[str], object]) -> Iterator[Site]
         dynamic, native, home = folders
         with (
             gate(server.address, lambda operation, _body: see(operation)) as front,
-            environment(VAULT_ADDR=front.url, VAULT_TOKEN=server.token, HOME=str(home)),
+            mock.patch.dict(os.environ, VAULT_ADDR=front.url, VAULT_TOKEN=server.token, HOME=str(home)),
         ):
             yield Site(
                 emulator,

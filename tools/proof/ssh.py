@@ -95,14 +95,15 @@ class _Targets:
         found = path.stat()
         self._report.expect(pwd.getpwuid(found.st_uid).pw_name == user, f"{user}: it is not the owner")
         self._report.expect(found.st_mode & 0o777 == 0o600, f"{user}: its mode is {found.st_mode:o}")
-        self._row(f"become {become or 'nobody'}, pipelining {'on' if pipelining else 'off'}", ", ".join(told))
+        words = f"become {become or 'nobody'}, pipelining {_on_or_off(pipelining)}"
+        self._report.row(what=words, outcome=", ".join(told))
 
     def without_requests(self) -> None:
         before = minted(self._emulator)
         ran = self._play("root", True, path=str(self._directory("root") / "token"), library=False, fails=True)
         self._report.expect("requests" in ran.screen, "a missing requests is not told")
         self._report.expect(minted(self._emulator) == before, "a token was minted without requests")
-        self._row("a target without requests", "refused before the mint")
+        self._report.row(what="a target without requests", outcome="refused before the mint")
 
     def ten_hosts(self) -> None:
         before = minted(self._emulator)
@@ -110,7 +111,7 @@ class _Targets:
         ran = self._play("", True, hosts="all:!localhost", vault_file=str(self._base / "vault.yml"))
         mints = len(minted(self._emulator) - before)
         self._report.expect(ran.code == 0 and mints == 1, f"ten hosts at once mint {mints} tokens")
-        self._row("ten hosts at once, one vault_file", f"{mints} mint")
+        self._report.row(what="ten hosts at once, one vault_file", outcome=f"{mints} mint")
 
     def cut(self, pipelining: bool) -> None:
         """Cut the connection while the answer to the mint is on its way."""
@@ -127,10 +128,8 @@ class _Targets:
         again = self._play("", pipelining, path=str(path))
         mints = len(minted(self._emulator) - before)
         self._report.expect(mints == 1, f"cut: {mints} tokens were minted")
-        self._row(
-            f"the connection is cut during the mint, pipelining {'on' if pipelining else 'off'}",
-            f"the next run: {again['result'].get('status')}",
-        )
+        words = f"the connection is cut during the mint, pipelining {_on_or_off(pipelining)}"
+        self._report.row(what=words, outcome=f"the next run: {again['result'].get('status')}")
 
     def _cut_when_asked(self) -> None:
         deadline = time.monotonic() + 60
@@ -191,8 +190,9 @@ class _Targets:
         shutil.chown(place, user)
         return place
 
-    def _row(self, what: str, outcome: str) -> None:
-        self._report.rows.append({"what": what, "outcome": outcome})
+
+def _on_or_off(pipelining: bool) -> str:
+    return "on" if pipelining else "off"
 
 
 @contextmanager

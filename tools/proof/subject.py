@@ -138,11 +138,9 @@ def start(
     return Started(child, scratch, tracer, trace)
 
 
-def run(
-    work: Callable[[], None], inject: str | None = None, *, trace: bool = False, thread: str = MAIN
-) -> Ended:
+def run(work: Callable[[], None], inject: str | None = None, **how: Any) -> Ended:
     """Start a run, and wait for its end."""
-    return start(work, inject, trace=trace, thread=thread).end()
+    return start(work, inject, **how).end()
 
 
 def _be_the_child(work: Callable[[], None], output: Path, writer: int, thread: str | None) -> None:

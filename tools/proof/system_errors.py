@@ -11,52 +11,29 @@ from tools.proof import subject
 from tools.proof.report import Report
 from tools.proof.scenarios import Scenario, hashes, minted, play_all
 
-_OPEN = ("EACCES", "EMFILE", "EIO", "EINTR", "ENOSPC", "EROFS", "EDQUOT")
-_WRITE = ("ENOSPC", "EDQUOT", "EIO", "EINTR")
-_CHANGE = ("EACCES", "EROFS", "EIO", "ENOSPC", "EDQUOT")
 # Which error a call can give; a signal's EINTR is seen by those that may wait.
 _ERRORS = {
-    "openat": _OPEN,
-    "read": ("EIO", "EINTR"),
-    "pread64": ("EIO", "EINTR"),
-    "getdents64": ("EIO",),
-    "write": _WRITE,
-    "pwrite64": _WRITE,
-    "ftruncate": ("EIO", "EROFS", "EINTR"),
-    "fsync": ("EIO", "ENOSPC", "EDQUOT", "EROFS", "EINTR"),
-    "flock": ("EINTR", "ENOLCK"),
-    "rename": _CHANGE,
-    "mkdir": _CHANGE,
-    "unlink": ("EACCES", "EROFS", "EIO"),
-    "fchmod": ("EPERM", "EROFS", "EIO"),
-    "chmod": ("EPERM", "EROFS", "EIO"),
-    "fchmodat": ("EPERM", "EROFS", "EIO"),
-    "chown": ("EPERM", "EROFS", "EIO", "EDQUOT"),
-    "newfstatat": ("EACCES", "EIO"),
-    "fstat": ("EIO",),
-    "lstat": ("EACCES", "EIO"),
-    "stat": ("EACCES", "EIO"),
-    "statx": ("EACCES", "EIO"),
-    "faccessat2": ("EACCES", "EROFS", "EIO"),
-    "access": ("EACCES", "EROFS", "EIO"),
-    "close": ("EIO", "EINTR"),
-    "lseek": ("EIO",),
-    "setxattr": ("ENOSPC", "EIO", "EDQUOT"),
-    "listxattr": ("EIO",),
-    "utimensat": ("EACCES", "EROFS", "EIO"),
-    "memfd_create": ("EMFILE",),
-    "pipe2": ("EMFILE",),
-    "epoll_create1": ("EMFILE",),
-    "epoll_wait": ("EINTR",),
-    "wait4": ("EINTR",),
-    "clock_nanosleep": ("EINTR",),
-    "getrandom": ("EINTR",),
-    "socket": ("EMFILE", "EACCES"),
-    "connect": ("EINTR", "EACCES"),
-    "sendto": ("EIO", "EINTR"),
-    "recvfrom": ("EIO", "EINTR"),
-    "poll": ("EINTR",),
-    "ppoll": ("EINTR",),
+    call: errors.split()
+    for errors, calls in {
+        "EACCES EMFILE EIO EINTR ENOSPC EROFS EDQUOT": "openat",
+        "EIO EINTR": "read pread64 sendto recvfrom close",
+        "EIO": "getdents64 fstat lseek listxattr",
+        "ENOSPC EDQUOT EIO EINTR": "write pwrite64",
+        "EIO EROFS EINTR": "ftruncate",
+        "EIO ENOSPC EDQUOT EROFS EINTR": "fsync",
+        "EINTR ENOLCK": "flock",
+        "EACCES EROFS EIO ENOSPC EDQUOT": "rename mkdir",
+        "EACCES EROFS EIO": "unlink faccessat2 access utimensat",
+        "EPERM EROFS EIO": "fchmod chmod fchmodat",
+        "EPERM EROFS EIO EDQUOT": "chown",
+        "EACCES EIO": "newfstatat lstat stat statx",
+        "ENOSPC EIO EDQUOT": "setxattr",
+        "EMFILE": "memfd_create pipe2 epoll_create1",
+        "EMFILE EACCES": "socket",
+        "EINTR EACCES": "connect",
+        "EINTR": "epoll_wait wait4 clock_nanosleep getrandom poll ppoll",
+    }.items()
+    for call in calls.split()
 }
 _SAMPLE = 60  # every 60th case in the short form
 
@@ -72,33 +49,28 @@ def _play(scenario: Scenario, emulator: Emulator, short: bool) -> Report:
     place = scenario.place
     with place.work(base_url=emulator.url, **scenario.options) as work:
         for thread in scenario.threads:
-            place.set(scenario.old)
-            recorded = subject.run(work, trace=True, thread=thread)
-            calls = subject.from_first_touch(recorded.calls, place.touched)
+            calls = scenario.recorded(work, thread, report)
             cases = [(call, error) for call in calls for error in _errors_of(call)]
             for call, error in cases[:: _SAMPLE if short else 1]:
-                for token in minted(emulator):
-                    emulator.forget(token)
-                place.set(scenario.old)
+                scenario.start_over(emulator)
                 ended = subject.run(work, f"{call.name}:error={error}:when={call.number}", thread=thread)
                 counted["points"] += 1
                 where = f"{scenario.words}, {error} at {call.words} {call.arguments[:60]}"
                 _check(scenario, where, ended, minted(emulator), counted, report)
     columns = ("points", "done all the same", "refused", "of these kept elsewhere")
-    counts = {name: counted[name] for name in columns}
-    report.rows.append({"place": place.kind, "what": scenario.name, **counts})
+    report.row(place=place.kind, what=scenario.name, **{name: counted[name] for name in columns})
     return report
 
 
-def _errors_of(call: subject.Call) -> tuple[str, ...]:
+def _errors_of(call: subject.Call) -> list[str]:
     """Return the errors that a call can give.
 
     strace leaves a descriptor open whose close it refuses, as no system does: the lock, or the end of a pipe,
     and somebody would wait for it.
     """
     if call.name == "close" and not Path(call.file).is_file():
-        return ()
-    return _ERRORS.get(call.name, ())
+        return []
+    return _ERRORS.get(call.name, [])
 
 
 def _check(
