@@ -11,6 +11,7 @@ from statistics import median
 
 from tools.bench.measure import Case
 from tools.bench.rows import CONCURRENCY, DYNAMIC_THREADS, PHASES, ROWS
+from tools.proof.report import markdown
 
 _MANY = 1000
 _MEMORY = 100 * 1024 * 1024  # bytes
@@ -119,7 +120,7 @@ def times(results: Results, part: str, latency: float) -> str:
         found = (results.get(part, row, count, phase, latency) for count in counts)
         spreads = [_spread(case.seconds) if case else "" for case in found]
         lines.append([_TITLES[part, row], phase, *spreads])
-    return _table(["", "", *(f"N = {count:,}" for count in counts)], lines)
+    return markdown(["", "", *(f"N = {count:,}" for count in counts)], lines)
 
 
 def costs(results: Results) -> str:
@@ -140,7 +141,7 @@ def costs(results: Results) -> str:
         ]
         for case in most.values()
     ]
-    return _table(["", "", "N", "peak MiB", "requests", "connections", "credits", "emulator busy"], lines)
+    return markdown(["", "", "N", "peak MiB", "requests", "connections", "credits", "emulator busy"], lines)
 
 
 def exponents(
@@ -174,7 +175,7 @@ def growth(results: Results) -> str:
                 if found:
                     what = [f"{row.part}: {row.title}", phase, f"{latency * 1000:g} ms"]
                     lines.append([*what, *(f"{exponent:.2f}" for exponent in found)])
-    return _table(["growth from N = 100 to 1,000", "", "latency", "exponent", "without start-up"], lines)
+    return markdown(["growth from N = 100 to 1,000", "", "latency", "exponent", "without start-up"], lines)
 
 
 def targets(results: Results) -> str:
@@ -192,23 +193,16 @@ def targets(results: Results) -> str:
         for latency in results.latencies():
             case = results.get("ansible", "bulk", _MANY, phase, latency)
             if case:
-                title = f"1,000 tokens {phase}"
-                shown = f"{latency * 1000:g} ms"
                 grown = exponents(results, "ansible", "bulk", phase, latency)
-                if grown:
-                    reached = _yes(grown[0] <= 1.05)
-                    lines.append(
-                        [f"{title}: exponent", shown, "at most 1.05", f"{grown[0]:.2f}", reached, ""]
-                    )
                 for name, value, bound in (
+                    *([("exponent", round(grown[0], 2), 1.05)] if grown else []),
                     ("credits", case.credits, 0),
                     ("connections", case.connections, CONCURRENCY),
                     ("peak MiB", case.memory >> 20, _MEMORY >> 20),
                 ):
-                    lines.append(
-                        [f"{title}: {name}", shown, f"at most {bound}", str(value), _yes(value <= bound), ""]
-                    )
-    return _table(["to reach", "latency", "bound", "measured", "reached", "by processor time"], lines)
+                    what = [f"1,000 tokens {phase}: {name}", f"{latency * 1000:g} ms", f"at most {bound}"]
+                    lines.append([*what, str(value), _yes(value <= bound), ""])
+    return markdown(["to reach", "latency", "bound", "measured", "reached", "by processor time"], lines)
 
 
 def plot(results: Results, path: Path) -> None:
@@ -247,16 +241,6 @@ def plot(results: Results, path: Path) -> None:
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(rows), frameon=False)
     figure.savefig(path, dpi=110, metadata={"Software": None})
-
-
-def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    if not lines:
-        return ""
-    widths = [max(len(line[n]) for line in [header, *lines]) for n in range(len(header))]
-    ruled = [header, ["-" * width for width in widths], *lines]
-    return "\n".join(
-        "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths)) + " |" for line in ruled
-    )
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -37,6 +37,10 @@ class Site:
     count: int
 
 
+Commands = Callable[[str], list[Command]]
+Prepare = Callable[[Site], Commands]
+
+
 @dataclass(frozen=True)
 class Row:
     """A way to provision tokens, for `counts` of them; others between those may be asked for.
@@ -51,12 +55,24 @@ class Row:
     title: str
     counts: tuple[int, ...]
     process: str
-    prepare: Callable[[Site], Callable[[str], list[Command]]]
+    prepare: Prepare
     phases: tuple[str, ...] = PHASES
 
 
-def _ansible(site: Site) -> tuple[Path, dict[str, str], list[str]]:
-    """Return a folder, an environment and arguments for the commands of Ansible."""
+def ansible_environment(folder: Path, url: str) -> dict[str, str]:
+    """Return what a command of Ansible sees that keeps all it writes in a folder."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+        "ANSIBLE_COLLECTIONS_PATH": collections_path(),
+        "ANSIBLE_HOME": str(folder / "ansible"),
+        "ANSIBLE_REMOTE_TEMP": str(folder / "remote"),
+        "ECHOVALUE_BASE_URL": url,
+        "HOME": str(folder),  # where the spool is
+    }
+
+
+def _ansible(site: Site, program: str, *arguments: str) -> Commands:
+    """Return a command of Ansible, the same in each phase."""
     tokens = site.folder / "tokens"
     tokens.mkdir()
     inventory = site.folder / "inventory"
@@ -68,39 +84,22 @@ def _ansible(site: Site) -> tuple[Path, dict[str, str], list[str]]:
         "secrets": [{"hashi_vault": {"path": f"{site.folder.name}/token{n}"}} for n in range(site.count)],
     }
     (site.folder / "values.json").write_text(json.dumps(values))
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
-        "ANSIBLE_COLLECTIONS_PATH": collections_path(),
-        "ANSIBLE_HOME": str(site.folder / "ansible"),
-        "ANSIBLE_REMOTE_TEMP": str(site.folder / "remote"),
-        "ECHOVALUE_BASE_URL": site.url,
-        "HOME": str(site.folder),  # where the spool is
-    }
-    return site.folder, environment, ["-i", str(inventory), "-e", f"@{site.folder}/values.json"]
+    environment = ansible_environment(site.folder, site.url)
+    program = str(Path(sys.executable).with_name(program))
+    call = (program, *arguments, "-i", str(inventory), "-e", f"@{site.folder}/values.json")
+    return lambda _phase: [Command(call, site.folder, environment)]
 
 
-def _playbook(name: str) -> Callable[[Site], Callable[[str], list[Command]]]:
-    def prepare(site: Site) -> Callable[[str], list[Command]]:
-        folder, environment, arguments = _ansible(site)
-        playbook = Command(
-            (str(Path(sys.executable).with_name("ansible-playbook")), *arguments, str(HERE / name)),
-            folder,
-            environment,
-        )
-        return lambda _phase: [playbook]
-
-    return prepare
+def _playbook(name: str) -> Prepare:
+    return lambda site: _ansible(site, "ansible-playbook", str(HERE / name))
 
 
-def _ping(site: Site) -> Callable[[str], list[Command]]:
-    folder, environment, arguments = _ansible(site)
-    program = str(Path(sys.executable).with_name("ansible"))
-    ping = Command((program, "localhost", "-m", "ansible.builtin.ping", *arguments), folder, environment)
-    return lambda _phase: [ping]
+def _ping(site: Site) -> Commands:
+    return _ansible(site, "ansible", "localhost", "-m", "ansible.builtin.ping")
 
 
-def _after_ping(*program: str) -> Callable[[Site], Callable[[str], list[Command]]]:
-    def prepare(site: Site) -> Callable[[str], list[Command]]:
+def _after_ping(*program: str) -> Prepare:
+    def prepare(site: Site) -> Commands:
         ping = _ping(site)
         wheres = {"file": str(site.folder / "kept"), "openbao": site.folder.name}
 
@@ -113,8 +112,8 @@ def _after_ping(*program: str) -> Callable[[Site], Callable[[str], list[Command]
     return prepare
 
 
-def _up(program: str, *, native: bool = False) -> Callable[[Site], Callable[[str], list[Command]]]:
-    def prepare(site: Site) -> Callable[[str], list[Command]]:
+def _up(program: str, *, native: bool = False) -> Prepare:
+    def prepare(site: Site) -> Commands:
         workspace = Workspace(site.folder, site.url)
         if native:
             workspace.project("python")
@@ -127,12 +126,10 @@ def _up(program: str, *, native: bool = False) -> Callable[[Site], Callable[[str
     return prepare
 
 
-def _up_and_bare_calls(
-    program: str, *, native: bool = False
-) -> Callable[[Site], Callable[[str], list[Command]]]:
+def _up_and_bare_calls(program: str, *, native: bool = False) -> Prepare:
     """Tokens in the state; and what a place in OpenBao must ask of it, in as many threads as a dynamic resource has."""
 
-    def prepare(site: Site) -> Callable[[str], list[Command]]:
+    def prepare(site: Site) -> Commands:
         up = _up(program, native=native)(site)
         arguments = ("openbao", site.url, "bare", str(site.count), str(DYNAMIC_THREADS), site.folder.name)
         bare = Command((sys.executable, str(HERE / "floor.py"), *arguments), site.folder, os.environ)

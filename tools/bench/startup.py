@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tools.bench.rows import ansible_environment
 from tools.checkout import collections_path
 
 OURS = "echovalue.cloud.echovalue_"
@@ -22,16 +23,10 @@ def payloads() -> dict[str, int]:
     sizes = {}
     for module in MODULES:
         with tempfile.TemporaryDirectory(prefix="echovalue-bench-") as folder:
+            environment = ansible_environment(Path(folder), "http://127.0.0.1:1")
             subprocess.run(
                 [Path(sys.executable).with_name("ansible"), "localhost", "-m", module, "-a", "timeout=1"],
-                env={
-                    **os.environ,
-                    "ANSIBLE_COLLECTIONS_PATH": collections_path(),
-                    "ANSIBLE_HOME": f"{folder}/ansible",
-                    "ANSIBLE_KEEP_REMOTE_FILES": "true",
-                    "ANSIBLE_REMOTE_TEMP": f"{folder}/remote",
-                    "ECHOVALUE_BASE_URL": "http://127.0.0.1:1",
-                },
+                env={**environment, "ANSIBLE_KEEP_REMOTE_FILES": "true"},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=False,  # it need not succeed to have been sent

@@ -57,35 +57,27 @@ class Set:
     own: tuple[str, ...] = ()
 
 
+_PULUMI, _SDK = "github.com/pulumi/pulumi/pkg/v3", "github.com/pulumi/pulumi/sdk/v3"
 SETS = {
     "pulumi": Set(
         title="the Pulumi engine {version}",
-        module="github.com/pulumi/pulumi/pkg/v3",
+        module=_PULUMI,
         takes="about 5 minutes",
         pins=(
             Pins(
                 "pulumi",
                 {
-                    "pulumi": "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+                    "pulumi": f"{_PULUMI}/cmd/pulumi",
                     "pulumi-language-yaml": "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",
                 },
                 # Without a version the Automation API refuses the program.
-                "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={version}",
-                {
-                    "pulumi-language-python-exec": (
-                        "github.com/pulumi/pulumi/sdk/v3",
-                        "python/cmd/pulumi-language-python-exec",
-                    )
-                },
+                f"-s -w -X {_SDK}/go/common/version.Version={{version}}",
+                {"pulumi-language-python-exec": (_SDK, "python/cmd/pulumi-language-python-exec")},
             ),
             # The last version that is part of a module that can be fetched.
             Pins(
                 "pulumi-python",
-                {
-                    "pulumi-language-python": (
-                        "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python"
-                    )
-                },
+                {"pulumi-language-python": f"{_SDK}/python/cmd/pulumi-language-python"},
             ),
         ),
         scripts={"pulumi-resource-pulumi-python": '#!/bin/sh\nexec python3 -u -m pulumi.dynamic "$@"\n'},
@@ -93,7 +85,7 @@ SETS = {
     ),
     "pulumi-languages": Set(
         title="the hosts of Pulumi programs in Node and Go, and the code generator {version}",
-        module="github.com/pulumi/pulumi/pkg/v3",
+        module=_PULUMI,
         takes="about a minute",
         pins=(
             Pins("pulumi", {"pulumi-codegen": "./codegen"}),
@@ -101,17 +93,15 @@ SETS = {
             Pins(
                 "pulumi-languages",
                 {
-                    "pulumi-language-go": "github.com/pulumi/pulumi/sdk/v3/go/pulumi-language-go",
-                    "pulumi-language-nodejs": (
-                        "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs"
-                    ),
+                    "pulumi-language-go": f"{_SDK}/go/pulumi-language-go",
+                    "pulumi-language-nodejs": f"{_SDK}/nodejs/cmd/pulumi-language-nodejs",
                 },
             ),
         ),
     ),
     "pulumi-dotnet": Set(
         title="the code generator for .NET {version}",
-        module="github.com/pulumi/pulumi/pkg/v3",
+        module=_PULUMI,
         takes="about two minutes",
         # The last minor version that has it; later ones are in a module that cannot be fetched.
         pins=(Pins("pulumi-dotnet", {"pulumi-codegen-dotnet": "./codegen"}),),
