@@ -140,9 +140,9 @@ def mutants(session: nox.Session) -> None:
     session.run("nice", "-n", "15", "mutmut", "run", *session.posargs, external=True)
     session.run("mutmut", "results")
     session.run("mutmut", "export-cicd-stats", silent=True)
-    told = json.loads(Path("mutants/mutmut-cicd-stats.json").read_text())
-    noticed = (told["killed"] + told["timeout"]) / told["total"]
-    print(f"{noticed:.1%} of {told['total']} changes are noticed.")
+    stats = json.loads(Path("mutants/mutmut-cicd-stats.json").read_text())
+    noticed = (stats["killed"] + stats["timeout"]) / stats["total"]
+    print(f"{noticed:.1%} of {stats['total']} changes are noticed.")
     if noticed < 0.9:
         session.error("The unit tests notice too little.")
 
@@ -458,7 +458,7 @@ def check_wheel(session: nox.Session, wheel: str) -> None:
 
 @nox.session(python=NEWEST, tags=["test-all"])
 def docs(session: nox.Session) -> None:
-    """The documentation site, into build/site; what stands behind -- goes to Sphinx."""
+    """The documentation site, into build/site; what comes after -- goes to Sphinx."""
     install(session, "docs", "unit", package=True)
     tree, site = installed_collection(session), Path("build/site")
     reference = tree / "docs/collection"

@@ -37,7 +37,7 @@ def demo(environment: dict[str, str]) -> subprocess.Popen[str]:
     )
 
 
-def test_it_tells_what_happened(home: dict[str, str]) -> None:
+def test_it_says_what_happened(home: dict[str, str]) -> None:
     screen, _nothing = demo(home).communicate(timeout=300)
     counts = [
         line.split()[-1] for line in screen.splitlines() if "minted  " in line or "credits spent  " in line

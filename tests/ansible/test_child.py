@@ -20,8 +20,8 @@ pytestmark = pytest.mark.essential
 MANY = b"x" * 1_000_000  # bytes, more than a pipe takes
 
 
-def run(script: str, given: bytes = b"", timeout: float = 20, most: int = 4096) -> tuple[int, bytes, bytes]:
-    return tuple(run_child(["sh", "-c", script], given, timeout=timeout, max_size=most))
+def run(script: str, passed: bytes = b"", timeout: float = 20, most: int = 4096) -> tuple[int, bytes, bytes]:
+    return tuple(run_child(["sh", "-c", script], passed, timeout=timeout, max_size=most))
 
 
 def test_input_and_outputs() -> None:

@@ -11,21 +11,21 @@ import pytest
 from tests.testkit.playbook import Ansible, alert, checked, logs
 from tools.emulator.client import Emulator
 
-GIVEN = "token-of-the-logs-0123456789abcdef"
+ADOPTED = "token-of-the-logs-0123456789abcdef"
 
 
 @pytest.mark.essential
 def test_logs(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
-    emulator.forget(emulator.register(GIVEN))  # and its former calls
-    emulator.register(GIVEN)
+    emulator.forget(emulator.register(ADOPTED))  # and its former calls
+    emulator.register(ADOPTED)
     path = str(tmp_path / "token")
-    Path(path).write_text(GIVEN)
+    Path(path).write_text(ADOPTED)
     for asked in ("token", "recharge?amount=3"):
-        urlopen(Request(f"{emulator.url}/{asked}", headers={"x-token": GIVEN})).close()
+        urlopen(Request(f"{emulator.url}/{asked}", headers={"x-token": ADOPTED})).close()
     run = ansible.play(
         alert("alert", path=path, threshold=5),
         logs("all", path=path, n=4),
-        logs("settings", token=GIVEN, type="settings"),
+        logs("settings", token=ADOPTED, type="settings"),
         logs("nothing", path=path, type="of-no-kind"),
         checked(logs("checked", path=path, n=1)),
         logs("dead", token="dead-token-0123456789", ignore_errors=True),

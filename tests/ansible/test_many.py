@@ -16,7 +16,7 @@ from tests.ansible.test_vault_file import Vault, vault  # noqa: F401 - a fixture
 from tests.testkit.playbook import Ansible, checked, token, wait_until
 from tools.emulator.client import Emulator
 
-GIVEN = "given-token-0123456789abcdef"
+ADOPTED = "given-token-0123456789abcdef"
 MANY = 100
 
 
@@ -68,7 +68,7 @@ def test_connections_are_as_many_as_asked_for(ansible: Ansible, emulator: Emulat
 
 
 def test_a_failure_of_one_stops_no_other(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
-    emulator.register(GIVEN)
+    emulator.register(ADOPTED)
     good = paths(tmp_path, 4)
     (tmp_path / "a" / "empty").write_text("")
     bad = [
@@ -77,21 +77,21 @@ def test_a_failure_of_one_stops_no_other(ansible: Ansible, emulator: Emulator, t
         {"path": str(tmp_path / "a" / "dead"), "token": "dead-token-0123456789"},
         {"path": str(tmp_path / "a" / "owned"), "owner": "no-such-user"},
     ]
-    given = {"path": str(tmp_path / "b" / "given"), "token": GIVEN, "mode": "0640"}
-    run = ansible.play(token(tokens=[*bad, *good, given]), fails=True, options=("-vvv",))
+    passed = {"path": str(tmp_path / "b" / "given"), "token": ADOPTED, "mode": "0640"}
+    run = ansible.play(token(tokens=[*bad, *good, passed]), fails=True, options=("-vvv",))
     result = run["result"]
     assert "4 of 9 tokens failed" in result["msg"]
     assert [bool(entry.get("failed")) for entry in result["tokens"]] == [True] * 4 + [False] * 5
     assert "holds no token" in result["tokens"][0]["msg"]
     assert {entry.get("token") for entry in result["tokens"]} == {None}
     assert result["changed"]
-    assert (tmp_path / "b" / "given").read_text() == GIVEN + "\n"
+    assert (tmp_path / "b" / "given").read_text() == ADOPTED + "\n"
     assert stat.S_IMODE((tmp_path / "b" / "given").stat().st_mode) == 0o640
     for item in good:
         assert not run.finds(Path(item["path"]).read_text().strip())
-    assert not run.finds(GIVEN)
+    assert not run.finds(ADOPTED)
     assert emulator.stats()["mints"] == 4
-    again = ansible.play(token(tokens=[*good, given]))["result"]
+    again = ansible.play(token(tokens=[*good, passed]))["result"]
     assert {entry["status"] for entry in again["tokens"]} == {"kept"}
 
 
@@ -130,11 +130,11 @@ def test_a_cancelled_run_keeps_what_was_minted(ansible: Ansible, emulator: Emula
 
 
 def test_many_variables_of_one_vaulted_file(vault: Vault, emulator: Emulator) -> None:  # noqa: F811
-    emulator.register(GIVEN)
+    emulator.register(ADOPTED)
     vault.file.write_text("# mine\nother: 1\n")
     identity = f"prod@{vault.ansible.directory}/prod.password"
     vault.command("encrypt", "--vault-id", identity, "--encrypt-vault-id", "prod", str(vault.file))
-    tokens = [{"variable": f"token{n}"} for n in range(20)] + [{"variable": "given", "token": GIVEN}]
+    tokens = [{"variable": f"token{n}"} for n in range(20)] + [{"variable": "given", "token": ADOPTED}]
     run = vault.run(
         checked(vault.task("check", tokens=tokens)),
         vault.task("first", tokens=tokens),

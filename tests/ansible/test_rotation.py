@@ -13,7 +13,7 @@ from tests.testkit.playbook import Ansible, checked, role, token
 from tools.emulator.client import Emulator
 
 OLD = "2024-02-29T23:59:59.77Z"
-GIVEN = "given-token-0123456789abcdef"
+ADOPTED = "given-token-0123456789abcdef"
 RULE = {"max_age": "90d"}
 
 
@@ -70,7 +70,7 @@ def test_what_does_not_go_with_it(ansible: Ansible, emulator: Emulator, tmp_path
     path = tmp_path / "token"
     stored(emulator, path)
     here = {"path": str(path)}
-    adopts = {"path": str(tmp_path / "other"), "token": GIVEN}
+    adopts = {"path": str(tmp_path / "other"), "token": ADOPTED}
     run = ansible.play(
         token("bare", ignore_errors=True, max_age=90, **here),
         token("negative", ignore_errors=True, max_loss=-1, **here, **RULE),

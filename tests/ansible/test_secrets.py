@@ -16,7 +16,7 @@ from tools.emulator.client import Emulator
 # From ansible-core 2.22 on.
 MASKS = importlib.util.find_spec("ansible.module_utils.secrets") is not None
 # As awkward as a token may be: quotes, braces, escapes, what YAML, Jinja or a URL would change.
-GIVEN = "\\\"'{{x}}%41&<>#:!-given-token"
+ADOPTED = "\\\"'{{x}}%41&<>#:!-given-token"
 PLAIN = "plain-token-0123456789abcdef"
 HOOK = {
     "url": "https://hooks.example.com/SECRET-1",
@@ -30,11 +30,11 @@ HOOK = {
 def test_a_token_is_registered_and_not_shown(
     ansible: Ansible, emulator: Emulator, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    emulator.register(GIVEN, wallet=9)
+    emulator.register(ADOPTED, wallet=9)
     emulator.options(links="token")
     stored = tmp_path / "stored"
     first = ansible.play(token(path=str(stored)))["result"]["token"]
-    given = {"given": {"__ansible_unsafe": GIVEN}}
+    passed = {"given": {"__ansible_unsafe": ADOPTED}}
     run = ansible.play(
         token("minted", path=str(tmp_path / "new")),
         token("kept", path=str(stored)),
@@ -49,14 +49,14 @@ def test_a_token_is_registered_and_not_shown(
         token("dead", token="dead-token-0123456789", ignore_errors=True),
         wallet("dead_wallet", token="dead-token-0123456789", ignore_errors=True),
         link("dead_link", token="dead-token-0123456789", ignore_errors=True),
-        vars=given,
+        vars=passed,
         options=options,
     )
     assert run["kept"]["token"] == first
-    assert run["adopted"]["token"] == run["proven"]["token"] == GIVEN
+    assert run["adopted"]["token"] == run["proven"]["token"] == ADOPTED
     assert run["link"]["contains_token"]
     assert run["wallet"]["wallet"] == 8
-    secrets = {first, GIVEN, "dead-token-0123456789", run["rotated"]["token"] or first}
+    secrets = {first, ADOPTED, "dead-token-0123456789", run["rotated"]["token"] or first}
     for result in (run["minted"], run["tried"], *run["looped"]["results"]):
         if result["token"]:
             secrets.add(result["token"])

@@ -15,7 +15,7 @@ import pytest
 from tests.testkit.playbook import Ansible, checked, finished, token, wait_until
 from tools.emulator.client import Emulator
 
-GIVEN = "given-token-0123456789abcdef"
+ADOPTED = "given-token-0123456789abcdef"
 
 
 def content(directory: Path) -> dict[str, str]:
@@ -32,7 +32,7 @@ def place(tmp_path: Path) -> Path:
 
 @pytest.mark.essential
 def test_a_life(ansible: Ansible, emulator: Emulator, place: Path) -> None:
-    emulator.register(GIVEN, wallet=7)
+    emulator.register(ADOPTED, wallet=7)
     path = place / "token"
     where = {"path": str(path)}
     run = ansible.play(
@@ -42,9 +42,9 @@ def test_a_life(ansible: Ansible, emulator: Emulator, place: Path) -> None:
         token("again", **where),
         checked(token("check_rotated", regenerate="always", **where)),
         token("rotated", regenerate="always", **where),
-        checked(token("check_adopted", token=GIVEN, **where)),
-        token("adopted", token=GIVEN, **where),
-        token("adopted_again", token=GIVEN, **where),
+        checked(token("check_adopted", token=ADOPTED, **where)),
+        token("adopted", token=ADOPTED, **where),
+        token("adopted_again", token=ADOPTED, **where),
         options=("-vvvvvv", "--diff"),
     )
     assert run.done() == [
@@ -55,13 +55,13 @@ def test_a_life(ansible: Ansible, emulator: Emulator, place: Path) -> None:
     assert (run["check"]["token"], run["check"]["hash"], run["check_rotated"]["token"]) == (None, None, None)
     assert (first["path"], first["backup_file"]) == (str(path), None)
     assert first["hash"] in first["diff"]["after"]
-    assert not run.finds(first["token"], run["rotated"]["token"], GIVEN.removeprefix("given-"))
+    assert not run.finds(first["token"], run["rotated"]["token"], ADOPTED.removeprefix("given-"))
     assert run["again"]["token"] == run["check_again"]["token"] == first["token"]
     assert (run["again"]["hash"], run["again"]["balance"]) == (first["hash"], 100)
     assert first["hash"] in run["rotated"]["diff"]["before"]
     assert Path(run["rotated"]["backup_file"]).read_text() == first["token"] + "\n"
-    assert {run[name]["token"] for name in ("check_adopted", "adopted", "adopted_again")} == {GIVEN}
-    assert (run["adopted"]["balance"], path.read_text()) == (7, GIVEN + "\n")
+    assert {run[name]["token"] for name in ("check_adopted", "adopted", "adopted_again")} == {ADOPTED}
+    assert (run["adopted"]["balance"], path.read_text()) == (7, ADOPTED + "\n")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     stats = emulator.stats()
     assert (stats["requests"], stats["credits_spent"]) == ({"POST /token": 2, "GET /recharge": 5}, 0)
@@ -82,16 +82,16 @@ def test_a_life(ansible: Ansible, emulator: Emulator, place: Path) -> None:
     assert "warnings" not in run["again"]
     assert run["absent"]["token"] is None
     backup = Path(run["absent"]["backup_file"])
-    assert (backup.read_text(), stat.S_IMODE(backup.stat().st_mode)) == (GIVEN + "\n", 0o600)
+    assert (backup.read_text(), stat.S_IMODE(backup.stat().st_mode)) == (ADOPTED + "\n", 0o600)
     assert set(content(place)) == {*before, backup.name} - {"token"}
     assert emulator.stats()["total"] == stats["total"] + 1
 
 
 def test_without_a_place(ansible: Ansible, emulator: Emulator) -> None:
-    emulator.register(GIVEN)
-    run = ansible.play(token("proven", token=GIVEN), checked(token("check")), token("one"), token("two"))
+    emulator.register(ADOPTED)
+    run = ansible.play(token("proven", token=ADOPTED), checked(token("check")), token("one"), token("two"))
     assert run.done() == [(False, "adopted"), *[(True, "minted")] * 3]
-    assert [run["proven"][key] for key in ("token", "path", "balance")] == [GIVEN, None, 100]
+    assert [run["proven"][key] for key in ("token", "path", "balance")] == [ADOPTED, None, 100]
     assert run["one"]["token"] != run["two"]["token"]
     assert emulator.stats()["mints"] == 2
 
@@ -114,7 +114,7 @@ def test_a_mint_in_doubt_is_sent_once(ansible: Ansible, emulator: Emulator, plac
     assert content(place) == {}
 
 
-def test_what_stands_in_the_way_is_told_before_any_mint(
+def test_what_is_in_the_way_is_reported_before_any_mint(
     ansible: Ansible, emulator: Emulator, place: Path
 ) -> None:
     (place / "empty").write_text("")
@@ -123,7 +123,7 @@ def test_what_stands_in_the_way_is_told_before_any_mint(
         token("missing", path=str(place / "missing/token"), ignore_errors=True),
         token("owner", path=str(place / "owned"), owner="no-such-user", ignore_errors=True),
         token("http", path=str(place / "http"), base_url="http://echovalue.example", ignore_errors=True),
-        token("both", path=str(place / "both"), token=GIVEN, regenerate="always", ignore_errors=True),
+        token("both", path=str(place / "both"), token=ADOPTED, regenerate="always", ignore_errors=True),
         token("absent", state="absent", ignore_errors=True),
         checked(token("later", path=str(place / "missing" / "token"))),
     )

@@ -15,7 +15,7 @@ from tests.testkit.hunt import hunt
 from tests.testkit.playbook import Ansible, checked, finished, link, token, wallet
 from tools.emulator.client import Emulator
 
-GIVEN = "given-token-0123456789abcdef"
+ADOPTED = "given-token-0123456789abcdef"
 BIN = Path(sys.executable).parent
 
 
@@ -154,6 +154,6 @@ def test_many_hosts_and_runs_at_once_end_with_one_token(vault: Vault, emulator: 
 
 @pytest.mark.essential
 def test_no_plaintext_reaches_the_disk(vault: Vault, emulator: Emulator) -> None:
-    emulator.register(GIVEN)
-    vault.run(vault.task(token=GIVEN), vault.task(regenerate="always"), vault.task(state="absent"))
-    assert not hunt([GIVEN], {"the disk": vault.ansible.directory}, allowed=("play.yml", "registered"))
+    emulator.register(ADOPTED)
+    vault.run(vault.task(token=ADOPTED), vault.task(regenerate="always"), vault.task(state="absent"))
+    assert not hunt([ADOPTED], {"the disk": vault.ansible.directory}, allowed=("play.yml", "registered"))

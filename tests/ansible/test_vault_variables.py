@@ -35,7 +35,7 @@ pytestmark = pytest.mark.essential
 
 DEV, DEV_TOO, PROD = (VaultSecret(f"password {name}".encode()) for name in ("dev", "dev too", "prod"))
 SECRETS = [("dev", DEV), ("dev", DEV_TOO), ("prod", PROD)]
-GIVEN = "given-token-0123456789abcdef"
+ADOPTED = "given-token-0123456789abcdef"
 
 
 class Service:
@@ -120,7 +120,7 @@ def test_label_and_password_stay(
         outcome = run(path, service, "token", regenerate=regenerate)
         assert path.read_text().startswith(f"$ANSIBLE_VAULT;{header}\n")
         assert decrypted(path.read_text(), secret) == f'---\ndb: x\ntoken: "{outcome.token}"\n'
-    path.write_text(f"---\ndb: x\n{inline('token', GIVEN, label, secret)}# end\n")
+    path.write_text(f"---\ndb: x\n{inline('token', ADOPTED, label, secret)}# end\n")
     outcome = run(path, service, "token", regenerate="always")
     assert block(path, "token").startswith(f"$ANSIBLE_VAULT;{header}\n")
     assert decrypted(block(path, "token"), secret) == outcome.token
@@ -143,21 +143,21 @@ def test_what_is_new_takes_the_choice_of_the_run_or_of_vault_id(path: Path, serv
 @pytest.mark.parametrize(
     "text",
     [
-        inline("token", GIVEN),
-        inline("token", GIVEN + "\n"),
-        inline("token", GIVEN, tag="!vault-encrypted"),
-        encrypted(f"token: {GIVEN}\n"),
-        encrypted(f"token: !unsafe '{GIVEN}'\n"),
-        encrypted(f"token: |\n  {GIVEN}\n"),
-        encrypted(inline("token", GIVEN, "prod", PROD)),
-        encrypted(f'{{"token": "{GIVEN}"}}'),
-        f"a: &a {inline('x', GIVEN)[3:]}token: *a\n",
+        inline("token", ADOPTED),
+        inline("token", ADOPTED + "\n"),
+        inline("token", ADOPTED, tag="!vault-encrypted"),
+        encrypted(f"token: {ADOPTED}\n"),
+        encrypted(f"token: !unsafe '{ADOPTED}'\n"),
+        encrypted(f"token: |\n  {ADOPTED}\n"),
+        encrypted(inline("token", ADOPTED, "prod", PROD)),
+        encrypted(f'{{"token": "{ADOPTED}"}}'),
+        f"a: &a {inline('x', ADOPTED)[3:]}token: *a\n",
     ],
 )
 def test_a_stored_token_is_read_and_nothing_changes(path: Path, service: Service, text: str) -> None:
     path.write_text(text)
     outcome = run(path, service, "token")
-    assert (outcome.status, outcome.token, outcome.changed) == ("kept", GIVEN, False)
+    assert (outcome.status, outcome.token, outcome.changed) == ("kept", ADOPTED, False)
     assert path.read_text() == text
     assert others(path) == []
     assert run(path, service, "token", regenerate="always").changed
@@ -165,10 +165,10 @@ def test_a_stored_token_is_read_and_nothing_changes(path: Path, service: Service
 
 
 def test_a_tag_stays(path: Path, service: Service) -> None:
-    path.write_text(inline("token", GIVEN, tag="!vault-encrypted"))
+    path.write_text(inline("token", ADOPTED, tag="!vault-encrypted"))
     run(path, service, "token", regenerate="always")
     assert path.read_text().startswith("token: !vault-encrypted |\n  $ANSIBLE_VAULT;1.2;AES256;dev\n")
-    path.write_text(encrypted(f"token: !unsafe '{GIVEN}'\n"))
+    path.write_text(encrypted(f"token: !unsafe '{ADOPTED}'\n"))
     outcome = run(path, service, "token", regenerate="always")
     assert decrypted(path.read_text(), DEV) == f'token: !unsafe "{outcome.token}"\n'
 
@@ -191,7 +191,7 @@ def test_a_placeholder_is_filled(path: Path, service: Service, empty: str) -> No
         (encrypted("token: 12345678901\n"), "is not text"),
         (encrypted("a: 1\ntoken: [x]\n"), "is no single value (line 2)"),
         (encrypted("a: 1\ntoken: {a: }}\n"), "(line 2)"),
-        (inline("token", GIVEN).replace("3", "4"), "cannot be decrypted"),
+        (inline("token", ADOPTED).replace("3", "4"), "cannot be decrypted"),
         (encrypted("a: 1\n", "dev", VaultSecret(b"nobody's")), "cannot be decrypted"),
         (encrypted("caf\udce9: 1\n"), "is not UTF-8 text"),
     ],
@@ -202,11 +202,11 @@ def test_what_is_refused_is_refused_before_any_mint(
     path.write_text(text)
     with pytest.raises(StoreError) as caught:
         run(path, service, "token", regenerate="always")
-    told = str(caught.value)
-    assert str(path) in told
-    assert why in told
-    assert "0123456789" not in told
-    assert "No token was minted" in told
+    reported = str(caught.value)
+    assert str(path) in reported
+    assert why in reported
+    assert "0123456789" not in reported
+    assert "No token was minted" in reported
     assert path.read_text() == text
     assert others(path) == []
     assert service.mints == 0
@@ -241,7 +241,7 @@ def test_the_file_stays_what_it_was(path: Path, service: Service) -> None:
 
 
 def test_removing_leaves_the_rest(path: Path, service: Service) -> None:
-    path.write_text(f"---\n{inline('token', GIVEN)}")
+    path.write_text(f"---\n{inline('token', ADOPTED)}")
     before = path.read_text()
     with variables(path, "token") as (store,):
         assert remove(store).status == "removed"
@@ -271,7 +271,7 @@ def dies(path: Path, *names: str, secrets: Any = SECRETS, **how: Any) -> None:
     assert child.exitcode == 9
 
 
-@pytest.mark.parametrize("text", [encrypted("a: 1\n"), inline("v007", GIVEN, "prod", PROD)])
+@pytest.mark.parametrize("text", [encrypted("a: 1\n"), inline("v007", ADOPTED, "prod", PROD)])
 def test_a_run_that_dies_after_its_mints_loses_none(path: Path, text: str) -> None:
     path.write_text(text)
     names = [f"v{number:03}" for number in range(20)]
@@ -307,7 +307,7 @@ def test_a_token_refused_by_a_full_disk_is_taken_up(
     assert (service.mints, others(path)) == (1, [])
 
 
-def test_what_waits_for_others_stays(path: Path, service: Service) -> None:
+def test_what_is_pending_for_others_stays(path: Path, service: Service) -> None:
     dies(path, "a", secrets=[("prod", PROD)])
     waits = [".vars.yml=a.vault"]
     assert run(path, service, "b").status == "minted"
@@ -316,11 +316,11 @@ def test_what_waits_for_others_stays(path: Path, service: Service) -> None:
     assert others(path) == waits
     assert service.mints == 2  # beside the one of the run that died
     assert run(path, service, "a", secrets=[("dev", DEV), ("prod", PROD)]).status == "kept"
-    assert others(path) == []  # overtaken by the one that stands there
+    assert others(path) == []  # superseded by the one that is stored there
 
 
 def test_what_a_run_that_died_was_to_replace_decides(path: Path, service: Service) -> None:
-    path.write_text(inline("token", GIVEN))
+    path.write_text(inline("token", ADOPTED))
     dies(path, "token", regenerate="always")
     path.write_text(inline("token", "put-there-by-hand-01"))
     assert run(path, service, "token").token == "put-there-by-hand-01"
@@ -369,7 +369,7 @@ def test_a_file_that_cannot_be_replaced(
 
 
 def test_a_run_without_secrets(path: Path, service: Service) -> None:
-    for text in ("a: 1\n", encrypted("a: 1\n"), inline("token", GIVEN)):
+    for text in ("a: 1\n", encrypted("a: 1\n"), inline("token", ADOPTED)):
         path.write_text(text)
         with pytest.raises(StoreError, match="This run has no vault secret"):
             run(path, service, "token", secrets=[])

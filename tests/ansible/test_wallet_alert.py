@@ -16,21 +16,21 @@ from tools.emulator.webhook import Webhook
 
 pytestmark = pytest.mark.slow
 
-GIVEN = "given-token-0123456789abcdef"
+ADOPTED = "given-token-0123456789abcdef"
 SLACK = {"url": "https://hooks.slack.com/services/of-the-team", "format": "slack"}
 
 
 @pytest.fixture
 def path(tmp_path: Path, emulator: Emulator) -> str:
     """The token's file; the service has none of its settings."""
-    emulator.forget(emulator.register(GIVEN))
-    emulator.register(GIVEN)
-    (tmp_path / "token").write_text(GIVEN + "\n")
+    emulator.forget(emulator.register(ADOPTED))
+    emulator.register(ADOPTED)
+    (tmp_path / "token").write_text(ADOPTED + "\n")
     return str(tmp_path / "token")
 
 
 def settings(emulator: Emulator) -> dict[str, Any]:
-    request = urllib.request.Request(emulator.url + "/token/settings", headers={"x-token": GIVEN})
+    request = urllib.request.Request(emulator.url + "/token/settings", headers={"x-token": ADOPTED})
     with urllib.request.urlopen(request) as answer:
         return json.load(answer)
 
@@ -48,12 +48,12 @@ def test_a_life(ansible: Ansible, emulator: Emulator, path: str, put: str) -> No
         alert("cleared", path=path, email=""),
         alert("cleared_again", path=path, email=""),
         alert("off", path=path, state="absent"),
-        alert("off_again", token=GIVEN, state="absent", threshold=9),
+        alert("off_again", token=ADOPTED, state="absent", threshold=9),
     )
-    told = {name: (result["changed"], result["cost"]) for name, result in run.registered.items()}
+    reported = {name: (result["changed"], result["cost"]) for name, result in run.registered.items()}
     first = dict.fromkeys(("new", "webhook", "cleared", "off"), (True, 2))
     again = dict.fromkeys(("part", "webhook_again", "cleared_again", "off_again"), (False, 1))
-    assert told == {"checked": (True, 1), **first, **again}
+    assert reported == {"checked": (True, 1), **first, **again}
 
     def picture(name: str) -> tuple[object, ...]:
         return tuple(run[name][key] for key in ("threshold", "email", "webhook_host"))
@@ -62,7 +62,7 @@ def test_a_life(ansible: Ansible, emulator: Emulator, path: str, put: str) -> No
     assert picture("webhook") == (50, "ops@example.com", "hooks.slack.com")
     assert picture("cleared") == (50, None, "hooks.slack.com")
     assert picture("off") == picture("off_again") == (0, None, "hooks.slack.com")
-    assert emulator.stats()["credits_spent"] == sum(cost for _changed, cost in told.values())
+    assert emulator.stats()["credits_spent"] == sum(cost for _changed, cost in reported.values())
     assert settings(emulator) == {"low_balance_threshold": 0, "low_balance_webhook": SLACK}
 
 

@@ -11,15 +11,15 @@ from tests.testkit.playbook import Ansible, alert, checked, link, token, wallet
 from tools.emulator.client import Emulator
 
 ENTRY = {"name", "hash", "wallet", "created", "cost", "forecast", "failed", "reason", "msg"}
-GIVEN = "given-token-0123456789abcdef"
+ADOPTED = "given-token-0123456789abcdef"
 
 
 @pytest.mark.essential
 def test_wallets_and_links(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
     path = str(tmp_path / "token")
-    Path(path).write_text(GIVEN)
-    emulator.forget(emulator.register(GIVEN))
-    digest = emulator.register(GIVEN)
+    Path(path).write_text(ADOPTED)
+    emulator.forget(emulator.register(ADOPTED))
+    digest = emulator.register(ADOPTED)
     ansible.environment["ECHOVALUE_TOKEN"] = "token-without-credits-0123456789"
     emulator.register(ansible.environment["ECHOVALUE_TOKEN"], wallet=0)
     run = ansible.play(
@@ -27,7 +27,7 @@ def test_wallets_and_links(ansible: Ansible, emulator: Emulator, tmp_path: Path)
         wallet("whole", path=path),
         checked(wallet("checked", path=path)),
         wallet("empty"),
-        wallet("both", path=path, token=GIVEN, ignore_errors=True),
+        wallet("both", path=path, token=ADOPTED, ignore_errors=True),
         link("one"),
         link("three", path=path, amount=3),
         link("two", path=path, amount=2, ignore_errors=True),
@@ -100,7 +100,7 @@ def test_many_wallets(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> N
 
 
 def test_a_failure_of_one_wallet_stops_no_other(ansible: Ansible, emulator: Emulator, tmp_path: Path) -> None:
-    emulator.register(GIVEN, wallet=5)
+    emulator.register(ADOPTED, wallet=5)
     emulator.reset_stats()
     run = ansible.play(
         wallet(
@@ -111,12 +111,12 @@ def test_a_failure_of_one_wallet_stops_no_other(ansible: Ansible, emulator: Emul
                 {"name": "dead", "token": "dead-token-0123456789abcdef"},
                 {"name": "missing", "path": str(tmp_path / "none")},
                 {"name": "unnamed"},
-                {"name": "good", "token": GIVEN},
+                {"name": "good", "token": ADOPTED},
             ],
         ),
         checked(wallet("check", tokens=[{"name": "missing", "path": str(tmp_path / "none")}])),
-        wallet("two", ignore_errors=True, tokens=[{"name": "x", "token": GIVEN, "path": "/x"}]),
-        wallet("beside", ignore_errors=True, token=GIVEN, tokens=[]),
+        wallet("two", ignore_errors=True, tokens=[{"name": "x", "token": ADOPTED, "path": "/x"}]),
+        wallet("beside", ignore_errors=True, token=ADOPTED, tokens=[]),
     )
     result = run["result"]
     assert [one["reason"] for one in result["wallets"]] == [

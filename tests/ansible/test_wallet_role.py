@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The role echovalue_wallet: what it tells, and what it does not."""
+"""The role echovalue_wallet: what it reports, and what it does not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tools.emulator.client import Emulator
 pytestmark = pytest.mark.slow
 
 TEMPLATE = ROOT / "roles" / "echovalue_wallet" / "templates" / "metrics.prom.j2"
-GIVEN = "given-token-0123456789abcdef"
+ADOPTED = "given-token-0123456789abcdef"
 
 
 def guard(ansible: Ansible, variables: dict[str, Any], **play: Any) -> Run:
@@ -28,13 +28,13 @@ def guard(ansible: Ansible, variables: dict[str, Any], **play: Any) -> Run:
 
 @pytest.fixture
 def path(tmp_path: Path, emulator: Emulator) -> str:
-    emulator.register(GIVEN, wallet=9)
-    (tmp_path / "token").write_text(GIVEN + "\n")
+    emulator.register(ADOPTED, wallet=9)
+    (tmp_path / "token").write_text(ADOPTED + "\n")
     return str(tmp_path / "token")
 
 
 @pytest.mark.essential
-def test_enough_is_told_for_free(ansible: Ansible, emulator: Emulator, path: str) -> None:
+def test_enough_is_reported_for_free(ansible: Ansible, emulator: Emulator, path: str) -> None:
     run = guard(ansible, {"echovalue_wallet_path": path, "echovalue_wallet_minimum": 9})
     assert run["echovalue_wallet_result"]["enough"] is True
     assert run["echovalue_wallet_result"]["wallet"] == 9
@@ -43,12 +43,12 @@ def test_enough_is_told_for_free(ansible: Ansible, emulator: Emulator, path: str
 
 @pytest.mark.parametrize("action", ["fail", "warn"])
 @pytest.mark.parametrize("links", ["hash", "token"])
-def test_too_little_is_told_with_a_link_that_holds_no_token(
+def test_too_little_is_reported_with_a_link_without_a_token(
     ansible: Ansible, emulator: Emulator, path: str, action: str, links: str
 ) -> None:
     emulator.options(links=links)
     variables = {
-        "echovalue_wallet_token": GIVEN,
+        "echovalue_wallet_token": ADOPTED,
         "echovalue_wallet_minimum": 10,
         "echovalue_wallet_action": action,
         "echovalue_wallet_amount": 3,
@@ -57,7 +57,7 @@ def test_too_little_is_told_with_a_link_that_holds_no_token(
     assert "9 credits are left" in run.screen
     assert ("https://buy.stripe.com/" in run.screen) == (links == "hash")
     assert ("hand it to whoever pays as a secret" in run.screen) == (links == "token")
-    assert not run.finds(GIVEN)
+    assert not run.finds(ADOPTED)
     assert emulator.stats()["credits_spent"] == 0
 
 
@@ -84,8 +84,10 @@ def test_the_alert_is_declared(ansible: Ansible, emulator: Emulator, path: str) 
     }
 
 
-def test_an_empty_wallet_is_told_before_its_alert(ansible: Ansible, emulator: Emulator, path: str) -> None:
-    emulator.register(GIVEN, wallet=0)
+def test_an_empty_wallet_is_reported_before_its_alert(
+    ansible: Ansible, emulator: Emulator, path: str
+) -> None:
+    emulator.register(ADOPTED, wallet=0)
     variables = {"echovalue_wallet_path": path, "echovalue_wallet_alert_threshold": 5}
     run = guard(ansible, {**variables, "echovalue_wallet_minimum": 1}, fails=True)
     assert "0 credits are left" in run.screen
@@ -114,7 +116,9 @@ def test_a_link_that_cannot_be_made_does_not_hide_the_balance(
     assert "could not be made now" in run.screen
 
 
-def test_a_balance_that_is_not_told_is_not_enough(ansible: Ansible, emulator: Emulator, path: str) -> None:
+def test_a_balance_that_is_not_reported_is_not_enough(
+    ansible: Ansible, emulator: Emulator, path: str
+) -> None:
     emulator.options(balance_headers=False)
     run = guard(ansible, {"echovalue_wallet_path": path, "echovalue_wallet_minimum": 1}, fails=True)
     assert "for 1 credit" in run.screen
@@ -184,7 +188,7 @@ def test_wrong_arguments_stop_the_role(ansible: Ansible, emulator: Emulator, pat
     for variables, word in (
         (here, "echovalue_wallet_minimum"),
         (least, "Set either"),
-        ({**least, **here, "echovalue_wallet_token": GIVEN}, "Set either"),
+        ({**least, **here, "echovalue_wallet_token": ADOPTED}, "Set either"),
         ({**least, **here, "echovalue_wallet_action": "ask"}, "warn"),
     ):
         assert word in guard(ansible, variables, fails=True).screen

@@ -211,7 +211,7 @@ def test_a_variable_is_removed(text: str, after: str) -> None:
         ("a: 1\n? token\n", "the variable token is a key alone, without a colon (line 2)"),
     ],
 )
-def test_what_cannot_be_told_apart_is_refused_with_its_line(text: str, why: str) -> None:
+def test_what_is_ambiguous_is_refused_with_its_line(text: str, why: str) -> None:
     for value in CHANGES.values():
         with pytest.raises(YamlFormError) as caught:
             edit(text, {"token": value})

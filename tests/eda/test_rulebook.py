@@ -35,7 +35,7 @@ def port() -> int:
 
 @pytest.fixture
 def example(ansible: Ansible, tmp_path: Path, port: int) -> Path:
-    """The example, whose one host is this machine, and which tells Event-Driven Ansible."""
+    """The example, whose one host is this machine, and which notifies Event-Driven Ansible."""
     example = tmp_path / "example"
     shutil.copytree(EXAMPLE, example)
     inventory = example / "inventory"
@@ -113,12 +113,14 @@ def test_an_alert_runs_the_playbook(
         shown = output.read_text()
     assert "97 credits are left" in shown
     assert "https://buy.stripe.com/" in shown
-    assert [told["status"] for told in emulator.alerts()] == [200]
+    assert [reported["status"] for reported in emulator.alerts()] == [200]
     secrets = (TOKEN, (tmp_path / "echovalue.token").read_text().strip())
     assert not hunt(secrets, {"the rulebook's output": shown, "the screen": screen})
 
 
-def test_the_example_tells_slack(ansible: Ansible, emulator: Emulator, example: Path, tmp_path: Path) -> None:
+def test_the_example_notifies_slack(
+    ansible: Ansible, emulator: Emulator, example: Path, tmp_path: Path
+) -> None:
     shutil.copy(
         EXAMPLE / "inventory/group_vars/all/webhook.yml", example / "inventory/group_vars/all/webhook.yml"
     )

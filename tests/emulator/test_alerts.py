@@ -56,7 +56,7 @@ def ended_alerts(emulator):
     return emulator.alerts()
 
 
-def test_it_is_told_once_per_fall(emulator, webhook, declare, spend, token):
+def test_it_is_sent_once_per_fall(emulator, webhook, declare, spend, token):
     declare(98, low_balance_webhook={"url": webhook.url})  # 99 are left
     spend(1)
     assert emulator.alerts() == []
@@ -74,7 +74,7 @@ def test_a_call_that_is_refused_takes_the_balance_down_too(emulator, webhook, de
     assert webhook.next().value["wallet"] == 98
 
 
-def test_a_free_call_tells_nobody(emulator, declare, call, token):
+def test_a_free_call_sends_no_alert(emulator, declare, call, token):
     declare(99, low_balance_email="ops@example.com")
     emulator.set_wallet(token_hash(token), 50)
     call(emulator, "GET /recharge", token)
@@ -103,7 +103,7 @@ PAGE = {"routing_key": "k", "event_action": "trigger", "payload": PAYLOAD}
 
 
 @pytest.mark.parametrize(
-    ("kind", "rest", "told"),
+    ("kind", "rest", "reported"),
     [
         ("slack", {}, {"text": TEXT}),
         ("discord", {}, {"content": TEXT}),
@@ -118,12 +118,12 @@ PAGE = {"routing_key": "k", "event_action": "trigger", "payload": PAYLOAD}
         ("custom", {}, FACTS),
     ],
 )
-def test_formats(webhook, declare, spend, token, kind, rest, told):
+def test_formats(webhook, declare, spend, token, kind, rest, reported):
     headers = {"Authorization": "Bearer of-the-test"}
     declare(99, low_balance_webhook={"url": webhook.url, "format": kind, "headers": headers, **rest})
     spend(1)
     delivery = webhook.next()
-    assert delivery.value == json.loads(json.dumps(told).replace("HASH", token_hash(token)))
+    assert delivery.value == json.loads(json.dumps(reported).replace("HASH", token_hash(token)))
     assert delivery.path == "/alert?of=test"
     assert delivery.headers["authorization"] == "Bearer of-the-test"
     assert delivery.headers["content-type"] == "application/json"
@@ -154,7 +154,7 @@ def test_a_webhook_that_refuses(emulator, declare, spend):
         declare(99, low_balance_webhook={"url": webhook.url})
         spend(1)
         webhook.next()
-        assert [alert["status"] for alert in ended_alerts(emulator)] == [500]  # told once all the same
+        assert [alert["status"] for alert in ended_alerts(emulator)] == [500]  # sent once all the same
 
 
 def test_options_of_the_start(call, listener):

@@ -131,7 +131,7 @@ def test_logs_of_a_category(emulator, call, token):
     assert paths("")[-3:] == ["/token/settings", "/recharge", "/token"]
 
 
-def test_logs_tell_what_the_service_did(emulator, call, token):
+def test_logs_say_what_the_service_did(emulator, call, token):
     emulator.fault("GET /token", "status", status=503)
     emulator.fault("GET /token", "status", status=520, after_work=True)
     emulator.fault("GET /token", "drop", after_work=True)
@@ -165,9 +165,9 @@ def test_settings(emulator, call, token):
 
 @pytest.mark.parametrize("put", ["replace", "merge"])
 def test_what_a_put_leaves_out(emulator, call, token, put):
-    def settings(**given):
-        if given:
-            assert call(emulator, "PUT /token/settings", token, body=json.dumps(given)).text == "OK"
+    def settings(**passed):
+        if passed:
+            assert call(emulator, "PUT /token/settings", token, body=json.dumps(passed)).text == "OK"
         return json.loads(call(emulator, "GET /token/settings", token).text)
 
     emulator.options(put=put)

@@ -37,7 +37,7 @@ def test_with_credits(case, url):
 @schema.parametrize()
 @bounded
 def test_without_credits(case, url):
-    # That the wallet is empty is told before anything is said about the data.
+    # That the wallet is empty is reported before anything about the data.
     data_checks = [positive_data_acceptance, negative_data_rejection]
     case.call_and_validate(url, headers=POOR, excluded_checks=data_checks)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the control API tells, and what it changes."""
+"""What the control API reports, and what it changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_stats(emulator, call):
     }
 
 
-def test_connections_are_told_apart(emulator, token):
+def test_connections_are_distinguished(emulator, token):
     connections = [http.client.HTTPConnection("127.0.0.1", emulator.port) for _ in range(2)]
     for _ in range(3):
         for connection in connections:
@@ -65,7 +65,7 @@ def test_reset_leaves_the_logs(emulator, call, token):
 
 
 def test_tokens(emulator, call):
-    token = "a-token-given-by-hand"
+    token = "a-token-set-by-hand"
     digest = emulator.register(token, wallet=2)
     assert digest == token_hash(token)
     emulator.set_wallet(digest, 7)

@@ -99,7 +99,7 @@ class TestBuilding:
         assert len(folders) == 1
         assert len(self.builds(tmp_path)) == 1
 
-    def test_other_pins_are_built_anew_and_the_old_ones_go(self, tmp_path, monkeypatch):
+    def test_other_pins_are_built_again_and_the_old_ones_go(self, tmp_path, monkeypatch):
         old = ensure("kubernetes")
         monkeypatch.setattr(build, "GO_BUILD", (*build.GO_BUILD, "-tags=other"))
         new = ensure("kubernetes")

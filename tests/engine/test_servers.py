@@ -22,7 +22,7 @@ def listens(address):
         return client.connect_ex((host, int(port))) == 0
 
 
-def test_a_server_that_ends_is_told_with_its_last_lines(tmp_path, monkeypatch):
+def test_a_server_that_ends_is_reported_with_its_last_lines(tmp_path, monkeypatch):
     monkeypatch.setattr("tests.testkit.servers._free_ports", lambda count: [99999])
     with (
         pytest.raises(EngineError, match=r"(?s)bao ended .*Its last lines:\n.*99999"),

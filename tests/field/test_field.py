@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What real files and real rollouts broke, played as its users did: a folder for each report.
 
-`run.sh` in it is what they typed, and what they should have seen; README.md tells how to add one.
+`run.sh` in it is what they typed, and what they should have seen; README.md says how to add one.
 """
 
 from __future__ import annotations

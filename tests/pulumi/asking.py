@@ -22,8 +22,8 @@ from pulumi.runtime.proto.provider_pb2_grpc import (
 from pulumi_echovalue.plugin.properties import plain, struct
 from pulumi_echovalue.plugin.provider import Provider
 
-GIVEN = "feedfacefeedfacefeedfacefeedface"
-GIVEN_HASH = hashlib.sha256(GIVEN.encode()).hexdigest()
+ADOPTED = "feedfacefeedfacefeedfacefeedface"
+ADOPTED_HASH = hashlib.sha256(ADOPTED.encode()).hexdigest()
 UNHEARD_OF = "0badc0de0badc0de0badc0de0badc0de"
 SOME, NONE = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
 
@@ -90,7 +90,7 @@ class Engine:
 
 
 def _id(state: Struct) -> str:
-    return str(plain(state).get("hash", GIVEN_HASH))
+    return str(plain(state).get("hash", ADOPTED_HASH))
 
 
 @contextmanager
@@ -110,10 +110,10 @@ def asking() -> Iterator[Engine]:
 
 
 def failure(call: Any, *arguments: Any, **options: Any) -> str:
-    """Return what the engine is told of a call that fails."""
+    """Return what the engine hears of a call that fails."""
     with pytest.raises(grpc.RpcError) as caught:
         call(*arguments, **options)
     text = caught.value.details()
     assert "Traceback" not in text
-    assert GIVEN not in text
+    assert ADOPTED not in text
     return text

@@ -89,7 +89,7 @@ def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def workspace(
     tmp_path: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, _template: Path
 ) -> Iterator[Workspace]:
-    """A project with an empty stack; whatever its test did, no token may stand anywhere in clear."""
+    """A project with an empty stack; whatever its test did, no token may be anywhere in clear."""
     # With the token in the links too, so that a link in clear is found as well.
     emulator.options(links="token")
     workspace = Workspace(tmp_path, emulator.url, _template)

@@ -16,7 +16,7 @@ from pulumi_echovalue._decisions.token import Changes, check_inputs
 from pulumi_echovalue._shared.module_utils.core.client import EchoValueClient
 from pulumi_echovalue._shared.module_utils.core.errors import EchoValueError, InvalidInputError
 from pulumi_echovalue._shared.module_utils.core.models import Alert
-from tests.pulumi.asking import GIVEN, GIVEN_HASH
+from tests.pulumi.asking import ADOPTED, ADOPTED_HASH
 from tools.emulator.client import Emulator
 
 pytestmark = pytest.mark.essential
@@ -42,7 +42,7 @@ class Stack:
     def service(self, named: bool = False) -> Service:
         return Service(self.emulator.url, named, retries=0)
 
-    def create(self, token: str = GIVEN, **declared: Any) -> KeptAlert:
+    def create(self, token: str = ADOPTED, **declared: Any) -> KeptAlert:
         settings = lifecycle.declared(declared, is_unknown)
         source = TokenSource.of({"token": token})
         return lifecycle.create(self.service(), source, settings, self.declared_here)
@@ -67,12 +67,12 @@ class Stack:
     def remove(self, alert: KeptAlert) -> None:
         lifecycle.remove(alert, self.service(), self.declared_here, self.warnings.append)
 
-    def settings(self, token: str = GIVEN) -> Alert:
+    def settings(self, token: str = ADOPTED) -> Alert:
         """Return what the service has."""
         return EchoValueClient(self.emulator.url).get_settings(token)[0]
 
     def set_by_another(self, alert: Alert) -> None:
-        EchoValueClient(self.emulator.url).put_settings(GIVEN, alert)
+        EchoValueClient(self.emulator.url).put_settings(ADOPTED, alert)
         self.emulator.reset_stats()
 
 
@@ -80,21 +80,21 @@ class Stack:
 def stack(request: pytest.FixtureRequest, emulator: Emulator) -> Stack:
     """A stack whose service keeps or clears what a PUT leaves out."""
     emulator.options(put=request.param)
-    for token in (GIVEN, OTHER):
+    for token in (ADOPTED, OTHER):
         emulator.forget(emulator.register(token))  # with its settings
         emulator.register(token, wallet=100)
     return Stack(emulator)
 
 
 def compare(former: KeptAlert, requested: Service, **values: Any) -> Changes:
-    values = {"token": GIVEN, **values}
+    values = {"token": ADOPTED, **values}
     return lifecycle.compare(former, requested, values, lifecycle.declared(values, is_unknown))
 
 
 def test_a_life(stack: Stack, emulator: Emulator) -> None:
     created = stack.create(threshold=1000.0, email="ops@example.com")
     settings = {"threshold": 1000, "email": "ops@example.com"}
-    assert created == KeptAlert(TokenSource(GIVEN_HASH, GIVEN), emulator.url, settings)
+    assert created == KeptAlert(TokenSource(ADOPTED_HASH, ADOPTED), emulator.url, settings)
     assert emulator.stats()["requests"] == WRITTEN
     assert stack.settings() == Alert(1000, "ops@example.com")
     emulator.reset_stats()
@@ -124,7 +124,7 @@ def test_a_replacement_does_not_silence_the_alert(stack: Stack, emulator: Emulat
     assert stack.settings().threshold == 2000
     # Of another token it is another alert.
     stack.create(OTHER, threshold=1000)
-    stack.declared_here.remove((emulator.url, GIVEN_HASH))
+    stack.declared_here.remove((emulator.url, ADOPTED_HASH))
     stack.remove(replace(replaced, settings={"threshold": 2000}))
     assert (stack.settings().threshold, stack.settings(OTHER).threshold) == (0, 1000)
     assert stack.warnings == []
@@ -160,7 +160,7 @@ def test_a_refresh_finds_what_was_changed_there(stack: Stack, emulator: Emulator
 
 def test_a_refresh_of_a_token_that_is_gone_or_empty(stack: Stack, emulator: Emulator) -> None:
     alert = stack.earlier(threshold=1000)
-    emulator.set_wallet(GIVEN_HASH, 0)
+    emulator.set_wallet(ADOPTED_HASH, 0)
     assert stack.refresh(alert) == alert
     assert "is empty (HTTP 402): its low-balance alert could not be read" in stack.warnings[0]
     with pytest.raises(EchoValueError, match="HTTP 402") as caught:
@@ -171,12 +171,12 @@ def test_a_refresh_of_a_token_that_is_gone_or_empty(stack: Stack, emulator: Emul
         with pytest.raises(EchoValueError, match=f"HTTP {status}"):
             stack.refresh(alert)
     emulator.clear_faults()
-    emulator.forget(GIVEN_HASH)
+    emulator.forget(ADOPTED_HASH)
     assert stack.refresh(alert) == replace(alert, gone=True)
     assert "its low-balance alert stays in the state, marked as gone" in stack.warnings[-1]
     for wallet in (0, 50):
-        emulator.register(GIVEN)
-        emulator.set_wallet(GIVEN_HASH, wallet)
+        emulator.register(ADOPTED)
+        emulator.set_wallet(ADOPTED_HASH, wallet)
         assert stack.refresh(replace(alert, gone=True)).gone is False
 
 
@@ -185,13 +185,13 @@ def test_a_marked_alert_moves_where_a_service_is_named(stack: Stack, emulator: E
     with pytest.raises(InvalidInputError, match=r"is marked as gone: it is of https://own\.example"):
         stack.update(own, threshold=2000)
     assert emulator.stats()["total"] == 0
-    emulator.forget(GIVEN_HASH)
+    emulator.forget(ADOPTED_HASH)
     named = stack.service(named=True)
     assert stack.update(own, named, threshold=2000) == replace(own, service=emulator.url)
     assert "the next up replaces it" in stack.warnings[-1]
     with pytest.raises(EchoValueError, match="HTTP 401"):
         stack.update(replace(own, gone=False), named, threshold=2000)
-    emulator.register(GIVEN, wallet=100)
+    emulator.register(ADOPTED, wallet=100)
     moved = stack.update(own, named, threshold=2000)
     assert (moved.service, moved.gone, stack.settings().threshold) == (emulator.url, False, 2000)
     # One that nobody names is not where an update goes.
@@ -221,7 +221,7 @@ def test_a_marked_alert_moves_where_a_service_is_named(stack: Stack, emulator: E
 def test_what_inputs_request(
     gone: bool, requested: Service, values: dict[str, Any], expected: Changes | None
 ) -> None:
-    former = KeptAlert(TokenSource(GIVEN_HASH, GIVEN), OWN, {"threshold": 1000}, gone)
+    former = KeptAlert(TokenSource(ADOPTED_HASH, ADOPTED), OWN, {"threshold": 1000}, gone)
     if expected is not None:
         assert compare(former, requested, **{"threshold": 1000, **values}) == expected
         return
@@ -231,13 +231,13 @@ def test_what_inputs_request(
 
 def test_removing_ends_well_where_nothing_can_be_set(stack: Stack, emulator: Emulator) -> None:
     alert = stack.earlier(threshold=1000)
-    emulator.set_wallet(GIVEN_HASH, 1)  # enough for reading alone
+    emulator.set_wallet(ADOPTED_HASH, 1)  # enough for reading alone
     stack.remove(alert)
     assert "could not be switched off" in stack.warnings[0]
     emulator.fault("GET /token/settings", "status", status=404)
     with pytest.raises(EchoValueError, match="HTTP 404"):
         stack.remove(alert)
-    emulator.forget(GIVEN_HASH)
+    emulator.forget(ADOPTED_HASH)
     stack.remove(alert)
     assert len(stack.warnings) == 1
 
@@ -251,13 +251,13 @@ def test_what_is_declared_no_longer(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    ("inputs", "told"),
+    ("inputs", "reported"),
     [
         ({"threshold": None}, "settings: One of threshold, email and webhook is needed"),
         ({"threshold": -1.0}, "threshold: threshold must be a whole number"),
         ({"threshold": 0.5}, "threshold: threshold must be a whole number"),
         ({"email": "nobody"}, "email: email must be an e-mail address"),
-        ({"webhook": {"url": f"http://example.com/{GIVEN}"}}, "webhook: webhook.url must be an https URL"),
+        ({"webhook": {"url": f"http://example.com/{ADOPTED}"}}, "webhook: webhook.url must be an https URL"),
         ({"webhook": {**HOOK, "format": "irc"}}, "webhook: webhook.format must be one of slack"),
         ({"token": "short"}, "token: That is not a token"),
         ({"place": {"path": "/a"}, "hash": "0" * 64}, "arguments: token does not go with place"),
@@ -269,18 +269,18 @@ def test_what_is_declared_no_longer(stack: Stack) -> None:
         ({"token": ..., "webhook": {"url": ..., "options": [...]}, "threshold": ...}, ""),
     ],
 )
-def test_inputs_that_cannot_be_meant(inputs: dict[str, Any], told: str) -> None:
-    values = {"token": GIVEN, "threshold": 5.0, **inputs}
+def test_inputs_that_make_no_sense(inputs: dict[str, Any], reported: str) -> None:
+    values = {"token": ADOPTED, "threshold": 5.0, **inputs}
     reasons = check_inputs(lifecycle.checks(values, is_unknown))[1]
-    assert [reason[: len(told)] for reason in reasons] == ([told] if told else [])
-    assert GIVEN not in str(reasons)
+    assert [reason[: len(reported)] for reason in reasons] == ([reported] if reported else [])
+    assert ADOPTED not in str(reasons)
 
 
 def test_a_state_that_was_edited_by_hand(stack: Stack, emulator: Emulator) -> None:
-    edited = {"token": GIVEN, "hash": GIVEN_HASH, "threshold": "many", "service": ""}
-    alert = lifecycle.stored(edited, GIVEN_HASH, stack.service(), is_unknown)
-    assert alert == KeptAlert(TokenSource(GIVEN_HASH, GIVEN), emulator.url, {})
+    edited = {"token": ADOPTED, "hash": ADOPTED_HASH, "threshold": "many", "service": ""}
+    alert = lifecycle.stored(edited, ADOPTED_HASH, stack.service(), is_unknown)
+    assert alert == KeptAlert(TokenSource(ADOPTED_HASH, ADOPTED), emulator.url, {})
     stack.remove(alert)  # whose settings nobody knows
     assert emulator.stats()["total"] == 0
     with pytest.raises(InvalidInputError, match=r"the id of a token is its hash\. Nothing was changed"):
-        lifecycle.stored({**edited, "token": OTHER}, GIVEN_HASH, stack.service(), is_unknown)
+        lifecycle.stored({**edited, "token": OTHER}, ADOPTED_HASH, stack.service(), is_unknown)

@@ -17,7 +17,7 @@ from pulumi.runtime.rpc import wrap_rpc_secret as secret
 
 from pulumi_echovalue._dynamic import kept_tokens
 from pulumi_echovalue.alert_provider import AlertError, WalletAlertProvider
-from tests.pulumi.asking import GIVEN, GIVEN_HASH
+from tests.pulumi.asking import ADOPTED, ADOPTED_HASH
 from tools.emulator.client import Emulator
 
 pytestmark = pytest.mark.essential
@@ -35,8 +35,8 @@ def provider(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> WalletAlert
     """A provider whose service is the emulator, set up as in the engine's process."""
     monkeypatch.setattr(kept_tokens, "_services", {})
     pulumi.runtime.configure(pulumi.runtime.Settings(project="shop", stack="dev"))
-    emulator.forget(emulator.register(GIVEN))
-    emulator.register(GIVEN)
+    emulator.forget(emulator.register(ADOPTED))
+    emulator.register(ADOPTED)
     return another_process()
 
 
@@ -48,69 +48,69 @@ def another_process() -> WalletAlertProvider:
 
 
 def inputs(**declared: Any) -> dict[str, Any]:
-    return {"token": GIVEN, "hash": None, "service": None, **declared}
+    return {"token": ADOPTED, "hash": None, "service": None, **declared}
 
 
 def failure(call: Any, *arguments: Any) -> str:
-    """Return how the SDK tells the failure of a call to the engine."""
+    """Return how the SDK reports the failure of a call to the engine."""
     with pytest.raises(AlertError) as caught:
         call(*arguments)
-    assert GIVEN not in str(caught.value)
+    assert ADOPTED not in str(caught.value)
     assert "canary" not in str(caught.value)
     return str(caught.value)
 
 
-def test_the_state_refers_to_the_provider_by_name_alone() -> None:
+def test_the_state_refers_to_the_provider_by_name_only() -> None:
     assert serialize_provider(WalletAlertProvider()) == PICKLE
 
 
 def test_a_life(provider: WalletAlertProvider, emulator: Emulator) -> None:
     declared = inputs(threshold=50.0, webhook=HOOK)
-    checked = provider.check({}, {**declared, "token": f"{GIVEN}\n"})
+    checked = provider.check({}, {**declared, "token": f"{ADOPTED}\n"})
     assert not checked.failures
-    assert checked.inputs["token"] == secret(GIVEN)
+    assert checked.inputs["token"] == secret(ADOPTED)
     assert checked.inputs["webhook"] == secret(HOOK)
     created = provider.create(declared)
-    assert created.id == GIVEN_HASH
+    assert created.id == ADOPTED_HASH
     state = {
-        "token": secret(GIVEN),
+        "token": secret(ADOPTED),
         "threshold": 50,
         "email": None,
         "webhook": secret(HOOK),
-        "hash": GIVEN_HASH,
+        "hash": ADOPTED_HASH,
         "service": emulator.url,
     }
     assert created.outs == state
-    kept = {**state, "token": GIVEN, "webhook": HOOK}
-    assert not provider.diff(GIVEN_HASH, kept, declared).changes
-    assert provider.read(GIVEN_HASH, kept).outs == state
+    kept = {**state, "token": ADOPTED, "webhook": HOOK}
+    assert not provider.diff(ADOPTED_HASH, kept, declared).changes
+    assert provider.read(ADOPTED_HASH, kept).outs == state
     changed = inputs(threshold=60, email="ops@example.com", webhook=HOOK)
-    difference = provider.diff(GIVEN_HASH, kept, changed)
+    difference = provider.diff(ADOPTED_HASH, kept, changed)
     assert (difference.changes, difference.replaces) == (True, [])
-    assert provider.update(GIVEN_HASH, kept, changed).outs == {
+    assert provider.update(ADOPTED_HASH, kept, changed).outs == {
         **state,
         "threshold": 60,
         "email": "ops@example.com",
     }
-    provider.delete(GIVEN_HASH, kept)  # by the process that has set it
-    assert emulator.settings(GIVEN)["low_balance_threshold"] == 60
-    another_process().delete(GIVEN_HASH, {**kept, "threshold": 60.0, "email": "ops@example.com"})
-    assert emulator.settings(GIVEN)["low_balance_threshold"] == 0
+    provider.delete(ADOPTED_HASH, kept)  # by the process that has set it
+    assert emulator.settings(ADOPTED)["low_balance_threshold"] == 60
+    another_process().delete(ADOPTED_HASH, {**kept, "threshold": 60.0, "email": "ops@example.com"})
+    assert emulator.settings(ADOPTED)["low_balance_threshold"] == 0
 
 
 def test_a_token_that_the_service_does_not_know(
     provider: WalletAlertProvider, emulator: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kept = {"token": GIVEN, "threshold": 50, "hash": GIVEN_HASH, "service": emulator.url}
-    emulator.forget(GIVEN_HASH)
-    read = provider.read(GIVEN_HASH, kept)
+    kept = {"token": ADOPTED, "threshold": 50, "hash": ADOPTED_HASH, "service": emulator.url}
+    emulator.forget(ADOPTED_HASH)
+    read = provider.read(ADOPTED_HASH, kept)
     assert read.outs
-    assert (read.id, read.outs["gone"], read.outs["threshold"]) == (GIVEN_HASH, True, 50)
+    assert (read.id, read.outs["gone"], read.outs["threshold"]) == (ADOPTED_HASH, True, 50)
     assert "marked as gone" in capsys.readouterr().err
-    assert provider.diff(GIVEN_HASH, {**kept, "gone": True}, inputs(threshold=50)).replaces == ["gone"]
+    assert provider.diff(ADOPTED_HASH, {**kept, "gone": True}, inputs(threshold=50)).replaces == ["gone"]
     elsewhere = {**kept, "service": "https://own.example", "gone": True}
-    assert "is marked as gone" in failure(provider.update, GIVEN_HASH, elsewhere, inputs(threshold=50))
-    outs = provider.update(GIVEN_HASH, elsewhere, inputs(threshold=50, base_url=emulator.url)).outs
+    assert "is marked as gone" in failure(provider.update, ADOPTED_HASH, elsewhere, inputs(threshold=50))
+    outs = provider.update(ADOPTED_HASH, elsewhere, inputs(threshold=50, base_url=emulator.url)).outs
     assert outs
     assert (outs["service"], outs["gone"]) == (emulator.url, True)
 
@@ -119,8 +119,8 @@ def test_a_preview_of_what_is_not_known_yet(provider: WalletAlertProvider, emula
     unknown = {"token": UNKNOWN, "threshold": UNKNOWN, "webhook": {"url": UNKNOWN}, "base_url": UNKNOWN}
     emulator.reset_stats()
     assert not provider.check({}, unknown).failures
-    kept = {"token": GIVEN, "threshold": 5, "hash": GIVEN_HASH, "service": emulator.url}
-    difference = provider.diff(GIVEN_HASH, kept, unknown)
+    kept = {"token": ADOPTED, "threshold": 5, "hash": ADOPTED_HASH, "service": emulator.url}
+    difference = provider.diff(ADOPTED_HASH, kept, unknown)
     assert (difference.changes, difference.replaces) == (True, ["token"])
     assert emulator.stats()["total"] == 0
 
@@ -136,5 +136,5 @@ def test_check_refuses(provider: WalletAlertProvider) -> None:
 
 
 def test_a_failure(provider: WalletAlertProvider, emulator: Emulator) -> None:
-    emulator.fault("PUT /token/settings", "status", status=400, body=GIVEN)
+    emulator.fault("PUT /token/settings", "status", status=400, body=ADOPTED)
     assert "refuses this threshold or webhook" in failure(provider.create, inputs(threshold=5, webhook=HOOK))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.pulumi.asking import GIVEN
+from tests.pulumi.asking import ADOPTED
 from tests.testkit.pulumi_programs import HALVES, alert, declare, token
 from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator
@@ -74,17 +74,17 @@ def test_a_life(workspace: Workspace, emulator: Emulator, half: str) -> None:
     assert not workspace.finds(*CANARIES, allowed=allowed)
 
 
-def test_inputs_that_cannot_be_meant(workspace: Workspace, emulator: Emulator) -> None:
-    low = f'echovalue.WalletAlert("low", token="{GIVEN}", webhook={{"url": "http://canary.example.com"}})'
+def test_inputs_that_make_no_sense(workspace: Workspace, emulator: Emulator) -> None:
+    low = f'echovalue.WalletAlert("low", token="{ADOPTED}", webhook={{"url": "http://canary.example.com"}})'
     workspace.program(low)
     failed = workspace.up(fails=True)
     assert "webhook: webhook.url must be an https URL" in failed.text
     assert "canary.example.com" not in failed.text
-    for more, told in (
+    for more, reported in (
         ({"base_url": "https://elsewhere.example"}, "A Token is asked about at its own service"),
         ({"options": {"import_": "x"}}, "cannot be imported"),
     ):
         declare(workspace, "dynamic", token(), alert(threshold=5, **more))
-        assert told in workspace.up(fails=True).text
+        assert reported in workspace.up(fails=True).text
     declare(workspace, "dynamic", token())  # for the fixture, which wants a token
     workspace.up()

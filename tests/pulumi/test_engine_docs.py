@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pulumi.asking import GIVEN
+from tests.pulumi.asking import ADOPTED
 from tests.testkit.pulumi_workspace import Run, Workspace
 from tools.emulator.client import Emulator
 
@@ -45,8 +45,8 @@ def test_the_first_program_is_the_example() -> None:
 
 @pytest.mark.slow
 def test_adopting_and_rotating(workspace: Workspace, emulator: Emulator) -> None:
-    digest = emulator.register(GIVEN)
-    workspace.pulumi("config", "set", "--secret", "echovalueToken", GIVEN)
+    digest = emulator.register(ADOPTED)
+    workspace.pulumi("config", "set", "--secret", "echovalueToken", ADOPTED)
     workspace.program(BLOCKS["adopt"])
     workspace.up()
     assert workspace.resources()["app"]["id"] == digest

@@ -7,12 +7,12 @@ from typing import Any
 
 from pulumi_echovalue._shared.module_utils.core.client import EchoValueClient
 from pulumi_echovalue._shared.module_utils.core.models import Alert
-from tests.pulumi.asking import GIVEN as TOKEN
+from tests.pulumi.asking import ADOPTED as TOKEN
 from tests.testkit.pulumi_programs import HALVES, Config, alert, declare, token
 from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator
 
-ADOPTED = {"existing_token": Config("given", secret=True)}
+ADOPTS = {"existing_token": Config("given", secret=True)}
 
 
 def write(workspace: Workspace, half: str, keepers: str = "1", ignores: str = "", **inputs: Any) -> None:
@@ -60,10 +60,10 @@ def test_a_preview_and_a_plan_of_a_token_that_is_only_updated(
 ) -> None:
     emulator.register(TOKEN)
     workspace.pulumi("config", "set", "--secret", "given", TOKEN)
-    write(workspace, half, **ADOPTED)
+    write(workspace, half, **ADOPTS)
     workspace.up()
     emulator.reset_stats()
-    write(workspace, half, "2", **ADOPTED)
+    write(workspace, half, "2", **ADOPTS)
     plan = str(workspace.folder / "plan.json")
     run = workspace.pulumi("preview", "--diff", "--save-plan", plan)
     assert "replace" not in run.text
@@ -84,7 +84,7 @@ def test_a_service_that_is_gone(workspace: Workspace, emulator: Emulator, other:
     emulator.register(TOKEN)  # where what is seen is searched for it
     workspace.pulumi("config", "set", "--secret", "given", TOKEN)
     workspace.pulumi("config", "set", "echovalue:baseUrl", other.url)
-    write(workspace, half, **ADOPTED)
+    write(workspace, half, **ADOPTS)
     workspace.up()
     workspace.pulumi("config", "set", "echovalue:retries", "0")
     workspace.up()  # which takes the setting into the native provider's own state

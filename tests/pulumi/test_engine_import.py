@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """An alert that is set at the service is imported: the program text that the engine makes of it has no secret.
 
-That no token stands in clear anywhere is checked at the end of each, by the fixture.
+That no token is in clear anywhere is checked at the end of each, by the fixture.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 
 from pulumi_echovalue._shared.module_utils.core.client import EchoValueClient
 from pulumi_echovalue._shared.module_utils.core.models import Alert
-from tests.pulumi.asking import GIVEN as TOKEN
+from tests.pulumi.asking import ADOPTED as TOKEN
 from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tests.pulumi.asking import GIVEN as TOKEN
+from tests.pulumi.asking import ADOPTED as TOKEN
 from tests.testkit.pulumi_programs import HALVES, Config, alert, declare, token
 from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator

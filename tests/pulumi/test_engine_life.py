@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A token's life on a real engine, by ordinary programs, in Python (the dynamic half) and YAML (the native one).
 
-That no token stands in clear anywhere is checked at the end of each, by the fixture.
+That no token is in clear anywhere is checked at the end of each, by the fixture.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import signal
 
 import pytest
 
-from tests.pulumi.asking import GIVEN, GIVEN_HASH
+from tests.pulumi.asking import ADOPTED, ADOPTED_HASH
 from tests.testkit.pulumi_programs import HALVES, NATIVE_IS_SLOW, Config, declare, token
 from tests.testkit.pulumi_workspace import Workspace
 from tests.testkit.service_faults import emulated
@@ -121,31 +121,31 @@ def test_a_forced_rotation(workspace: Workspace, emulator: Emulator) -> None:
 
 @NATIVE_IS_SLOW
 def test_adopting_is_done_once(workspace: Workspace, emulator: Emulator, half: str) -> None:
-    emulator.register(GIVEN, wallet=0)  # an empty wallet is valid
-    workspace.pulumi("config", "set", "--secret", "given", GIVEN)
+    emulator.register(ADOPTED, wallet=0)  # an empty wallet is valid
+    workspace.pulumi("config", "set", "--secret", "given", ADOPTED)
     adopted = {"existing_token": Config("given", secret=True)}
     declare(workspace, half, token(**adopted), outputs=OUTPUTS)
     workspace.pulumi("preview", "--diff")
     workspace.pulumi("preview", "--json")
     workspace.up("--diff")
-    assert workspace.outputs() == {"token": GIVEN, "hash": GIVEN_HASH}
+    assert workspace.outputs() == {"token": ADOPTED, "hash": ADOPTED_HASH}
     for inputs in ({}, adopted):
         declare(workspace, half, token(**inputs), outputs=OUTPUTS)
         workspace.up("--expect-no-changes")
-        assert workspace.resources()["app"]["id"] == GIVEN_HASH
+        assert workspace.resources()["app"]["id"] == ADOPTED_HASH
     assert emulator.stats()["requests"] == {"GET /recharge": 1}
     # While it is named, other keepers are an update; then they rotate again.
     declare(workspace, half, token(keepers={"release": "1"}, **adopted))
     assert "1 updated" in workspace.up().out
-    assert workspace.resources()["app"]["id"] == GIVEN_HASH
+    assert workspace.resources()["app"]["id"] == ADOPTED_HASH
     write(workspace, half, release="2")
     assert "1 replaced" in workspace.up().out
 
 
-def test_inputs_that_cannot_be_meant(workspace: Workspace, emulator: Emulator) -> None:
-    emulator.register(GIVEN)
+def test_inputs_that_make_no_sense(workspace: Workspace, emulator: Emulator) -> None:
+    emulator.register(ADOPTED)
     url = "https://user:open@example.com"
-    declare(workspace, "dynamic", token(existing_token=f"{GIVEN} ", keepers={"n": [1]}, base_url=url))
+    declare(workspace, "dynamic", token(existing_token=f"{ADOPTED} ", keepers={"n": [1]}, base_url=url))
     run = workspace.pulumi("preview", fails=True)
     assert "existing_token: That is not a token" in run.text
     assert "base_url is refused: it must hold no user name or password" in run.text
@@ -210,7 +210,7 @@ def test_an_interrupt_during_a_mint_loses_no_token(
 @pytest.mark.slow
 @pytest.mark.parametrize("option", ["import_", "id"])
 def test_nothing_can_be_imported(workspace: Workspace, emulator: Emulator, option: str) -> None:
-    emulator.register(GIVEN)
+    emulator.register(ADOPTED)
     declare(workspace, "dynamic", token("app", {option: "abc"}))
     run = workspace.pulumi("preview", fails=True)
     assert "Give the token itself as existing_token" in run.text

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The native provider on a real engine, by programs in YAML.
 
-That no token stands in clear anywhere is checked at the end of each, by the fixture.
+That no token is in clear anywhere is checked at the end of each, by the fixture.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pulumi.asking import GIVEN, GIVEN_HASH
+from tests.pulumi.asking import ADOPTED, ADOPTED_HASH
 from tests.testkit.pulumi_programs import Config, declare, token
 from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator
@@ -23,24 +23,24 @@ OUTPUTS = {"token": "app.token", "hash": "app.hash"}
 
 
 def test_importing(workspace: Workspace, emulator: Emulator) -> None:
-    emulator.register(GIVEN)
-    declare(workspace, "native", token("app", {"import": GIVEN_HASH}))
+    emulator.register(ADOPTED)
+    declare(workspace, "native", token("app", {"import": ADOPTED_HASH}))
     assert "there it is missing" in workspace.up(fails=True).text
-    workspace.pulumi("config", "set", "--secret", "echovalue:token", GIVEN)
+    workspace.pulumi("config", "set", "--secret", "echovalue:token", ADOPTED)
     workspace.up("--diff")
-    assert workspace.resources()["app"]["id"] == GIVEN_HASH
+    assert workspace.resources()["app"]["id"] == ADOPTED_HASH
     declare(workspace, "native", token(), outputs=OUTPUTS)
     workspace.up("--expect-no-changes")
     workspace.pulumi("state", "delete", "--yes", workspace.resources()["app"]["urn"])
-    workspace.pulumi("import", "--yes", "--protect=false", "echovalue:index:Token", "app", GIVEN_HASH)
-    assert workspace.outputs()["token"] == GIVEN
+    workspace.pulumi("import", "--yes", "--protect=false", "echovalue:index:Token", "app", ADOPTED_HASH)
+    assert workspace.outputs()["token"] == ADOPTED
     workspace.up("--expect-no-changes")
     assert emulator.stats()["mints"] == 0
 
 
 @pytest.mark.slow
 def test_from_the_dynamic_resource_and_back(workspace: Workspace, emulator: Emulator) -> None:
-    """As docs/_index.md tells it."""
+    """As docs/_index.md says."""
     python = (workspace.root / "Pulumi.yaml").read_text()
     bare, adopted = token(), token(existing_token=Config("given", secret=True))
     declare(workspace, "dynamic", bare, outputs=OUTPUTS)
@@ -101,7 +101,7 @@ import sys
 from pulumi_echovalue.plugin import provider, token
 
 def broken(*arguments):
-    raise RuntimeError("{GIVEN}")
+    raise RuntimeError("{ADOPTED}")
 
 token._created = broken
 provider.serve(sys.argv[1])
@@ -119,7 +119,7 @@ def test_a_failure_after_the_mint_keeps_the_token(workspace: Workspace, emulator
     run = workspace.up(fails=True)
     program.unlink()  # it holds a token in clear
     assert "RuntimeError in Create: a fault of pulumi-echovalue" in run.text
-    assert GIVEN not in run.text
+    assert ADOPTED not in run.text
     kept = workspace.resources()["app"]
     assert kept["id"] in {token["hash"] for token in emulator.tokens()}
     assert isinstance(kept["outputs"]["token"], dict)  # encrypted

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pulumi_echovalue.plugin.places import to_wire
-from tests.pulumi.asking import GIVEN as TOKEN
+from tests.pulumi.asking import ADOPTED as TOKEN
 from tests.testkit import pulumi_places
 from tests.testkit.places import Command, HashiVault
 from tests.testkit.pulumi_programs import HALVES, alert, declare, token
@@ -141,7 +141,7 @@ def test_it_moves(workspace: Workspace, emulator: Emulator, place: HashiVault, h
 
 @HALVES
 @pytest.mark.slow
-def test_another_store_by_the_environment_alone(
+def test_another_store_by_the_environment_only(
     workspace: Workspace,
     emulator: Emulator,
     place: HashiVault,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A token is a secret by its provider: no option of a program or a transformation uncovers it.
 
-That none stands in clear is checked at the end of each, by the fixture.
+That none is in clear is checked at the end of each, by the fixture.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 
 import pytest
 
-from tests.pulumi.asking import GIVEN
+from tests.pulumi.asking import ADOPTED
 from tests.testkit.pulumi_workspace import Workspace
 from tools.emulator.client import Emulator
 
@@ -18,16 +18,16 @@ WEBHOOK = "hooks-canary.example.com"
 # Options of its own, and the input that was a secret as plain text.
 TRANSFORMATION = f"""
 def transformed(args):
-    given = {{"existing_token": "{GIVEN}"}} if args.props.get("existing_token") else {{}}
+    given = {{"existing_token": "{ADOPTED}"}} if args.props.get("existing_token") else {{}}
     if args.type_.endswith("WalletAlert"):
-        given = {{"token": "{GIVEN}", "webhook": {{"url": "https://{WEBHOOK}"}}}}
+        given = {{"token": "{ADOPTED}", "webhook": {{"url": "https://{WEBHOOK}"}}}}
     return pulumi.ResourceTransformationResult({{**args.props, **given}}, pulumi.ResourceOptions(protect=False))
 
 pulumi.runtime.register_stack_transformation(transformed)
 """
 PROGRAM = f"""
 pulumi.export("minted", echovalue.Token("minted", keepers={{"a": "1"}}).token)
-adopted = echovalue.Token("adopted", existing_token="{GIVEN}")
+adopted = echovalue.Token("adopted", existing_token="{ADOPTED}")
 pulumi.export("adopted", adopted.token)
 """
 ALERT = """
@@ -36,7 +36,7 @@ pulumi.export("alert", echovalue.WalletAlert("low", adopted, 5, webhook={"url": 
 
 
 def test_a_transformation_does_not_uncover_a_token(workspace: Workspace, emulator: Emulator) -> None:
-    emulator.register(GIVEN)
+    emulator.register(ADOPTED)
     program = TRANSFORMATION + PROGRAM + ALERT
     workspace.program(program)
     workspace.pulumi("preview", "--diff")
@@ -53,7 +53,7 @@ def test_a_transformation_does_not_uncover_a_token(workspace: Workspace, emulato
 @pytest.mark.parametrize("by", [pytest.param("up", marks=pytest.mark.slow), "refresh"])
 def test_a_state_in_clear_is_mended(workspace: Workspace, emulator: Emulator, by: str) -> None:
     workspace.program(PROGRAM)
-    emulator.register(GIVEN)
+    emulator.register(ADOPTED)
     workspace.up()
     hash_ = workspace.resources()["minted"]["id"]
     uncover(workspace)
@@ -70,7 +70,7 @@ def test_a_state_in_clear_is_mended(workspace: Workspace, emulator: Emulator, by
     assert isinstance(workspace.resources()["minted"]["outputs"]["token"], dict)
     assert "in clear" not in workspace.up().text
     emulator.forget(hash_)
-    emulator.forgotten.remove(hash_)  # it stands in the history in clear, as the warning says
+    emulator.forgotten.remove(hash_)  # it is in the history in clear, as the warning says
 
 
 def uncover(workspace: Workspace) -> None:

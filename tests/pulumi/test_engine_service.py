@@ -54,9 +54,9 @@ def test_another_service_that_is_named(
         workspace.pulumi("config", "set", "echovalue:baseUrl", other.url)
     else:
         workspace.program(ONE.replace('"app", ', f'"app", base_url="{other.url}", '))
-    told = f"EchoValue at {other.url} does not know the token with hash {hash_} (HTTP 401)"
+    reported = f"EchoValue at {other.url} does not know the token with hash {hash_} (HTTP 401)"
     for arguments in ([], ["--refresh"]):
-        assert told in workspace.up(*arguments, fails=True).text
+        assert reported in workspace.up(*arguments, fails=True).text
     kept = workspace.resources()["app"]
     assert (kept["id"], kept["outputs"]["service"]) == (hash_, emulator.url)
     # Once it knows the token, it is the token's own.

@@ -16,7 +16,7 @@ from pulumi_echovalue._shared.module_utils.core.errors import (
     InvalidInputError,
     StoredTokenUnknownError,
 )
-from tests.pulumi.asking import GIVEN, GIVEN_HASH
+from tests.pulumi.asking import ADOPTED, ADOPTED_HASH
 from tests.testkit.service_faults import emulated
 from tools.emulator.client import Emulator
 
@@ -29,9 +29,9 @@ ASKED = {"GET /recharge": 1}
 @pytest.fixture
 def known(emulator: Emulator) -> Iterator[None]:
     """Let the emulator know the token."""
-    emulator.register(GIVEN)
+    emulator.register(ADOPTED)
     yield
-    emulator.forget(GIVEN_HASH)
+    emulator.forget(ADOPTED_HASH)
 
 
 def test_where_the_service_comes_from(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ def test_where_timeout_and_retries_come_from(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("key", "variable", "wrong", "told"),
+    ("key", "variable", "wrong", "reported"),
     [
         ("timeout", "ECHOVALUE_TIMEOUT", "10s", "timeout must be a number."),
         ("timeout", "ECHOVALUE_TIMEOUT", "0", "timeout must be a number of seconds above 0, and "),
@@ -65,11 +65,11 @@ def test_where_timeout_and_retries_come_from(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_a_wrong_setting_says_where_it_comes_from(
-    monkeypatch: pytest.MonkeyPatch, key: str, variable: str, wrong: str, told: str
+    monkeypatch: pytest.MonkeyPatch, key: str, variable: str, wrong: str, reported: str
 ) -> None:
     with pytest.raises(InvalidInputError) as caught:
         find_service(None, {key: wrong})
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(reported)
     assert f"It comes from the config's echovalue:{key}. No request was sent." in str(caught.value)
     monkeypatch.setenv(variable, wrong)
     with pytest.raises(InvalidInputError, match=f"It comes from the environment's {variable}"):
@@ -98,9 +98,9 @@ def test_keepers_are_texts() -> None:
 @pytest.mark.usefixtures("known")
 def test_its_own_service_is_asked(emulator: Emulator, named: bool) -> None:
     requested = Service(emulator.url, named)
-    kept = Kept(GIVEN, emulator.url)
+    kept = Kept(ADOPTED, emulator.url)
     assert lifecycle.refresh(kept, requested) == kept
-    assert lifecycle.refresh(Kept(GIVEN, None), requested) == kept  # which is written down
+    assert lifecycle.refresh(Kept(ADOPTED, None), requested) == kept  # which is written down
     assert lifecycle.refresh(kept, Service(ELSEWHERE, named=False)) == kept
     assert emulator.stats()["requests"] == {"GET /recharge": 3}
 
@@ -110,10 +110,10 @@ def test_its_own_service_is_asked(emulator: Emulator, named: bool) -> None:
     [(True, True, True), (True, False, True), (False, True, True), (False, False, False)],
 )
 def test_whose_answer_marks_a_token(emulator: Emulator, remembered: bool, named: bool, marked: bool) -> None:
-    kept = Kept(GIVEN, emulator.url if remembered else None)
+    kept = Kept(ADOPTED, emulator.url if remembered else None)
     requested = Service(emulator.url, named)
     if marked:
-        assert lifecycle.refresh(kept, requested) == Kept(GIVEN, emulator.url, gone=True)
+        assert lifecycle.refresh(kept, requested) == Kept(ADOPTED, emulator.url, gone=True)
     else:
         with pytest.raises(StoredTokenUnknownError, match="left as it is") as caught:
             lifecycle.refresh(kept, requested)
@@ -123,21 +123,21 @@ def test_whose_answer_marks_a_token(emulator: Emulator, remembered: bool, named:
 
 @pytest.mark.parametrize("wallet", [7, 0])
 def test_an_answer_that_the_token_is_valid_clears_the_mark(emulator: Emulator, wallet: int) -> None:
-    emulator.register(GIVEN, wallet)
-    marked = Kept(GIVEN, emulator.url, gone=True)
-    assert lifecycle.refresh(marked, Service(ELSEWHERE, named=False)) == Kept(GIVEN, emulator.url)
-    emulator.forget(GIVEN_HASH)
+    emulator.register(ADOPTED, wallet)
+    marked = Kept(ADOPTED, emulator.url, gone=True)
+    assert lifecycle.refresh(marked, Service(ELSEWHERE, named=False)) == Kept(ADOPTED, emulator.url)
+    emulator.forget(ADOPTED_HASH)
 
 
 @pytest.mark.parametrize("gone", [True, False])
 def test_an_answer_that_says_neither_changes_nothing(emulator: Emulator, gone: bool) -> None:
     emulator.fault("GET /recharge", "status", status=403)
     with pytest.raises(EchoValueError, match="HTTP 403"):
-        lifecycle.refresh(Kept(GIVEN, emulator.url, gone), Service(emulator.url, named=True))
+        lifecycle.refresh(Kept(ADOPTED, emulator.url, gone), Service(emulator.url, named=True))
 
 
 OWN = "https://own.example"
-KEPT, MARKED = Kept(GIVEN, OWN), Kept(GIVEN, OWN, gone=True)
+KEPT, MARKED = Kept(ADOPTED, OWN), Kept(ADOPTED, OWN, gone=True)
 ANOTHER = "another-token"
 SAME, ROTATED = ({"a": "1"}, {"a": "1"}), ({"a": "1"}, {"a": "2"})
 
@@ -149,16 +149,16 @@ SAME, ROTATED = ({"a": "1"}, {"a": "1"}), ({"a": "1"}, {"a": "2"})
         (Service(OWN, named=False), None, (None, {}), Changes()),
         (Service(OWN, named=False), None, ({}, None), Changes()),
         (Service(OWN, named=False), None, ROTATED, Changes(("keepers",))),
-        (Service(OWN, named=False), GIVEN, SAME, Changes()),
-        (Service(OWN, named=False), GIVEN, ROTATED, Changes(updates=("keepers",))),
+        (Service(OWN, named=False), ADOPTED, SAME, Changes()),
+        (Service(OWN, named=False), ADOPTED, ROTATED, Changes(updates=("keepers",))),
         (Service(OWN, named=False), ANOTHER, SAME, Changes(("existing_token",))),
         (Service(OWN, named=False), ANOTHER, ROTATED, Changes(("existing_token", "keepers"))),
         # Another service is a change where it is named, and else none: it replaces nothing either.
         (Service(ELSEWHERE, named=True), None, SAME, Changes(updates=("service",))),
-        (Service(ELSEWHERE, named=True), GIVEN, SAME, Changes(updates=("service",))),
+        (Service(ELSEWHERE, named=True), ADOPTED, SAME, Changes(updates=("service",))),
         (Service(ELSEWHERE, named=True), None, ROTATED, Changes(("keepers",), ("service",))),
         (Service(ELSEWHERE, named=False), None, SAME, Changes()),
-        (Service(ELSEWHERE, named=False), GIVEN, SAME, Changes()),
+        (Service(ELSEWHERE, named=False), ADOPTED, SAME, Changes()),
         (Service(ELSEWHERE, named=False), None, ROTATED, None),
         (Service(ELSEWHERE, named=False), ANOTHER, ROTATED, None),
     ],
@@ -182,16 +182,16 @@ def test_what_inputs_request(
         (Service(OWN, named=False), None, SAME, Changes(("gone",))),
         (Service(OWN, named=False), None, ROTATED, Changes(("gone", "keepers"))),
         (Service(OWN, named=True), ANOTHER, SAME, Changes(("gone", "existing_token"))),
-        (Service(OWN, named=True), GIVEN, SAME, Changes(updates=("gone",))),
-        (Service(OWN, named=False), GIVEN, ROTATED, Changes(updates=("gone", "keepers"))),
+        (Service(OWN, named=True), ADOPTED, SAME, Changes(updates=("gone",))),
+        (Service(OWN, named=False), ADOPTED, ROTATED, Changes(updates=("gone", "keepers"))),
         # Another one that is named: proven there by an update, but for what replaces as ever.
         (Service(ELSEWHERE, named=True), None, SAME, Changes((), ("service",))),
-        (Service(ELSEWHERE, named=True), GIVEN, SAME, Changes((), ("gone", "service"))),
+        (Service(ELSEWHERE, named=True), ADOPTED, SAME, Changes((), ("gone", "service"))),
         (Service(ELSEWHERE, named=True), None, ROTATED, Changes(("keepers",), ("service",))),
         (Service(ELSEWHERE, named=True), ANOTHER, SAME, Changes(("existing_token",), ("service",))),
         # Another one that nobody names: an update, which fails.
         (Service(ELSEWHERE, named=False), None, SAME, Changes((), ("gone",))),
-        (Service(ELSEWHERE, named=False), GIVEN, SAME, Changes((), ("gone",))),
+        (Service(ELSEWHERE, named=False), ADOPTED, SAME, Changes((), ("gone",))),
         (Service(ELSEWHERE, named=False), None, ROTATED, Changes((), ("gone", "keepers"))),
         (Service(ELSEWHERE, named=False), ANOTHER, SAME, Changes((), ("gone", "existing_token"))),
     ],
@@ -207,31 +207,31 @@ def test_what_becomes_of_a_marked_token(
     assert emulator.stats()["total"] == 0
 
 
-@pytest.mark.parametrize("existing_token", [None, GIVEN])
+@pytest.mark.parametrize("existing_token", [None, ADOPTED])
 def test_a_marked_token_is_proven_where_a_service_is_named(
     emulator: Emulator, existing_token: str | None
 ) -> None:
     requested = Service(emulator.url, named=True)
     if existing_token is None:
-        assert lifecycle.move(MARKED, requested) == Kept(GIVEN, emulator.url, gone=True)
+        assert lifecycle.move(MARKED, requested) == Kept(ADOPTED, emulator.url, gone=True)
     else:
         with pytest.raises(StoredTokenUnknownError, match="existing_token names that very token"):
             lifecycle.move(MARKED, requested, existing_token)
-    emulator.register(GIVEN)
-    assert lifecycle.move(MARKED, requested, existing_token) == Kept(GIVEN, emulator.url)
-    emulator.forget(GIVEN_HASH)
+    emulator.register(ADOPTED)
+    assert lifecycle.move(MARKED, requested, existing_token) == Kept(ADOPTED, emulator.url)
+    emulator.forget(ADOPTED_HASH)
 
 
 def test_a_marked_token_at_its_own_named_service(emulator: Emulator) -> None:
-    marked, requested = Kept(GIVEN, emulator.url, gone=True), Service(emulator.url, named=False)
+    marked, requested = Kept(ADOPTED, emulator.url, gone=True), Service(emulator.url, named=False)
     with pytest.raises(StoredTokenUnknownError, match="none was minted"):
-        lifecycle.move(marked, requested, GIVEN)
-    emulator.register(GIVEN)
-    assert lifecycle.move(marked, requested, GIVEN) == Kept(GIVEN, emulator.url)
-    emulator.forget(GIVEN_HASH)
+        lifecycle.move(marked, requested, ADOPTED)
+    emulator.register(ADOPTED)
+    assert lifecycle.move(marked, requested, ADOPTED) == Kept(ADOPTED, emulator.url)
+    emulator.forget(ADOPTED_HASH)
 
 
-@pytest.mark.parametrize("existing_token", [None, GIVEN])
+@pytest.mark.parametrize("existing_token", [None, ADOPTED])
 def test_a_marked_token_is_not_sent_to_an_unnamed_service(
     emulator: Emulator, existing_token: str | None
 ) -> None:
@@ -248,26 +248,26 @@ def test_a_named_service_that_knows_the_token_becomes_its_own(
 ) -> None:
     requested = Service(emulator.url, named=True)
     for become in (lifecycle.move, lifecycle.refresh):
-        assert become(Kept(GIVEN, service), requested) == Kept(GIVEN, emulator.url)
+        assert become(Kept(ADOPTED, service), requested) == Kept(ADOPTED, emulator.url)
 
 
 def test_a_named_service_without_the_token_is_an_error(emulator: Emulator) -> None:
     for become in (lifecycle.move, lifecycle.refresh):
         with pytest.raises(StoredTokenUnknownError, match="left as it is") as caught:
-            become(Kept(GIVEN, ELSEWHERE), Service(emulator.url, named=True))
+            become(Kept(ADOPTED, ELSEWHERE), Service(emulator.url, named=True))
         assert ELSEWHERE in str(caught.value)
-        assert GIVEN not in str(caught.value)
+        assert ADOPTED not in str(caught.value)
     assert emulator.stats()["mints"] == 0
 
 
 def test_an_unnamed_service_is_not_asked(emulator: Emulator) -> None:
-    kept = Kept(GIVEN, ELSEWHERE)
+    kept = Kept(ADOPTED, ELSEWHERE)
     assert lifecycle.move(kept, Service(emulator.url, named=False)) == kept
     assert emulator.stats()["total"] == 0
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "reported"),
     [
         (None, "stays valid, with 42 credits"),
         ("401", "is unknown to http://127.0.0.1:"),
@@ -277,41 +277,41 @@ def test_an_unnamed_service_is_not_asked(emulator: Emulator) -> None:
     ],
 )
 def test_a_deletion_asks_once_and_succeeds(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, fault: str | None, told: str
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, fault: str | None, reported: str
 ) -> None:
     warnings: list[str] = []
     monkeypatch.setattr(lifecycle, "_DELETE_TIMEOUT", 0.3)
-    emulator.register(GIVEN, wallet=42)
+    emulator.register(ADOPTED, wallet=42)
     if fault:
         emulator.fault("*", times=0, **emulated(fault))
-    lifecycle.delete({"token": GIVEN}, GIVEN_HASH, lambda: emulator.url, set(), warnings.append)
-    assert f"the one with hash {GIVEN_HASH} leaves the stack and {told}" in warnings[0]
-    assert GIVEN not in warnings[0]
+    lifecycle.delete({"token": ADOPTED}, ADOPTED_HASH, lambda: emulator.url, set(), warnings.append)
+    assert f"the one with hash {ADOPTED_HASH} leaves the stack and {reported}" in warnings[0]
+    assert ADOPTED not in warnings[0]
     assert emulator.stats()["total"] == 1
 
 
 def test_a_token_adopted_again_does_not_leave_the_stack(emulator: Emulator) -> None:
     """As by `--replace` of a Token with existing_token: the new one is created first."""
     warnings: list[str] = []
-    emulator.register(GIVEN)
+    emulator.register(ADOPTED)
     created_here: set[str] = set()
-    kept = lifecycle.create(Service(emulator.url, named=False), GIVEN, created_here)
-    lifecycle.delete({"token": GIVEN}, kept.hash, lambda: emulator.url, created_here, warnings.append)
+    kept = lifecycle.create(Service(emulator.url, named=False), ADOPTED, created_here)
+    lifecycle.delete({"token": ADOPTED}, kept.hash, lambda: emulator.url, created_here, warnings.append)
     assert warnings == []
     assert emulator.stats()["requests"] == ASKED
 
 
 @pytest.mark.parametrize(
-    ("state", "told"),
+    ("state", "reported"),
     [
         ({}, "holds no token"),
         ({"token": None}, "holds no token"),
         ({"token": "short"}, "That is not a token"),
-        ({"token": GIVEN[::-1]}, "the id of a token is its hash"),
+        ({"token": ADOPTED[::-1]}, "the id of a token is its hash"),
     ],
 )
-def test_a_state_that_was_edited_by_hand(state: dict[str, Any], told: str) -> None:
-    with pytest.raises(InvalidInputError, match=told) as caught:
-        lifecycle.stored(state, GIVEN_HASH)
-    assert GIVEN not in str(caught.value)
-    assert lifecycle.stored({"token": GIVEN}, GIVEN_HASH) == Kept(GIVEN, None)
+def test_a_state_that_was_edited_by_hand(state: dict[str, Any], reported: str) -> None:
+    with pytest.raises(InvalidInputError, match=reported) as caught:
+        lifecycle.stored(state, ADOPTED_HASH)
+    assert ADOPTED not in str(caught.value)
+    assert lifecycle.stored({"token": ADOPTED}, ADOPTED_HASH) == Kept(ADOPTED, None)

@@ -23,7 +23,7 @@ from pulumi_echovalue._shared.module_utils.core.errors import (
     StoredTokenUnknownError,
     StoreError,
 )
-from tests.pulumi.asking import GIVEN, UNHEARD_OF
+from tests.pulumi.asking import ADOPTED, UNHEARD_OF
 from tools.emulator.client import Emulator
 
 pytestmark = pytest.mark.essential
@@ -97,17 +97,17 @@ def test_a_named_service_has_to_know_the_token(stack: Stack, other: Emulator) ->
 def test_an_import_mints_nothing(stack: Stack, emulator: Emulator) -> None:
     with pytest.raises(InvalidInputError, match="There is no token in"):
         placed.find(stack.target(), None)
-    stack.file.write_text(f"{GIVEN}\n")
+    stack.file.write_text(f"{ADOPTED}\n")
     with pytest.raises(InvalidInputError, match="the id names another one"):
         placed.find(stack.target(), "0" * 64)
     with pytest.raises(
-        StoredTokenUnknownError, match=f"{hash_of(GIVEN)} .* which is in the file {stack.file}"
+        StoredTokenUnknownError, match=f"{hash_of(ADOPTED)} .* which is in the file {stack.file}"
     ):
         placed.find(stack.target(), None)
-    emulator.register(GIVEN)
-    found = placed.find(stack.target(), hash_of(GIVEN))
-    assert (found.hash, found.service, found.created) == (hash_of(GIVEN), stack.url, None)
-    assert (stack.text(), emulator.stats()["mints"]) == (GIVEN, 0)
+    emulator.register(ADOPTED)
+    found = placed.find(stack.target(), hash_of(ADOPTED))
+    assert (found.hash, found.service, found.created) == (hash_of(ADOPTED), stack.url, None)
+    assert (stack.text(), emulator.stats()["mints"]) == (ADOPTED, 0)
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -162,41 +162,41 @@ def test_a_token_that_was_taken_away_is_not_minted_unasked(
 
 
 def test_a_token_of_the_state_that_is_gone_is_minted_into_the_place(stack: Stack, emulator: Emulator) -> None:
-    former = Kept(GIVEN, emulator.url, gone=True)
+    former = Kept(ADOPTED, emulator.url, gone=True)
     assert set(life.compare(former, stack.target(), {"a": "1"}).updates) == {"gone", "place"}
     got = stack.update(former, stack.target())
     assert (got.hash, emulator.stats()["mints"]) == (hash_of(stack.text()), 1)
 
 
 def test_a_token_of_the_state_moves_and_rotates_at_once(stack: Stack, emulator: Emulator) -> None:
-    emulator.register(GIVEN)
-    former = Kept(GIVEN, emulator.url)
+    emulator.register(ADOPTED)
+    former = Kept(ADOPTED, emulator.url)
     got = stack.update(former, stack.target("2"))
-    assert got.hash == hash_of(stack.text()) != hash_of(GIVEN)
+    assert got.hash == hash_of(stack.text()) != hash_of(ADOPTED)
     assert emulator.stats()["mints"] == 1
     backups = [path.read_text().strip() for path in stack.folder.glob("token.*~")]
-    assert backups == [GIVEN]
+    assert backups == [ADOPTED]
     assert str(next(stack.folder.glob("token.*~"))) in "".join(stack.warnings)
 
 
 def test_another_token_in_the_new_place_is_a_conflict(stack: Stack, emulator: Emulator) -> None:
     former = stack.create()
     other = stack.folder / "other"
-    other.write_text(f"{GIVEN}\n")
-    emulator.register(GIVEN)
+    other.write_text(f"{ADOPTED}\n")
+    emulator.register(ADOPTED)
     with pytest.raises(ConflictError, match="Another token is stored there"):
         stack.update(former, stack.target(place=other))
-    assert other.read_text().strip() == GIVEN
+    assert other.read_text().strip() == ADOPTED
     other.write_text(f"{stack.text()}\n")
     assert stack.update(former, stack.target(place=other)).hash == former.hash
 
 
 def test_a_token_of_another_writer_is_the_rotation(stack: Stack, emulator: Emulator) -> None:
     former = stack.create()
-    emulator.register(GIVEN)
-    stack.file.write_text(f"{GIVEN}\n")
-    assert life.refresh(former, stack.target(), stack.warnings.append).hash == hash_of(GIVEN)
-    assert stack.update(former, stack.target("2")).hash == hash_of(GIVEN)
+    emulator.register(ADOPTED)
+    stack.file.write_text(f"{ADOPTED}\n")
+    assert life.refresh(former, stack.target(), stack.warnings.append).hash == hash_of(ADOPTED)
+    assert stack.update(former, stack.target("2")).hash == hash_of(ADOPTED)
     stack.file.write_text(f"{UNHEARD_OF}\n")
     for step in (stack.create, lambda: stack.update(former, stack.target("3"))):
         with pytest.raises(StoredTokenUnknownError, match="does not know the stored token"):
@@ -254,9 +254,9 @@ def test_what_a_preview_expects(stack: Stack) -> None:
     assert {name for name, value in moved.items() if value is UNKNOWN} == {"place", "stored_at", "resolved"}
     back = expected(replace(stack.target(), place=None))
     assert back == {"token": UNKNOWN, "hash": former.hash, "service": former.service}
-    from_state = expected(stack.target(), Kept(GIVEN, former.service))
+    from_state = expected(stack.target(), Kept(ADOPTED, former.service))
     assert "token" not in from_state
-    assert from_state["hash"] == hash_of(GIVEN)
+    assert from_state["hash"] == hash_of(ADOPTED)
 
 
 @pytest.mark.parametrize("missing", ["hash", "service", "stored_at", "resolved"])
@@ -279,21 +279,21 @@ def test_a_token_back_in_the_state_keeps_its_first_id(stack: Stack) -> None:
     assert kept.hash in warnings[0]
     state["hash"] = first.hash
     with pytest.raises(InvalidInputError, match="holds the token with hash") as caught:
-        life.stored({**state, "token": GIVEN}, first.hash)
-    assert GIVEN not in str(caught.value)
+        life.stored({**state, "token": ADOPTED}, first.hash)
+    assert ADOPTED not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("inputs", "why"),
     [
-        ({"place": {"path": "/a"}, "existing_token": GIVEN}, "does not go with place"),
+        ({"place": {"path": "/a"}, "existing_token": ADOPTED}, "does not go with place"),
         ({"max_age_days": 1}, "goes with place alone"),
     ],
 )
 def test_arguments_that_exclude_each_other(inputs: dict[str, Any], why: str) -> None:
     with pytest.raises(InvalidInputError, match=why) as caught:
         life.check_together(inputs)
-    assert GIVEN not in str(caught.value)
+    assert ADOPTED not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [-1, True, "90", 1e9, None])

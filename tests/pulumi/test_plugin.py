@@ -33,7 +33,7 @@ from pulumi_echovalue.plugin import __main__ as command_line
 from pulumi_echovalue.plugin import provider as plugin
 from pulumi_echovalue.plugin import token
 from pulumi_echovalue.plugin.properties import UNKNOWN, plain, struct
-from tests.pulumi.asking import GIVEN, GIVEN_HASH, NONE, SOME, UNHEARD_OF, Engine, asking, failure
+from tests.pulumi.asking import ADOPTED, ADOPTED_HASH, NONE, SOME, UNHEARD_OF, Engine, asking, failure
 from tools.checkout import ROOT
 from tools.emulator.client import Emulator
 
@@ -48,7 +48,12 @@ def engine(emulator: Emulator) -> Iterator[Engine]:
 
 
 OTHER = "0123456789abcdef0123456789abcdef"
-KEPT = {"token": secret(GIVEN), "hash": GIVEN_HASH, "service": "https://own.example", "keepers": {"a": "1"}}
+KEPT = {
+    "token": secret(ADOPTED),
+    "hash": ADOPTED_HASH,
+    "service": "https://own.example",
+    "keepers": {"a": "1"},
+}
 
 
 def test_a_life(engine: Engine, emulator: Emulator) -> None:
@@ -85,7 +90,7 @@ def test_a_life(engine: Engine, emulator: Emulator) -> None:
         ({}, {}, [], []),
         ({}, {"keepers": {"a": "2"}}, ["keepers"], []),
         ({}, {"keepers": {"a": UNKNOWN}, "existingToken": secret(UNKNOWN)}, ["existingToken", "keepers"], []),
-        ({}, {"keepers": {"a": "2"}, "existingToken": GIVEN}, [], ["keepers"]),
+        ({}, {"keepers": {"a": "2"}, "existingToken": ADOPTED}, [], ["keepers"]),
         ({}, {"existingToken": OTHER}, ["existingToken"], []),
         ({"service": "https://before.example"}, {}, [], ["service"]),
         ({"gone": True}, {}, ["gone"], []),
@@ -125,7 +130,7 @@ def test_a_preview_of_what_is_not_known_yet(engine: Engine) -> None:
     assert not checked.failures
     assert plain(checked.inputs) == plain(struct(inputs))
     # A function that gets the token in a preview would ask a service that has not proven it yet.
-    for existing in (UNKNOWN, GIVEN):
+    for existing in (UNKNOWN, ADOPTED):
         previewed = engine.create({**inputs, "existingToken": secret(existing)}, preview=True).properties
         assert dict(previewed)["token"] == secret(UNKNOWN)
         assert plain(previewed)["hash"] == UNKNOWN
@@ -133,10 +138,10 @@ def test_a_preview_of_what_is_not_known_yet(engine: Engine) -> None:
 
 def test_inputs_get_their_one_form_and_stay_secrets(engine: Engine) -> None:
     checked = engine.check(
-        {"existingToken": f"{GIVEN}\n", "keepers": {"a": secret(2026.0), "b": secret("b")}}
+        {"existingToken": f"{ADOPTED}\n", "keepers": {"a": secret(2026.0), "b": secret("b")}}
     )
     assert not checked.failures
-    assert dict(checked.inputs)["existingToken"] == secret(GIVEN)
+    assert dict(checked.inputs)["existingToken"] == secret(ADOPTED)
     assert dict(checked.inputs)["keepers"] == {"a": secret("2026"), "b": secret("b")}
     reasons = [
         one.reason for one in engine.check({"existingToken": "short", "keepers": {"a": [1.0]}}).failures
@@ -156,7 +161,7 @@ def test_a_child_of_a_component_and_another_type(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "told"),
+    ("config", "reported"),
     [
         ({"baseUrl": "http://example.com"}, "baseUrl: base_url is refused: plain http"),
         ({"token": secret("short")}, "token: That is not a token"),
@@ -164,17 +169,17 @@ def test_a_child_of_a_component_and_another_type(engine: Engine) -> None:
         ({"retries": 1.5}, "retries: retries must be a whole number"),
     ],
 )
-def test_a_config_that_cannot_be_meant(engine: Engine, config: dict[str, Any], told: str) -> None:
+def test_a_config_that_makes_no_sense(engine: Engine, config: dict[str, Any], reported: str) -> None:
     checked = engine.stub.CheckConfig(provider_pb2.CheckRequest(news=struct(config)))
     (found,) = checked.failures
-    assert found.reason.startswith(told)
+    assert found.reason.startswith(reported)
     assert found.property == ""
 
 
 def test_the_config(engine: Engine, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = {"baseUrl": emulator.url, "token": GIVEN, "timeout": "0.3", "retries": 0.0}
+    config = {"baseUrl": emulator.url, "token": ADOPTED, "timeout": "0.3", "retries": 0.0}
     checked = engine.stub.CheckConfig(provider_pb2.CheckRequest(news=struct(config)))
-    assert dict(checked.inputs)["token"] == secret(GIVEN)
+    assert dict(checked.inputs)["token"] == secret(ADOPTED)
     emulator.reset_stats()
     monkeypatch.setenv("ECHOVALUE_BASE_URL", "https://elsewhere.example")
     engine.configure(**config)
@@ -185,67 +190,67 @@ def test_the_config(engine: Engine, emulator: Emulator, monkeypatch: pytest.Monk
 
 
 def test_a_refresh(engine: Engine, emulator: Emulator) -> None:
-    emulator.register(GIVEN, wallet=0)
+    emulator.register(ADOPTED, wallet=0)
     state = struct(
-        {"token": secret(GIVEN), "hash": GIVEN_HASH, "service": emulator.url, "keepers": {"a": "1"}}
+        {"token": secret(ADOPTED), "hash": ADOPTED_HASH, "service": emulator.url, "keepers": {"a": "1"}}
     )
     inputs = {"keepers": {"a": "1"}}
-    found = engine.read(GIVEN_HASH, state, inputs)
-    assert (found.id, found.properties, found.inputs) == (GIVEN_HASH, state, struct(inputs))
-    emulator.forget(GIVEN_HASH)
-    marked = engine.read(GIVEN_HASH, state, inputs)
-    assert (marked.id, marked.inputs) == (GIVEN_HASH, struct(inputs))
+    found = engine.read(ADOPTED_HASH, state, inputs)
+    assert (found.id, found.properties, found.inputs) == (ADOPTED_HASH, state, struct(inputs))
+    emulator.forget(ADOPTED_HASH)
+    marked = engine.read(ADOPTED_HASH, state, inputs)
+    assert (marked.id, marked.inputs) == (ADOPTED_HASH, struct(inputs))
     assert plain(marked.properties) == {**plain(state), "gone": True}
-    assert f"does not know the token with hash {GIVEN_HASH}" in engine.warnings[0][0]
-    assert GIVEN not in engine.warnings[0][0]
+    assert f"does not know the token with hash {ADOPTED_HASH}" in engine.warnings[0][0]
+    assert ADOPTED not in engine.warnings[0][0]
 
 
 def test_an_import(engine: Engine, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    emulator.register(GIVEN)
-    assert "there it is missing" in failure(engine.read, GIVEN_HASH)
-    engine.configure(token=secret(GIVEN))
+    emulator.register(ADOPTED)
+    assert "there it is missing" in failure(engine.read, ADOPTED_HASH)
+    engine.configure(token=secret(ADOPTED))
     assert "there it has another hash" in failure(engine.read, "0" * 64)
-    found = engine.read(GIVEN_HASH)
-    assert dict(found.properties)["token"] == secret(GIVEN)
-    assert (found.id, plain(found.properties)["service"]) == (GIVEN_HASH, emulator.url)
+    found = engine.read(ADOPTED_HASH)
+    assert dict(found.properties)["token"] == secret(ADOPTED)
+    assert (found.id, plain(found.properties)["service"]) == (ADOPTED_HASH, emulator.url)
     assert engine.diff(found.properties, {}).changes == NONE
-    monkeypatch.setenv("ECHOVALUE_TOKEN", GIVEN)
+    monkeypatch.setenv("ECHOVALUE_TOKEN", ADOPTED)
     engine.configure()
-    assert engine.read(GIVEN_HASH).id == GIVEN_HASH
-    emulator.forget(GIVEN_HASH)
-    assert "does not know the token that was passed" in failure(engine.read, GIVEN_HASH)
+    assert engine.read(ADOPTED_HASH).id == ADOPTED_HASH
+    emulator.forget(ADOPTED_HASH)
+    assert "does not know the token that was passed" in failure(engine.read, ADOPTED_HASH)
     assert emulator.stats()["mints"] == 0
 
 
 def test_a_get_by_a_part_of_the_state(engine: Engine, emulator: Emulator, other: Emulator) -> None:
     """As by `Token.get` in TypeScript: what is missing is read, and an unknown token is an error."""
-    emulator.register(GIVEN)
-    found = engine.read(GIVEN_HASH, struct({"token": secret(GIVEN)}))
+    emulator.register(ADOPTED)
+    found = engine.read(ADOPTED_HASH, struct({"token": secret(ADOPTED)}))
     assert (plain(found.properties)["hash"], plain(found.properties)["service"]) == (
-        GIVEN_HASH,
+        ADOPTED_HASH,
         emulator.url,
     )
-    assert dict(found.properties)["token"] == secret(GIVEN)
-    partial = {"token": secret(GIVEN), "service": other.url}
-    assert "does not know the token" in failure(engine.read, GIVEN_HASH, struct(partial))
-    other.register(GIVEN)
-    assert plain(engine.read(GIVEN_HASH, struct(partial)).properties)["service"] == other.url
+    assert dict(found.properties)["token"] == secret(ADOPTED)
+    partial = {"token": secret(ADOPTED), "service": other.url}
+    assert "does not know the token" in failure(engine.read, ADOPTED_HASH, struct(partial))
+    other.register(ADOPTED)
+    assert plain(engine.read(ADOPTED_HASH, struct(partial)).properties)["service"] == other.url
 
 
 def test_a_state_that_was_edited_by_hand(engine: Engine, emulator: Emulator) -> None:
-    emulator.register(GIVEN)
-    state = struct({"token": secret(OTHER), "hash": GIVEN_HASH, "service": emulator.url})
+    emulator.register(ADOPTED)
+    state = struct({"token": secret(OTHER), "hash": ADOPTED_HASH, "service": emulator.url})
     refused = "the id of a token is its hash. Nothing was changed"
     for call in (engine.read, engine.delete):
-        assert refused in failure(call, GIVEN_HASH, state)
+        assert refused in failure(call, ADOPTED_HASH, state)
     for call in (engine.diff, engine.update):
         assert refused in failure(call, state, {})
     # The token itself can be in the config, as for an import.
-    without = struct({"hash": GIVEN_HASH, "service": emulator.url})
-    engine.delete(GIVEN_HASH, without)
+    without = struct({"hash": ADOPTED_HASH, "service": emulator.url})
+    engine.delete(ADOPTED_HASH, without)
     assert emulator.stats()["total"] == 0
-    engine.configure(token=secret(GIVEN))
-    assert dict(engine.read(GIVEN_HASH, without).properties)["token"] == secret(GIVEN)
+    engine.configure(token=secret(ADOPTED))
+    assert dict(engine.read(ADOPTED_HASH, without).properties)["token"] == secret(ADOPTED)
 
 
 def test_an_update_at_another_service(engine: Engine, emulator: Emulator) -> None:
@@ -264,7 +269,7 @@ def test_a_failure_after_the_mint_keeps_the_token(
     engine: Engine, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
-        raise RuntimeError(GIVEN)
+        raise RuntimeError(ADOPTED)
 
     monkeypatch.setattr(token, "_created", broken)
     with pytest.raises(grpc.RpcError) as caught:
@@ -279,7 +284,7 @@ def test_a_failure_after_the_mint_keeps_the_token(
     assert failed.id == hashlib.sha256(minted.encode()).hexdigest()
     assert list(failed.reasons) == [caught.value.details()]
     assert "RuntimeError in Create: a fault of pulumi-echovalue" in failed.reasons[0]
-    assert GIVEN not in failed.reasons[0]
+    assert ADOPTED not in failed.reasons[0]
     assert emulator.stats()["mints"] == 1
     # The next up updates it without asking for a difference.
     monkeypatch.undo()
@@ -288,14 +293,14 @@ def test_a_failure_after_the_mint_keeps_the_token(
 
 
 def test_the_wallet(engine: Engine, emulator: Emulator) -> None:
-    emulator.register(GIVEN, wallet=42)
-    wallet = engine.invoke("getWallet", token=secret(GIVEN))
-    assert (wallet["wallet"], wallet["hash"], wallet["cost"]) == (41, GIVEN_HASH, 1)
+    emulator.register(ADOPTED, wallet=42)
+    wallet = engine.invoke("getWallet", token=secret(ADOPTED))
+    assert (wallet["wallet"], wallet["hash"], wallet["cost"]) == (41, ADOPTED_HASH, 1)
     assert wallet["created"]
-    wallet = engine.invoke("getWallet", token=GIVEN, details=False)
-    assert wallet == {"wallet": 41, "hash": GIVEN_HASH, "cost": 0}
-    emulator.set_wallet(GIVEN_HASH, 0)
-    assert engine.invoke("getWallet", token=GIVEN)["wallet"] == 0
+    wallet = engine.invoke("getWallet", token=ADOPTED, details=False)
+    assert wallet == {"wallet": 41, "hash": ADOPTED_HASH, "cost": 0}
+    emulator.set_wallet(ADOPTED_HASH, 0)
+    assert engine.invoke("getWallet", token=ADOPTED)["wallet"] == 0
 
 
 def test_a_forecast(engine: Engine, emulator: Emulator) -> None:
@@ -310,23 +315,23 @@ def test_a_forecast(engine: Engine, emulator: Emulator) -> None:
 
 
 def test_a_link(engine: Engine, emulator: Emulator) -> None:
-    emulator.register(GIVEN)
+    emulator.register(ADOPTED)
     request = provider_pb2.InvokeRequest(
-        tok="echovalue:index:getRechargeLink", args=struct({"token": GIVEN, "amount": 3.0})
+        tok="echovalue:index:getRechargeLink", args=struct({"token": ADOPTED, "amount": 3.0})
     )
     answer = dict(getattr(engine.stub.Invoke(request), "return"))
     assert answer["url"] == secret(answer["url"]["value"])
     assert "3million" in answer["url"]["value"]
     for amount in (2.0, 1.5, "1"):
         assert "amount must be 1 or 3" in failure(
-            engine.invoke, "getRechargeLink", token=GIVEN, amount=amount
+            engine.invoke, "getRechargeLink", token=ADOPTED, amount=amount
         )
 
 
-def test_a_token_is_asked_about_at_the_service_that_is_given(engine: Engine, emulator: Emulator) -> None:
+def test_a_token_is_asked_about_at_the_service_passed(engine: Engine, emulator: Emulator) -> None:
     engine.configure(baseUrl="https://elsewhere.example")
-    emulator.register(GIVEN, wallet=42)
-    assert engine.invoke("getWallet", token=GIVEN, details=False, baseUrl=emulator.url)["wallet"] == 42
+    emulator.register(ADOPTED, wallet=42)
+    assert engine.invoke("getWallet", token=ADOPTED, details=False, baseUrl=emulator.url)["wallet"] == 42
 
 
 def test_what_cannot_be_asked(engine: Engine, emulator: Emulator) -> None:
@@ -350,9 +355,9 @@ def test_what_cannot_be_asked(engine: Engine, emulator: Emulator) -> None:
 
 def test_a_preview_costs_no_credit(engine: Engine, emulator: Emulator) -> None:
     if "preview" not in provider_pb2.InvokeRequest.DESCRIPTOR.fields_by_name:
-        return  # before 3.210 the SDK does not tell a preview, as the documentation says
-    emulator.register(GIVEN, wallet=42)
-    assert engine.invoke("getWallet", preview=True, token=GIVEN)["wallet"] == 42
+        return  # before 3.210 the SDK does not report a preview, as the documentation says
+    emulator.register(ADOPTED, wallet=42)
+    assert engine.invoke("getWallet", preview=True, token=ADOPTED)["wallet"] == 42
     assert emulator.stats()["requests"] == {"GET /recharge": 1}
 
 
@@ -364,7 +369,7 @@ def test_many_at_once_over_few_connections(engine: Engine, emulator: Emulator) -
     assert emulator.stats()["connections"] <= 8
 
 
-def test_a_broken_environment_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_broken_environment_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "pulumi.py").write_text("raise ImportError('cannot import name')")
     program = "import pulumi_resource_echovalue as program; program.main()"
     done = subprocess.run(

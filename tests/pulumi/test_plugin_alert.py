@@ -15,7 +15,7 @@ from pulumi.runtime.rpc import wrap_rpc_secret as secret
 from pulumi_echovalue._shared.module_utils.core.client import EchoValueClient
 from pulumi_echovalue._shared.module_utils.core.models import Alert
 from pulumi_echovalue.plugin.properties import UNKNOWN, plain, struct
-from tests.pulumi.asking import GIVEN, GIVEN_HASH, NONE, Engine, asking, failure
+from tests.pulumi.asking import ADOPTED, ADOPTED_HASH, NONE, Engine, asking, failure
 from tools.emulator.client import Emulator
 
 pytestmark = pytest.mark.essential
@@ -26,15 +26,15 @@ HOOK = {"url": "https://hooks.example.com/s3cret", "format": "telegram", "option
 @pytest.fixture
 def engine(emulator: Emulator) -> Iterator[Engine]:
     """A provider whose service is the emulator, which has no settings of the token."""
-    emulator.forget(emulator.register(GIVEN))
-    emulator.register(GIVEN, wallet=100)
+    emulator.forget(emulator.register(ADOPTED))
+    emulator.register(ADOPTED, wallet=100)
     with asking() as engine:
         engine.urn = engine.urn.replace(":Token::app", ":WalletAlert::low")
         yield engine
 
 
 def inputs(**declared: Any) -> dict[str, Any]:
-    return {"token": secret(GIVEN), **declared}
+    return {"token": secret(ADOPTED), **declared}
 
 
 def test_a_life(engine: Engine, emulator: Emulator) -> None:
@@ -44,12 +44,12 @@ def test_a_life(engine: Engine, emulator: Emulator) -> None:
     assert (previewed["threshold"], previewed["hash"]) == (1000, UNKNOWN)
     assert emulator.stats()["total"] == 0
     created = engine.create(declared)
-    assert created.id == GIVEN_HASH
+    assert created.id == ADOPTED_HASH
     assert plain(created.properties) == {
-        "token": GIVEN,
+        "token": ADOPTED,
         "threshold": 1000,
         "email": "ops@example.com",
-        "hash": GIVEN_HASH,
+        "hash": ADOPTED_HASH,
         "service": emulator.url,
     }
     emulator.reset_stats()
@@ -65,43 +65,43 @@ def test_a_life(engine: Engine, emulator: Emulator) -> None:
     assert dict(updated)["webhook"] == secret(HOOK)
     assert "email" not in updated
     assert engine.diff(updated, changed).changes == NONE
-    engine.delete(GIVEN_HASH, updated)  # by the process that has set it
-    assert emulator.settings(GIVEN)["low_balance_threshold"] == 2000
+    engine.delete(ADOPTED_HASH, updated)  # by the process that has set it
+    assert emulator.settings(ADOPTED)["low_balance_threshold"] == 2000
     engine.restart()
-    engine.delete(GIVEN_HASH, updated)
-    assert emulator.settings(GIVEN)["low_balance_threshold"] == 0
+    engine.delete(ADOPTED_HASH, updated)
+    assert emulator.settings(ADOPTED)["low_balance_threshold"] == 0
     assert engine.warnings == []
 
 
 def test_a_refresh(engine: Engine, emulator: Emulator) -> None:
     declared = inputs(threshold=1000.0, webhook=HOOK)
     state = engine.create(declared).properties
-    EchoValueClient(emulator.url).put_settings(GIVEN, Alert(5, "other@example.com", HOOK))
-    seen = engine.read(GIVEN_HASH, state, declared)
+    EchoValueClient(emulator.url).put_settings(ADOPTED, Alert(5, "other@example.com", HOOK))
+    seen = engine.read(ADOPTED_HASH, state, declared)
     # So a preview shows the difference, and ignoreChanges keeps what was found.
     assert seen.inputs == struct({**declared, "threshold": 5.0, "webhook": secret(HOOK)})
     assert plain(seen.properties) == {**plain(state), "threshold": 5}
-    emulator.forget(GIVEN_HASH)
-    marked = engine.read(GIVEN_HASH, state)
-    assert (marked.id, plain(marked.properties)) == (GIVEN_HASH, {**plain(state), "gone": True})
+    emulator.forget(ADOPTED_HASH)
+    marked = engine.read(ADOPTED_HASH, state)
+    assert (marked.id, plain(marked.properties)) == (ADOPTED_HASH, {**plain(state), "gone": True})
     ((text, urn),) = engine.warnings
     assert ("marked as gone" in text, urn) == (True, engine.urn)
     assert list(engine.diff(marked.properties, declared).replaces) == ["gone"]
 
 
 def test_check_refuses(engine: Engine, emulator: Emulator) -> None:
-    refused = {"threshold": -1.0, "webhook": {"url": f"http://example.com/{GIVEN}"}, "token": "short"}
+    refused = {"threshold": -1.0, "webhook": {"url": f"http://example.com/{ADOPTED}"}, "token": "short"}
     found = engine.check({**refused, "baseUrl": "http://example.com"}).failures
     assert [one.reason.partition(":")[0] for one in found] == ["token", "threshold", "webhook", "baseUrl"]
     assert {one.property for one in found} == {""}
-    assert GIVEN not in str(found)
+    assert ADOPTED not in str(found)
     assert emulator.stats()["total"] == 0
 
 
 def test_secrets_are_marked_and_the_unknown_stays(engine: Engine) -> None:
-    checked = engine.check({"token": GIVEN, "webhook": {"url": UNKNOWN}, "baseUrl": UNKNOWN})
+    checked = engine.check({"token": ADOPTED, "webhook": {"url": UNKNOWN}, "baseUrl": UNKNOWN})
     assert not checked.failures
-    assert dict(checked.inputs)["token"] == secret(GIVEN)
+    assert dict(checked.inputs)["token"] == secret(ADOPTED)
     assert dict(checked.inputs)["webhook"] == secret({"url": UNKNOWN})
     previewed = engine.create(plain(checked.inputs), preview=True).properties
     assert dict(previewed)["webhook"] == secret({"url": UNKNOWN})
@@ -109,15 +109,15 @@ def test_secrets_are_marked_and_the_unknown_stays(engine: Engine) -> None:
 
 
 def test_an_import(engine: Engine, emulator: Emulator) -> None:
-    EchoValueClient(emulator.url).put_settings(GIVEN, Alert(5, "", HOOK))
-    assert "there it is missing" in failure(engine.read, GIVEN_HASH)
-    engine.configure(token=secret(GIVEN))
+    EchoValueClient(emulator.url).put_settings(ADOPTED, Alert(5, "", HOOK))
+    assert "there it is missing" in failure(engine.read, ADOPTED_HASH)
+    engine.configure(token=secret(ADOPTED))
     assert "there it has another hash" in failure(engine.read, "0" * 64)
-    found = engine.read(GIVEN_HASH)
-    assert dict(found.properties)["token"] == secret(GIVEN)
+    found = engine.read(ADOPTED_HASH)
+    assert dict(found.properties)["token"] == secret(ADOPTED)
     assert dict(found.properties)["webhook"] == secret(HOOK)
     assert engine.diff(found.properties, inputs(threshold=5.0, webhook=HOOK)).changes == NONE
-    # What becomes program text has no secret; a person is told which to write.
+    # What becomes program text has no secret; a warning says which to write.
     assert dict(found.inputs) == {"threshold": 5}
     assert "Write the token and webhook of this alert into it" in engine.warnings[0][0]
     assert not engine.check({"threshold": 5.0}).failures  # by the engine, right after it
@@ -126,18 +126,18 @@ def test_an_import(engine: Engine, emulator: Emulator) -> None:
     assert engine.check({"threshold": 5.0}).failures
     # A refresh compares with those inputs.
     emulator.reset_stats()
-    refreshed = engine.read(GIVEN_HASH, found.properties, {"threshold": 5.0})
+    refreshed = engine.read(ADOPTED_HASH, found.properties, {"threshold": 5.0})
     assert refreshed.properties == found.properties
     assert engine.diff(refreshed.properties, {"threshold": 5.0}).changes == NONE
 
 
 def test_a_get_by_a_part_of_the_state(engine: Engine, emulator: Emulator) -> None:
     """As by `WalletAlert.get` in TypeScript: what is missing is read."""
-    EchoValueClient(emulator.url).put_settings(GIVEN, Alert(5, "ops@example.com", HOOK))
-    found = engine.read(GIVEN_HASH, struct({"token": secret(GIVEN), "threshold": 7.0}))
+    EchoValueClient(emulator.url).put_settings(ADOPTED, Alert(5, "ops@example.com", HOOK))
+    found = engine.read(ADOPTED_HASH, struct({"token": secret(ADOPTED), "threshold": 7.0}))
     assert plain(found.properties) == {
-        "token": GIVEN,
-        "hash": GIVEN_HASH,
+        "token": ADOPTED,
+        "hash": ADOPTED_HASH,
         "service": emulator.url,
         "threshold": 5,
         "email": "ops@example.com",
@@ -147,7 +147,7 @@ def test_a_get_by_a_part_of_the_state(engine: Engine, emulator: Emulator) -> Non
     assert engine.warnings == []
 
 
-def test_the_service_that_is_told(
+def test_the_service_that_is_reported(
     engine: Engine, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = engine.create(inputs(threshold=1000.0)).properties

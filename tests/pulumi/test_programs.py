@@ -14,7 +14,7 @@ from pulumi.runtime import test as run_to_its_end
 import pulumi_echovalue as echovalue
 from pulumi_echovalue._decisions.service import client_of
 from pulumi_echovalue._shared.module_utils.core.errors import InvalidInputError
-from tests.pulumi.asking import GIVEN, GIVEN_HASH
+from tests.pulumi.asking import ADOPTED, ADOPTED_HASH
 from tools.emulator.client import Emulator
 
 pytestmark = pytest.mark.essential
@@ -29,7 +29,7 @@ class Mocks(pulumi.runtime.Mocks):
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         self.seen.append(args)
-        return "the-hash", {**args.inputs, "token": GIVEN, "hash": "the-hash", **self.outputs}
+        return "the-hash", {**args.inputs, "token": ADOPTED, "hash": "the-hash", **self.outputs}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
         return {}
@@ -58,7 +58,7 @@ def value(make: Callable[[], pulumi.Output[Any]]) -> tuple[Any, bool, bool]:
 
 
 def test_a_token_is_secret_and_its_hash_is_not(mocks: Mocks) -> None:
-    assert value(lambda: echovalue.Token("app", keepers={"a": "1"}).token) == (GIVEN, True, True)
+    assert value(lambda: echovalue.Token("app", keepers={"a": "1"}).token) == (ADOPTED, True, True)
     (args,) = mocks.seen
     assert args.typ == "pulumi-python:dynamic/echovalue:Token"
     assert args.inputs["keepers"] == {"a": "1"}
@@ -72,13 +72,13 @@ def test_the_options_of_a_program_are_kept(mocks: Mocks) -> None:
 
 
 def test_the_functions_in_an_update(mocks: Mocks, emulator: Emulator) -> None:
-    emulator.register(GIVEN, wallet=42)
-    wallet, known, secret = value(lambda: echovalue.get_wallet(GIVEN))
+    emulator.register(ADOPTED, wallet=42)
+    wallet, known, secret = value(lambda: echovalue.get_wallet(ADOPTED))
     assert isinstance(wallet, echovalue.Wallet)
     assert (wallet.wallet, wallet.cost, known, secret) == (41, 1, True, False)
-    wallet, _, secret = value(lambda: echovalue.get_wallet(pulumi.Output.secret(GIVEN), details=False))
+    wallet, _, secret = value(lambda: echovalue.get_wallet(pulumi.Output.secret(ADOPTED), details=False))
     assert (wallet.wallet, wallet.created, wallet.cost, secret) == (41, None, 0, True)
-    link, known, secret = value(lambda: echovalue.get_recharge_link(GIVEN, amount=3))
+    link, known, secret = value(lambda: echovalue.get_recharge_link(ADOPTED, amount=3))
     assert link.startswith("https://buy.stripe.com/emulator3million?")
     assert (known, secret) == (True, True)
 
@@ -90,42 +90,42 @@ def test_a_token_that_is_missing_is_refused(mocks: Mocks, emulator: Emulator) ->
 
 
 def test_a_line_feed_is_no_part_of_a_token(mocks: Mocks, emulator: Emulator) -> None:
-    emulator.register(GIVEN, wallet=42)
-    wallet = value(lambda: echovalue.get_wallet(f"{GIVEN}\n"))[0]
-    assert (wallet.hash, wallet.cost) == (GIVEN_HASH, 1)
+    emulator.register(ADOPTED, wallet=42)
+    wallet = value(lambda: echovalue.get_wallet(f"{ADOPTED}\n"))[0]
+    assert (wallet.hash, wallet.cost) == (ADOPTED_HASH, 1)
     emulator.fault("GET /token", "status", status=403)
-    assert value(lambda: echovalue.get_wallet(f"{GIVEN}\n", required=False))[0].hash == GIVEN_HASH
+    assert value(lambda: echovalue.get_wallet(f"{ADOPTED}\n", required=False))[0].hash == ADOPTED_HASH
 
 
 def test_an_empty_wallet_is_an_answer(mocks: Mocks, emulator: Emulator) -> None:
-    emulator.register(GIVEN, wallet=0)
+    emulator.register(ADOPTED, wallet=0)
     for details in (True, False):
-        assert value(lambda: echovalue.get_wallet(GIVEN, details))[0].wallet == 0  # noqa: B023
+        assert value(lambda: echovalue.get_wallet(ADOPTED, details))[0].wallet == 0  # noqa: B023
 
 
 def test_the_functions_in_a_preview(emulator: Emulator) -> None:
-    emulator.register(GIVEN)
+    emulator.register(ADOPTED)
     pulumi.runtime.set_mocks(Mocks(), project="shop", preview=True)
-    assert value(lambda: echovalue.get_wallet(GIVEN))[1:] == (False, False)
-    assert value(lambda: echovalue.get_recharge_link(GIVEN))[1:] == (False, True)
+    assert value(lambda: echovalue.get_wallet(ADOPTED))[1:] == (False, False)
+    assert value(lambda: echovalue.get_recharge_link(ADOPTED))[1:] == (False, True)
     assert emulator.stats()["total"] == 0
 
 
 @pytest.mark.parametrize("amount", [0, 2, -1, 1.0, True, "1", None])
 def test_an_amount_is_refused_when_called(emulator: Emulator, amount: Any) -> None:
     with pytest.raises(InvalidInputError, match="amount must be 1 or 3"):
-        echovalue.get_recharge_link(GIVEN, amount)
+        echovalue.get_recharge_link(ADOPTED, amount)
 
 
 def test_what_the_service_refuses_ends_the_program(mocks: Mocks, emulator: Emulator) -> None:
-    emulator.fault("GET /recharge", "status", status=401, body=GIVEN)
+    emulator.fault("GET /recharge", "status", status=401, body=ADOPTED)
     with pytest.raises(pulumi.RunError, match="HTTP 401") as caught:
-        value(lambda: echovalue.get_recharge_link(GIVEN))
-    assert GIVEN not in str(caught.value)
+        value(lambda: echovalue.get_recharge_link(ADOPTED))
+    assert ADOPTED not in str(caught.value)
 
 
 def test_a_token_is_asked_about_at_its_own_service(mocks: Mocks, emulator: Emulator) -> None:
-    emulator.register(GIVEN, wallet=42)
+    emulator.register(ADOPTED, wallet=42)
     mocks.outputs = {"service": emulator.url}
     pulumi.runtime.set_config("echovalue:baseUrl", "https://elsewhere.example")
     wallet, _, secret = value(lambda: echovalue.get_wallet(echovalue.Token("app"), details=False))
@@ -156,13 +156,13 @@ def test_a_forecast(mocks: Mocks, emulator: Emulator) -> None:
 def test_what_is_not_required_lets_the_program_go_on(
     mocks: Mocks, emulator: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    emulator.fault("GET /recharge", "status", status=401, body=GIVEN, times=2)
-    wallet, *_ = value(lambda: echovalue.get_wallet(GIVEN, details=False, required=False))
-    assert wallet == echovalue.Wallet(None, None, GIVEN_HASH, None)
-    assert value(lambda: echovalue.get_recharge_link(GIVEN, required=False)) == (None, True, True)
+    emulator.fault("GET /recharge", "status", status=401, body=ADOPTED, times=2)
+    wallet, *_ = value(lambda: echovalue.get_wallet(ADOPTED, details=False, required=False))
+    assert wallet == echovalue.Wallet(None, None, ADOPTED_HASH, None)
+    assert value(lambda: echovalue.get_recharge_link(ADOPTED, required=False)) == (None, True, True)
     assert caplog.text.count("The program goes on without what it asked about a token") == 2
     assert f"{emulator.url} was requested. The address comes from the program" in caplog.text
-    assert GIVEN not in caplog.text
+    assert ADOPTED not in caplog.text
     with pytest.raises(
         pulumi.RunError, match="That is not a token"
     ):  # is a mistake whatever the service says
@@ -170,22 +170,22 @@ def test_what_is_not_required_lets_the_program_go_on(
 
 
 def test_the_base_url_of_the_functions(mocks: Mocks, emulator: Emulator) -> None:
-    emulator.register(GIVEN, wallet=42)
+    emulator.register(ADOPTED, wallet=42)
     # The stack's config counts more than the environment, which names the emulator.
     pulumi.runtime.set_config("echovalue:baseUrl", "ftp://nowhere")
     with pytest.raises(pulumi.RunError, match="base_url is refused"):
-        value(lambda: echovalue.get_wallet(GIVEN, details=False))
-    given = pulumi.Output.from_input(emulator.url)
-    wallet, *_ = value(lambda: echovalue.get_wallet(GIVEN, details=False, base_url=given))
+        value(lambda: echovalue.get_wallet(ADOPTED, details=False))
+    passed = pulumi.Output.from_input(emulator.url)
+    wallet, *_ = value(lambda: echovalue.get_wallet(ADOPTED, details=False, base_url=passed))
     assert wallet.wallet == 42
 
 
 def test_many_questions_go_over_few_connections(mocks: Mocks, emulator: Emulator) -> None:
-    emulator.register(GIVEN, wallet=42)
+    emulator.register(ADOPTED, wallet=42)
     emulator.options(latency=0.05)
 
     def many() -> pulumi.Output[Any]:
-        return pulumi.Output.all(*(echovalue.get_wallet(GIVEN, details=False) for _ in range(40)))
+        return pulumi.Output.all(*(echovalue.get_wallet(ADOPTED, details=False) for _ in range(40)))
 
     assert len(value(many)[0]) == 40
     assert emulator.stats()["total"] == 40

@@ -20,12 +20,12 @@ from pulumi.output import UNKNOWN
 from pulumi_echovalue._decisions import token as lifecycle
 from pulumi_echovalue._dynamic import kept_tokens
 from pulumi_echovalue.provider import TokenError, TokenProvider
-from tests.pulumi.asking import GIVEN, GIVEN_HASH
+from tests.pulumi.asking import ADOPTED, ADOPTED_HASH
 from tools.emulator.client import Emulator
 
 pytestmark = pytest.mark.essential
 
-KEPT = {"token": GIVEN, "hash": GIVEN_HASH, "keepers": {"a": "1"}}  # as version 0.1.0 wrote it
+KEPT = {"token": ADOPTED, "hash": ADOPTED_HASH, "keepers": {"a": "1"}}  # as version 0.1.0 wrote it
 ELSEWHERE = "https://elsewhere.example"
 
 # What the state of version 0.1.0 holds. It never changes: see the provider's module.
@@ -49,14 +49,14 @@ def value(output: dict[str, Any]) -> str:
 
 
 def failure(call: Any, *arguments: Any) -> str:
-    """Return how the SDK tells the failure of a call to the engine."""
+    """Return how the SDK reports the failure of a call to the engine."""
     with pytest.raises(TokenError) as caught:
         call(*arguments)
-    assert GIVEN not in str(caught.value)
+    assert ADOPTED not in str(caught.value)
     return str(caught.value)
 
 
-def test_the_state_refers_to_the_provider_by_name_alone() -> None:
+def test_the_state_refers_to_the_provider_by_name_only() -> None:
     used = TokenProvider()
     assert serialize_provider(used) == PICKLE
     assert len(base64.b64decode(PICKLE)) < 64
@@ -73,40 +73,40 @@ def test_create_mints(token_provider: TokenProvider, emulator: Emulator) -> None
 
 
 def test_create_adopts_what_is_proven(token_provider: TokenProvider, emulator: Emulator) -> None:
-    emulator.register(GIVEN, wallet=0)
-    result = token_provider.create({"existing_token": GIVEN})
+    emulator.register(ADOPTED, wallet=0)
+    result = token_provider.create({"existing_token": ADOPTED})
     assert result.outs
-    assert value(result.outs.pop("token")) == GIVEN
-    assert (result.id, result.outs) == (GIVEN_HASH, {"hash": GIVEN_HASH, "service": emulator.url})
+    assert value(result.outs.pop("token")) == ADOPTED
+    assert (result.id, result.outs) == (ADOPTED_HASH, {"hash": ADOPTED_HASH, "service": emulator.url})
     assert emulator.stats()["requests"] == {"GET /recharge": 1}
 
 
 def test_read(token_provider: TokenProvider, emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
-    emulator.register(GIVEN, wallet=0)
+    emulator.register(ADOPTED, wallet=0)
     kept = {**KEPT, "service": emulator.url}
-    result = token_provider.read(GIVEN_HASH, kept)
+    result = token_provider.read(ADOPTED_HASH, kept)
     assert result.outs
-    assert value(result.outs["token"]) == GIVEN
-    assert (result.id, {**result.outs, "token": GIVEN}) == (GIVEN_HASH, kept)
+    assert value(result.outs["token"]) == ADOPTED
+    assert (result.id, {**result.outs, "token": ADOPTED}) == (ADOPTED_HASH, kept)
     emulator.fault("GET /recharge", "status", status=403)
-    assert "The service answered HTTP 403" in failure(token_provider.read, GIVEN_HASH, kept)
+    assert "The service answered HTTP 403" in failure(token_provider.read, ADOPTED_HASH, kept)
     assert capsys.readouterr().err == ""
-    emulator.forget(GIVEN_HASH)
-    result = token_provider.read(GIVEN_HASH, kept)
+    emulator.forget(ADOPTED_HASH)
+    result = token_provider.read(ADOPTED_HASH, kept)
     assert result.outs
-    assert (result.id, result.outs["gone"], value(result.outs["token"])) == (GIVEN_HASH, True, GIVEN)
+    assert (result.id, result.outs["gone"], value(result.outs["token"])) == (ADOPTED_HASH, True, ADOPTED)
     warning = capsys.readouterr().err
     assert warning.startswith("warning: ")
-    assert GIVEN_HASH in warning
-    assert GIVEN not in warning
+    assert ADOPTED_HASH in warning
+    assert ADOPTED not in warning
 
 
 def test_a_hint_is_of_pulumi(token_provider: TokenProvider, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECHOVALUE_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("ECHOVALUE_RETRIES", "0")
-    text = failure(token_provider.read, GIVEN_HASH, KEPT)
+    text = failure(token_provider.read, ADOPTED_HASH, KEPT)
     assert "the stack's config echovalue:baseUrl, else from ECHOVALUE_BASE_URL" in text
-    text = failure(token_provider.read, GIVEN_HASH, {**KEPT, "service": "http://127.0.0.1:9"})
+    text = failure(token_provider.read, ADOPTED_HASH, {**KEPT, "service": "http://127.0.0.1:9"})
     assert "http://127.0.0.1:9 was requested, which the state remembers. If the service has moved" in text
     assert "ECHOVALUE_BASE_URL" not in text
 
@@ -125,7 +125,7 @@ OF_0_1_0, OF_NOW, MARKED = {}, {"service": "https://now.example"}, {"service": E
             ({"keepers": {"a": "2"}}, True, ["keepers"]),
             ({"keepers": {"a": UNKNOWN}}, True, ["keepers"]),
             ({"keepers": UNKNOWN}, True, ["keepers"]),
-            ({"existing_token": GIVEN, "keepers": {"a": "2"}}, True, []),
+            ({"existing_token": ADOPTED, "keepers": {"a": "2"}}, True, []),
             ({"existing_token": UNKNOWN}, True, ["existing_token"]),
             ({"base_url": ELSEWHERE}, True, []),
             ({"base_url": UNKNOWN}, True, []),
@@ -149,7 +149,7 @@ def test_diff(
     replaces: list[str],
 ) -> None:
     monkeypatch.setenv("ECHOVALUE_BASE_URL", str(OF_NOW["service"]))
-    result = token_provider.diff(GIVEN_HASH, {**KEPT, **kept}, {"keepers": {"a": "1"}, **change})
+    result = token_provider.diff(ADOPTED_HASH, {**KEPT, **kept}, {"keepers": {"a": "1"}, **change})
     assert (result.changes, result.replaces, result.delete_before_replace) == (changes, replaces, False)
     assert emulator.stats()["total"] == 0
 
@@ -157,36 +157,36 @@ def test_diff(
 def test_a_token_that_only_updates_is_known_to_its_alert(
     token_provider: TokenProvider, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    emulator.register(GIVEN)
-    olds = {"token": GIVEN, "hash": GIVEN_HASH, "service": emulator.url, "keepers": {"a": "1"}}
+    emulator.register(ADOPTED)
+    olds = {"token": ADOPTED, "hash": ADOPTED_HASH, "service": emulator.url, "keepers": {"a": "1"}}
     for news, service in (
-        ({"keepers": {"a": "2"}, "existing_token": GIVEN}, emulator.url),
+        ({"keepers": {"a": "2"}, "existing_token": ADOPTED}, emulator.url),
         ({"keepers": {"a": "1"}, "place": {"path": "/a"}}, emulator.url),
         ({"keepers": {"a": "2"}, "place": {"path": "/a"}}, None),
         ({"keepers": {"a": "2"}}, None),
     ):
         monkeypatch.setattr(kept_tokens, "_services", {})
-        assert token_provider.diff(GIVEN_HASH, olds, news).changes
-        assert kept_tokens.service_of(GIVEN_HASH) == service
+        assert token_provider.diff(ADOPTED_HASH, olds, news).changes
+        assert kept_tokens.service_of(ADOPTED_HASH) == service
 
 
 def test_update_of_a_marked_token(
     token_provider: TokenProvider, emulator: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     marked = {**KEPT, "service": ELSEWHERE, "gone": True}
-    assert "is marked as gone" in failure(token_provider.update, GIVEN_HASH, marked, {})
-    outs = token_provider.update(GIVEN_HASH, marked, {"base_url": emulator.url}).outs
+    assert "is marked as gone" in failure(token_provider.update, ADOPTED_HASH, marked, {})
+    outs = token_provider.update(ADOPTED_HASH, marked, {"base_url": emulator.url}).outs
     assert outs
     assert (outs["service"], outs["gone"]) == (emulator.url, True)
     assert "the next up replaces it" in capsys.readouterr().err
 
 
 def test_update_keeps_the_token(token_provider: TokenProvider, emulator: Emulator) -> None:
-    news = {"keepers": {"a": "2"}, "existing_token": GIVEN}
-    outs = token_provider.update(GIVEN_HASH, {**KEPT, "service": ELSEWHERE}, news).outs
+    news = {"keepers": {"a": "2"}, "existing_token": ADOPTED}
+    outs = token_provider.update(ADOPTED_HASH, {**KEPT, "service": ELSEWHERE}, news).outs
     assert outs
-    assert value(outs.pop("token")) == GIVEN
-    assert outs == {"keepers": {"a": "2"}, "hash": GIVEN_HASH, "service": ELSEWHERE}
+    assert value(outs.pop("token")) == ADOPTED
+    assert outs == {"keepers": {"a": "2"}, "hash": ADOPTED_HASH, "service": ELSEWHERE}
     assert emulator.stats()["total"] == 0
 
 
@@ -194,14 +194,15 @@ def test_update_keeps_the_token(token_provider: TokenProvider, emulator: Emulato
 def test_delete_warns_and_succeeds_with_any_state(
     token_provider: TokenProvider, capsys: pytest.CaptureFixture[str], props: dict[str, Any]
 ) -> None:
-    token_provider.delete(GIVEN_HASH, props)
+    token_provider.delete(ADOPTED_HASH, props)
     assert (
-        f"warning: EchoValue cannot revoke a token: the one with hash {GIVEN_HASH}" in capsys.readouterr().err
+        f"warning: EchoValue cannot revoke a token: the one with hash {ADOPTED_HASH}"
+        in capsys.readouterr().err
     )
 
 
 @pytest.mark.parametrize(
-    ("news", "told"),
+    ("news", "reported"),
     [
         ({"existing_token": "short"}, "existing_token: That is not a token"),
         ({"existing_token": ""}, "existing_token: That is not a token"),
@@ -209,11 +210,11 @@ def test_delete_warns_and_succeeds_with_any_state(
         ({"keepers": {"a": [1.0]}}, "keepers: keepers must map strings to strings"),
     ],
 )
-def test_check_refuses(token_provider: TokenProvider, news: dict[str, Any], told: str) -> None:
+def test_check_refuses(token_provider: TokenProvider, news: dict[str, Any], reported: str) -> None:
     result = token_provider.check({}, news)
     (found,) = result.failures
-    assert found.reason.startswith(told)
-    assert GIVEN not in found.reason
+    assert found.reason.startswith(reported)
+    assert ADOPTED not in found.reason
     # The engine prints the value of a property that a failure names.
     assert found.property == ""
 
@@ -234,15 +235,15 @@ def test_check_lets_pass(token_provider: TokenProvider, emulator: Emulator, news
 
 
 def test_check_marks_what_is_adopted_as_a_secret(token_provider: TokenProvider) -> None:
-    inputs = token_provider.check({}, {"existing_token": f"{GIVEN}\r\n"}).inputs
-    assert value(inputs["existing_token"]) == GIVEN
+    inputs = token_provider.check({}, {"existing_token": f"{ADOPTED}\r\n"}).inputs
+    assert value(inputs["existing_token"]) == ADOPTED
 
 
 def test_a_fault_of_ours_shows_nothing_of_its_text(
     token_provider: TokenProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object, **__: object) -> None:
-        raise RuntimeError(GIVEN)
+        raise RuntimeError(ADOPTED)
 
     monkeypatch.setattr(lifecycle, "provision", broken)
     assert "RuntimeError in create: a fault of pulumi-echovalue" in failure(token_provider.create, {})

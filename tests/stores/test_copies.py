@@ -18,7 +18,7 @@ from tests.testkit.places import HashiVault
 from tests.testkit.playbook import checked, finished, token
 from tools.emulator.client import Emulator
 
-GIVEN = "given-token-0123456789abcdef"
+ADOPTED = "given-token-0123456789abcdef"
 OTHER = "other-token-0123456789abcdef"
 
 

@@ -13,7 +13,7 @@ from tests.testkit.places import HashiVault, KubernetesSecret, SecretsManager
 from tests.testkit.playbook import checked, role, token
 from tools.emulator.client import Emulator
 
-GIVEN = "given-token-0123456789abcdef"
+ADOPTED = "given-token-0123456789abcdef"
 CREATION: dict[str, dict[str, Any]] = {
     "hashi_vault": {"custom_metadata": {"team": "shop", "cost_center": 1234}},
     "kubernetes": {

@@ -111,15 +111,17 @@ def test_nothing_is_minted_where_nothing_can_be_pushed(
     assert emulator.stats()["total"] == 0
 
 
-def test_a_low_wallet_is_told_to_whoever_pays(ansible: Controller, emulator: Emulator, origin: Path) -> None:
+def test_a_low_wallet_is_reported_to_whoever_pays(
+    ansible: Controller, emulator: Emulator, origin: Path
+) -> None:
     finished(pipeline(ansible, origin, "first"))
     token = (origin.parent / "myapp" / "echovalue.token").read_text().strip()
-    for wallet, told in ((1000, False), (999, True)):
+    for wallet, reported in ((1000, False), (999, True)):
         emulator.register(token, wallet)
         night = f"night-{wallet}"
         (screen,) = finished(pipeline(ansible, origin, night, "ansible-playbook", "wallet.yml"))
         note = origin.parent / night / "recharge.md"
-        assert note.exists() == told
+        assert note.exists() == reported
     assert "999 credits are left" in note.read_text()
     assert "Recharge it here: https://buy.stripe.com/" in note.read_text()
     assert not hunt([token], {"the note": note, "the screen": screen})

@@ -35,7 +35,7 @@ from ansible_collections.echovalue.cloud.plugins.plugin_utils.connections import
 )
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.connections.run_context import RunContext
 
-GIVEN = "given-token-0123456789abcdef"
+ADOPTED = "given-token-0123456789abcdef"
 ACL = "system.posix_acl_access"
 
 
@@ -61,7 +61,7 @@ class TestHashiVault:
         self, ansible: Controller, emulator: Emulator, place: HashiVault, servers: Any
     ) -> None:
         """In an older version, where no setting of the secret or its mount takes that; else in the spool."""
-        emulator.register(GIVEN)
+        emulator.register(ADOPTED)
         as_root = {**place.connection, "token": servers("hashi_vault").token}
 
         def mount(name: str, **config: Any) -> str:
@@ -72,17 +72,19 @@ class TestHashiVault:
 
         open_mount = mount("open")
 
-        def secret(name: str, mount: str = open_mount, value: str = GIVEN, **settings: Any) -> dict[str, Any]:
+        def secret(
+            name: str, mount: str = open_mount, value: str = ADOPTED, **settings: Any
+        ) -> dict[str, Any]:
             if settings:
                 place.call("POST", f"{mount}/metadata/{name}", settings)
-            place.call("POST", f"{mount}/data/{name}", {"data": {"token": value, "other": GIVEN}})
+            place.call("POST", f"{mount}/data/{name}", {"data": {"token": value, "other": ADOPTED}})
             return place.at(path=name, mount=mount, connection=as_root)
 
         expired_later = secret("expired_later", delete_version_after="1h")
         place.call("POST", f"{open_mount}/metadata/expired_later", {"delete_version_after": "0s"})
         cases = {
             "plain": (secret("plain"), True),
-            "with_a_line_end": (secret("with_a_line_end", value=f"{GIVEN}\n"), True),
+            "with_a_line_end": (secret("with_a_line_end", value=f"{ADOPTED}\n"), True),
             "more_versions": (secret("more_versions", max_versions=20), True),
             "one_version": (secret("one_version", max_versions=1), False),
             "few_versions": (secret("few_versions", max_versions=9), False),
@@ -99,7 +101,7 @@ class TestHashiVault:
             ),
             "documented_login": (place.options, False),
         }
-        place.put({"token": GIVEN})
+        place.put({"token": ADOPTED})
         for state in ({"regenerate": "always"}, {"state": "absent"}):
             names = [*cases]
             run = ansible.play(token("result", tokens=[cases[name][0] for name in names], **state))
@@ -111,9 +113,9 @@ class TestHashiVault:
             assert ansible.spool == sorted(copies)
             assert {stat.S_IMODE(path.stat().st_mode) for path in copies} == {0o600}
             if "regenerate" in state:
-                assert {path.read_text() for path in copies} == {f"{GIVEN}\n"}
+                assert {path.read_text() for path in copies} == {f"{ADOPTED}\n"}
                 versions = place.call("GET", f"{open_mount}/data/plain?version=1")
-                assert versions["data"]["data"]["token"] == GIVEN
+                assert versions["data"]["data"]["token"] == ADOPTED
                 for path in copies:
                     path.unlink()
             cases["expiring_still"] = (expired_later, True)  # the next version was written without an expiry
@@ -231,14 +233,14 @@ class TestSecretsManager:
     def test_a_former_token_without_a_version_is_in_the_spool(
         self, ansible: Controller, emulator: Emulator, place: SecretsManager
     ) -> None:
-        """Seen after the move: a version without a label may go, and a look that is refused tells nothing."""
-        emulator.register(GIVEN)
+        """Seen after the move: a version without a label may go, and a look that is refused shows nothing."""
+        emulator.register(ADOPTED)
         name = place.named("")["name"]
         place.put({})
 
         def kept(**options: Any) -> str | None:
             place.client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
-            place.put({"token": GIVEN})
+            place.put({"token": ADOPTED})
             seen.clear()
             result = ansible.play(token("result", **options, **place.options))["result"]
             assert result["changed"]
@@ -246,7 +248,7 @@ class TestSecretsManager:
                 [result["backup_file"]] if result["backup_file"] else []
             )
             for path in ansible.spool:
-                assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == (f"{GIVEN}\n", 0o600)
+                assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == (f"{ADOPTED}\n", 0o600)
                 path.unlink()
             return str(result["backup_file"] or "")
 
@@ -463,7 +465,7 @@ class TestSops:
         run = ansible.play(token("first", **place.options), token("again", **place.options))
         assert [run[name]["status"] for name in ("first", "again")] == ["minted", "kept"]
 
-    def test_creation_rules_from_where_the_path_is_given(
+    def test_creation_rules_from_where_the_path_is_passed(
         self, ansible: Controller, place: Sops, tmp_path: Path
     ) -> None:
         """A folder that is a link out of the repository; a rule by path; a relative path from the playbook."""
@@ -491,7 +493,7 @@ class TestSops:
         clear = place.named("clear")["file"]
         rules = place.rules.read_text()
         place.rules.write_text(rules.replace("}]", ", encrypted_regex: ^hidden$}]"))
-        place.put_text(f"echovalue_token: {GIVEN}\nhidden: x\n", Path(clear))
+        place.put_text(f"echovalue_token: {ADOPTED}\nhidden: x\n", Path(clear))
         plain = Path(place.named("plain")["file"])
         plain.write_text("echovalue_token: x\n")
         unusable = {"there is none": "/nowhere"}
@@ -534,7 +536,7 @@ class TestCommand:
 
     def test_bad_input(self, ansible: Controller, make_place: MakePlace, tmp_path: Path) -> None:
         marks, said = tmp_path / "still-there", tmp_path / "said"
-        said.write_text(GIVEN)
+        said.write_text(ADOPTED)
         locked = make_place("pass")
         locked.lock()
 
@@ -563,7 +565,7 @@ class TestCommand:
                 "Two items of tokens, or copies, name",
             ),
         )
-        assert GIVEN not in (ansible.directory / "log").read_text()
+        assert ADOPTED not in (ansible.directory / "log").read_text()
         assert not marks.exists(), "what the program started outlived it"
 
     def test_a_store_that_keeps_nothing_is_found_out(self, ansible: Controller) -> None:

@@ -20,9 +20,9 @@ from tests.testkit.places import Place
 from tests.testkit.playbook import alert, checked, link, logs, role, token, wallet
 from tools.emulator.client import Emulator
 
-# As awkward as a value may be that is somebody else's.
+# As awkward as a value may be of another user.
 OTHERS = {"user": "{{ 1 + 1 }}", "number": "007", "word": "a: 'b' # \"c\"\n%", "empty": ""}
-GIVEN = "given-token-0123456789abcdef"
+ADOPTED = "given-token-0123456789abcdef"
 ALL = ("hashi_vault", "aws_secretsmanager", "sops", "command", "kubernetes")
 
 
@@ -40,7 +40,7 @@ def kept(place: Place, name: str = "") -> Any:
 
 @pytest.mark.essential
 @stores(*ALL, "pass")
-def test_a_life_beside_the_keys_of_others(ansible: Controller, emulator: Emulator, place: Place) -> None:
+def test_a_life_beside_other_keys(ansible: Controller, emulator: Emulator, place: Place) -> None:
     if others(place):
         place.put(others(place))
     run = ansible.play(
@@ -80,16 +80,16 @@ def test_a_life_beside_the_keys_of_others(ansible: Controller, emulator: Emulato
         assert run["absent"]["reason"] == "invalid_input"
         assert kept(place) == new
         return
-    emulator.register(GIVEN)
+    emulator.register(ADOPTED)
     run = ansible.play(
         checked(token("check", state="absent", **place.options)),
         token("absent", state="absent", backup=False, **place.options),
         token("again", state="absent", **place.options),
-        token("adopted", token=GIVEN, **place.options),
+        token("adopted", token=ADOPTED, **place.options),
     )
     assert run.done() == [*[(True, "removed")] * 2, (False, "absent"), (True, "adopted")]
     assert run["absent"]["backup_file"] is None
-    assert place.content() == {**others(place), place.key: GIVEN}
+    assert place.content() == {**others(place), place.key: ADOPTED}
 
 
 @stores(*ALL)
@@ -175,8 +175,8 @@ def test_two_controllers_at_once_end_with_one_token(
     both = (ansible, other_ansible)
     options = {"max_age": "1h", "backup": False} if by_age else {}
     if by_age:
-        emulator.set_created(emulator.register(GIVEN), "2024-02-29T23:59:59.77Z")
-        place.put({place.key or "token": GIVEN})
+        emulator.set_created(emulator.register(ADOPTED), "2024-02-29T23:59:59.77Z")
+        place.put({place.key or "token": ADOPTED})
     at_the_mint.append(Barrier(2, timeout=60).wait)  # neither gets a token before both have asked for one
     for name in (*place.environment, "ECHOVALUE_BASE_URL"):
         other_ansible.environment[name] = ansible.environment[name]
@@ -244,8 +244,8 @@ def test_other_modules_read_the_place(ansible: Controller, emulator: Emulator, p
     before = place.content()
     emulator.reset_stats()
     file = {"path": str(ansible.directory / "token")}
-    Path(file["path"]).write_text(GIVEN)
-    emulator.register(GIVEN, wallet=3)
+    Path(file["path"]).write_text(ADOPTED)
+    emulator.register(ADOPTED, wallet=3)
     named = {"here": place.options, "missing": place.at("missing"), "file": file}
     wallets = [{"name": name, **options} for name, options in named.items()]
     run = ansible.play(
@@ -276,12 +276,12 @@ def test_other_modules_read_the_place(ansible: Controller, emulator: Emulator, p
 
 @stores("hashi_vault", "sops")
 def test_other_modules_where_there_is_no_token(ansible: Controller, emulator: Emulator, place: Place) -> None:
-    ansible.environment["ECHOVALUE_TOKEN"] = GIVEN  # which is not asked for
+    ansible.environment["ECHOVALUE_TOKEN"] = ADOPTED  # which is not asked for
     run = ansible.play(
         wallet("missing", ignore_errors=True, **place.options),
         checked(wallet("check", **place.options)),
         checked(link("check_link", **place.options)),
-        wallet("two", ignore_errors=True, token=GIVEN, **place.options),
+        wallet("two", ignore_errors=True, token=ADOPTED, **place.options),
         wallet("unnamed", ignore_errors=True, **{place.store: {}}),
     )
     assert run["missing"]["reason"] == "invalid_input"

@@ -113,7 +113,7 @@ class SecretsManagerGate:
         self.refuses: Callable[[str], bool] = lambda _operation: False
 
     def see(self, operation: str, _body: bytes) -> bool:
-        """Tell whether an operation may pass."""
+        """Return whether an operation may pass."""
         return not (self.closed and operation in _WRITES) and not self.refuses(operation)
 
 

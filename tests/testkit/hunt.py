@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, quote_plus
 
-# What may stand where a text was split into lines: line ends, as such or escaped, and what begins a line.
+# What may be where a text was split into lines: line ends, as such or escaped, and what begins a line.
 _SPLIT = re.compile(rb'(?:\s|\\n|\\r|\\t|["\'|>])+')
 # A token as the service mints it.
 _TOKEN = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
@@ -69,7 +69,7 @@ def hunt(
 
 
 def forms(secret: str) -> dict[str, bytes]:
-    """Return what a secret looks like where somebody encoded it, tried to hide it, or cut it."""
+    """Return what a secret looks like where a program encoded it, tried to hide it, or cut it."""
     plain = secret.encode()
     half = len(plain) // 2
     found = {

@@ -242,7 +242,7 @@ class KubernetesSecret(Place):
         return {key: base64.b64decode(value).decode("latin-1") for key, value in data.items()}
 
     def whole(self, name: str = "") -> Any:
-        """Return the Secret as the server tells it."""
+        """Return the Secret as the server reports it."""
         return self._call("GET", f"api/v1/namespaces/{self._namespace}/secrets/{self._name}{name}")
 
     def put(self, content: dict[str, Any], finalizers: Sequence[str] = (), **fields: Any) -> None:

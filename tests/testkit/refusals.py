@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""System calls that fail when a test says so, and what a person then does as told."""
+"""System calls that fail when a test says so, and what a person then does as the error says."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Every error that a test meets is told in whole sentences: what happened, and what to do."""
+"""Every error that a test meets is in whole sentences: what happened, and what to do."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_logs_of_another_form(answer: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "sent"),
+    ("passed", "sent"),
     [
         ({"threshold": 10}, None),
         ({"email": "a@example.com", "threshold": 10}, None),
@@ -81,9 +81,9 @@ def test_logs_of_another_form(answer: object) -> None:
     ],
 )
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_a_difference_is_written_whole(given: dict[str, Any], sent: dict[str, Any], dry_run: bool) -> None:
+def test_a_difference_is_written_whole(passed: dict[str, Any], sent: dict[str, Any], dry_run: bool) -> None:
     client, script, _pauses = scripted(SET, text("OK"))
-    declared = declare_alert(client, TOKEN, **given, dry_run=dry_run)
+    declared = declare_alert(client, TOKEN, **passed, dry_run=dry_run)
     assert declared.changed == (sent is not None)
     written = [request.json for request in script.requests if request.method == "PUT"]
     expected = [] if sent is None or dry_run else [{**json.loads(SET.body), **sent}]
@@ -98,7 +98,7 @@ def test_an_email_that_there_is_not_is_not_cleared() -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "passed",
     [
         {"threshold": -1},
         {"threshold": True},
@@ -116,10 +116,10 @@ def test_an_email_that_there_is_not_is_not_cleared() -> None:
         {"webhook": {**HOOK, "other": "secret"}},
     ],
 )
-def test_what_is_wrong_is_refused_for_free(given: dict[str, Any]) -> None:
+def test_what_is_wrong_is_refused_for_free(passed: dict[str, Any]) -> None:
     client, _script, _pauses = scripted()
     with pytest.raises(errors.InvalidInputError, match="No request was sent") as caught:
-        declare_alert(client, TOKEN, **given)
+        declare_alert(client, TOKEN, **passed)
     assert "secret" not in str(caught.value)
 
 

@@ -78,7 +78,7 @@ def test_the_former_file_is_kept_once(path: Path, monkeypatch: pytest.MonkeyPatc
             other.keep_former()
 
 
-def test_what_cannot_be_put_in_place_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_put_in_place_is_reported(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = AtomicFile(str(path), 100)
     with file.lock():
         file.read()
@@ -103,7 +103,7 @@ def test_what_cannot_be_put_in_place_is_told(path: Path, monkeypatch: pytest.Mon
     assert path.read_bytes() == b"edited"
 
 
-def test_what_cannot_be_removed_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_removed_is_reported(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = AtomicFile(str(path), 100)
     with file.lock(), monkeypatch.context() as patch:
         file.read()
@@ -117,7 +117,7 @@ def test_what_cannot_be_removed_is_told(path: Path, monkeypatch: pytest.MonkeyPa
     assert (path.read_bytes(), beside(path)) == (FORMER, [])
 
 
-def test_an_unconfirmed_removal_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unconfirmed_removal_is_reported(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse(monkeypatch, "sync_directory", module=locked_directory)
     file = AtomicFile(str(path), 100)
     with file.lock(), pytest.raises(StoreError) as caught:
@@ -129,7 +129,7 @@ def test_an_unconfirmed_removal_is_told(path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_no_more_than_one_byte_over_the_most_is_read(path: Path) -> None:
-    """Of a leftover too, which is whole up to the most."""
+    """Of a pending file too, which is whole up to the most."""
     left = path.with_name(".file.new")
     for size in (99, 100, 101, 102, 1 << 40):  # the last is sparse: it would fill the memory
         os.truncate(path, size)
@@ -142,7 +142,7 @@ def test_no_more_than_one_byte_over_the_most_is_read(path: Path) -> None:
         assert (pending.content is not None) == (size <= 100)
 
 
-def test_what_cannot_be_opened_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_opened_is_reported(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse(monkeypatch, "open", errno.EACCES)
     with pytest.raises(StoreError, match=r"/file cannot be read \(Permission denied\)\."):
         AtomicFile(str(path), 100).read()

@@ -87,7 +87,7 @@ CALLS: dict[str, Callable[[EchoValueClient], str]] = {
 
 @pytest.mark.parametrize("fault", SCRIPTED, ids=lambda fault: fault.name)
 @pytest.mark.parametrize("call", CALLS)
-def test_a_fault_is_retried_or_told_as_what_it_is(fault: Fault, call: str) -> None:
+def test_a_fault_is_retried_or_reported_as_what_it_is(fault: Fault, call: str) -> None:
     """A mint is sent again only where it cannot have minted."""
     reason = getattr(fault, call)
     retried = reason in RETRIED and not fault.certificate
@@ -154,7 +154,7 @@ def test_retry_after_is_honoured_and_capped(value: str, least: float, most: floa
     assert least - 1e-6 <= pauses[0] <= most + 1e-6
 
 
-def test_one_that_is_told_to_wait_makes_all_wait() -> None:
+def test_one_429_makes_all_wait() -> None:
     client, _script, pauses = scripted(text("", 429, retry_after="9"), text(LINK), text(LINK))
     now = [0.0]
     client._retrying._clock = lambda: now[0]
@@ -167,7 +167,7 @@ def test_one_that_is_told_to_wait_makes_all_wait() -> None:
     assert len(pauses) == 2
 
 
-def test_the_last_try_that_is_told_to_wait_makes_all_wait_too() -> None:
+def test_a_429_at_the_last_try_makes_all_wait_too() -> None:
     client, _script, pauses = scripted(text("", 429, retry_after="9"), text(LINK), retries=0)
     client._retrying._clock = lambda: 0.0
     with pytest.raises(errors.RateLimitedError):
@@ -392,7 +392,7 @@ def test_the_least_options_that_make_sense() -> None:
     client.close()  # of what it never opened
 
 
-def test_a_line_feed_is_no_part_of_a_token_that_is_given() -> None:
+def test_a_line_feed_is_no_part_of_a_token_that_is_passed() -> None:
     client, script, _pauses = scripted(wallet(), text("", 402), text(f"{LINK}{TOKEN}"), text(LINK))
     assert client.get_wallet(f"{TOKEN}\n") == Wallet(99, "2023-08-09T15:40:09.77Z", token_hash(TOKEN), 1)
     assert client.get_wallet(f"{TOKEN}\r\n") == Wallet(0, None, token_hash(TOKEN), 0)

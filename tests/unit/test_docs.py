@@ -49,17 +49,17 @@ def test_each_reason_has_a_section_of_its_own() -> None:
     assert anchors == {reason.replace("_", "-") for reason in REASONS.values()}
 
 
-def test_each_text_of_a_failure_is_told() -> None:
+def test_each_text_of_a_failure_is_documented() -> None:
     raised = {
         text_of(node.args[0])
         for node in nodes()
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args
         if REASONS.get(node.func.id, "invalid_input") != "invalid_input"  # which says by itself what is wrong
     }
-    told = set(re.findall(r"^\| `(.*?)` \|", TROUBLES, re.MULTILINE))
+    reported = set(re.findall(r"^\| `(.*?)` \|", TROUBLES, re.MULTILINE))
     written = {text_of(node) for node in nodes() if isinstance(node, (ast.Constant, ast.JoinedStr))}
-    assert sorted(text for text in raised if re.search("[a-z]{3}", text) and text not in told) == []
-    assert sorted(text for text in told if "…" in text or text.endswith(".") if text not in written) == []
+    assert sorted(text for text in raised if re.search("[a-z]{3}", text) and text not in reported) == []
+    assert sorted(text for text in reported if "…" in text or text.endswith(".") if text not in written) == []
 
 
 def test_the_architecture_agrees_with_the_tree() -> None:
@@ -96,7 +96,7 @@ def test_the_workflows_and_pages_call_commands_that_there_are() -> None:
 
 
 def test_each_check_belongs_to_a_command_that_a_workflow_runs() -> None:
-    """A session's tags are the commands that run it; `left_out` tells the others by them."""
+    """A session's tags are the commands that run it; `left_out` knows the others by them."""
     noxfile = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
     tags: dict[str, set[str]] = {}
     for function in noxfile.body:

@@ -113,7 +113,7 @@ def test_a_hint_of_an_error() -> None:
         ),
     ],
 )
-def test_what_is_told_in_whole(call: Callable[[EchoValueClient], object], text_of_it: str) -> None:
+def test_what_is_shown_in_full(call: Callable[[EchoValueClient], object], text_of_it: str) -> None:
     client, _script, _pauses = scripted(text("[1]"))
     with pytest.raises(EchoValueError) as caught:
         call(client)

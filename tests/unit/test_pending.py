@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What is made before a mint: private, whole, under names that tell, and refused where it cannot take a place."""
+"""What is made before a mint: private, whole, under names that say what they are, and refused where it cannot take a place."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_staged_file_is_private_and_follows_no_link(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
     staged.close()
     assert not (tmp_path / "new").exists(), "it was not filled"
-    (tmp_path / "new").touch()  # of somebody else
+    (tmp_path / "new").touch()  # of another user
     staged.close()
     assert (tmp_path / "new").exists()
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
@@ -70,7 +70,7 @@ def test_a_write_in_pieces_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     staged.close()
 
 
-def test_names_tell_the_place_and_what_is_replaced(tmp_path: Path) -> None:
+def test_names_say_the_place_and_what_is_replaced(tmp_path: Path) -> None:
     others = [".token.new.bak", "token.new", ".token.xyz.new", ".other.new", ".token=x.new"]
     others += [".token.deadbeef.new", ".token.0123456789abcdef.new", ".token.new.new"]
     for name in others:
@@ -137,7 +137,7 @@ def writable_or_refused(refused: bool, said: str) -> AbstractContextManager[obje
         (1, 1, 2, True, True),
     ],
 )
-def test_somebody_elses_file_in_a_sticky_directory(
+def test_another_users_file_in_a_sticky_directory(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     user: int,

@@ -25,7 +25,7 @@ IF_INVALID = {"regenerate": "if_invalid"}
 
 
 class Memory:
-    """A store in memory; `events` tells what was called, in order."""
+    """A store in memory; `events` lists what was called, in order."""
 
     def __init__(
         self,
@@ -70,14 +70,14 @@ class Memory:
         if self.overtaken_by:
             self.left = PendingToken(token, fingerprint(self.token))
             self.token = self.overtaken_by.pop(0)
-            raise errors.ConflictError("Somebody was faster.")
+            raise errors.ConflictError("Another writer was faster.")
         self.token, self.left = token, None
 
     def remove(self) -> None:
         self.events.append("remove")
         if self.overtaken_by:
             self.token = self.overtaken_by.pop(0)
-            raise errors.ConflictError("Somebody was faster.")
+            raise errors.ConflictError("Another writer was faster.")
         self.token = None
 
 
@@ -195,7 +195,7 @@ def test_removing(stored: str | None, left: PendingToken | None, outcome: Outcom
         (None, FIRST, [VALID], ALWAYS, Outcome("minted", OTHER, None, 50, True)),
         # What it was to replace is gone: nothing is overwritten.
         (None, REPLACEMENT, [VALID], {}, Outcome("minted", OTHER, None, 50, True)),
-        # What somebody put there meanwhile stays.
+        # What another writer put there meanwhile stays.
         (TOKEN, FIRST, [VALID], {}, Outcome("kept", TOKEN, TOKEN, 50)),
         # One to adopt comes first, whether it waits itself or another does.
         (TOKEN, REPLACEMENT, [VALID], {"token": OTHER}, Outcome("adopted", OTHER, TOKEN, 50, True)),
@@ -210,7 +210,7 @@ def test_removing(stored: str | None, left: PendingToken | None, outcome: Outcom
         (None, PendingToken(TOKEN, ""), [UNKNOWN, MINTED], {}, Outcome("minted", OTHER, changed=True)),
     ],
 )
-def test_a_token_that_waits(
+def test_a_pending_token(
     stored: str | None,
     left: PendingToken,
     answers: list[Response],
@@ -241,7 +241,7 @@ def test_none_is_minted_beside_a_stuck_pending_token(answers: list[Response], re
 
 
 @pytest.mark.parametrize(("stored", "regenerate"), [(None, "never"), (None, "always"), (THIRD, "always")])
-def test_the_loser_of_a_race_keeps_what_stands_there(stored: str | None, regenerate: str) -> None:
+def test_the_loser_of_a_race_keeps_what_is_stored(stored: str | None, regenerate: str) -> None:
     store = Memory(stored)
     store.overtaken_by = [TOKEN]
     assert run(store, MINTED, VALID, regenerate=regenerate) == Outcome("kept", TOKEN, TOKEN, 50)
@@ -273,7 +273,7 @@ def test_without_a_place_a_token_is_only_handed_on(dry_run: bool) -> None:
         run(None, UNKNOWN, token=OTHER)
 
 
-def test_removing_what_somebody_else_puts_there_meanwhile() -> None:
+def test_removing_what_another_writer_stores_meanwhile() -> None:
     store = Memory(TOKEN)
     store.overtaken_by = [OTHER]
     assert remove(store) == Outcome("removed", None, OTHER, None, True)
@@ -313,7 +313,7 @@ def test_an_adopted_token_that_is_dead_takes_nothing_away() -> None:
     assert store.left is not None
 
 
-def test_a_dry_run_drops_nothing_that_waits() -> None:
+def test_a_dry_run_drops_nothing_pending() -> None:
     store = Memory(left=PendingToken(TOKEN, ""), dry_run=True)
     assert run(store, UNKNOWN, dry_run=True) == Outcome("minted", changed=True)
     assert store.left == PendingToken(TOKEN, "")
@@ -331,7 +331,7 @@ def test_only_the_token_that_was_named_is_rotated() -> None:
     assert store.token == OTHER
 
 
-def test_an_adoption_may_leave_another_token_alone() -> None:
+def test_an_adoption_may_leave_another_token() -> None:
     store = Memory(OTHER)
     with pytest.raises(errors.ConflictError, match=token_hash(OTHER)):
         run(store, token=TOKEN, overwrite=False)

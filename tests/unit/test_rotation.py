@@ -152,7 +152,7 @@ def test_what_does_not_go_with_it(options: dict[str, Any], word: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", [(timedelta(-1), 0), (timedelta(1), -1), (timedelta(1), True)])
-def test_rules_that_cannot_be_meant(wrong: tuple[timedelta, int]) -> None:
+def test_rules_that_make_no_sense(wrong: tuple[timedelta, int]) -> None:
     with pytest.raises(errors.InvalidInputError):
         Rotation(*wrong)
 

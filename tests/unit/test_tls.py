@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The service over TLS, by a CA of the test's own: checked by default, tried once, told whether it was sent."""
+"""The service over TLS, by a CA of the test's own: checked by default, tried once, and it is known whether it was sent."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def service(authority: trustme.CA, tmp_path: Path) -> Iterator[Service]:
 
 def client(service: Service, verify: bool | str | None = None, **options: object) -> EchoValueClient:
     """Return a client; `verify` None leaves it to the client."""
-    given = options if verify is None else {"verify": verify, **options}
-    return EchoValueClient(service.url, sleep=lambda _seconds: None, timeout=5, **given)  # type: ignore[arg-type]
+    passed = options if verify is None else {"verify": verify, **options}
+    return EchoValueClient(service.url, sleep=lambda _seconds: None, timeout=5, **passed)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("checked", [True, False])

@@ -94,7 +94,7 @@ def test_a_replaced_or_removed_token_is_kept_beside_it(path: Path, backup: bool)
 @pytest.mark.parametrize(
     "content", [b"", b"\0" * 40, b"\xff" * 40, TOKEN.encode() * 100, f'"{TOKEN}"\n'.encode()]
 )
-def test_what_is_no_token_is_left_alone(path: Path, content: bytes) -> None:
+def test_what_is_no_token_is_left_as_it_is(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     for regenerate in ("never", "if_invalid", "always"):
         with pytest.raises(StoreError, match="holds no token"):
@@ -193,7 +193,7 @@ def test_a_disk_that_fills_up_after_the_mint_loses_nothing(
         (b"x" * 512 + b"\n", True),
     ],
 )
-def test_a_leftover_is_a_token_where_it_was_filled(path: Path, left: bytes, filled: bool) -> None:
+def test_a_pending_file_is_a_token_where_it_was_filled(path: Path, left: bytes, filled: bool) -> None:
     path.with_name(".token.new").write_bytes(left)
     expected = left.decode().strip() if filled else OTHER
     assert run(store(path), VALID if filled else text(OTHER)) == Outcome("minted", expected, changed=True)
@@ -201,7 +201,7 @@ def test_a_leftover_is_a_token_where_it_was_filled(path: Path, left: bytes, fill
 
 
 @pytest.mark.parametrize("kind", ["link", "hard link", "pipe"])
-def test_a_leftover_that_is_no_file_of_its_own_is_not_trusted(tmp_path: Path, kind: str) -> None:
+def test_a_pending_link_is_not_trusted(tmp_path: Path, kind: str) -> None:
     elsewhere, left = tmp_path / "elsewhere", tmp_path / ".token.new"
     elsewhere.write_text(OTHER + "\n")
     if kind == "pipe":
@@ -293,12 +293,12 @@ def test_what_cannot_be_replaced_is_refused_before_the_mint(
 def test_a_single_file_that_is_mounted_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "/" in locked_file._mount_points()
     odd = os.fsdecode(b"/etc/caf\xc3\xa9 \xff\\token")
-    told = b"36 35 98:0 /mnt1 /etc/caf\xc3\xa9\\040\xff\\134token rw - ext3 /dev/root rw\n"
-    (tmp_path / "mountinfo").write_bytes(told + b"37 35 98:0 / /plain rw - ext3 /dev/root rw\n")
+    reported = b"36 35 98:0 /mnt1 /etc/caf\xc3\xa9\\040\xff\\134token rw - ext3 /dev/root rw\n"
+    (tmp_path / "mountinfo").write_bytes(reported + b"37 35 98:0 / /plain rw - ext3 /dev/root rw\n")
     monkeypatch.setattr(locked_file, "_MOUNTED", str(tmp_path / "mountinfo"))
     assert locked_file._mount_points() == {odd, "/plain"}
     monkeypatch.setattr(locked_file, "_MOUNTED", str(tmp_path / "missing"))
-    assert locked_file._mount_points() == frozenset(), "nothing where no one tells"
+    assert locked_file._mount_points() == frozenset(), "nothing where no one says"
 
 
 def test_a_token_is_kept_where_nothing_can_be_written(tmp_path: Path) -> None:
@@ -361,7 +361,7 @@ def test_backups_of_one_moment_have_names_of_their_own(path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("waits", [TOKEN, OTHER])
-def test_a_token_to_adopt_is_put_in_place_whatever_waits(path: Path, waits: str) -> None:
+def test_a_token_to_adopt_is_stored_whatever_is_pending(path: Path, waits: str) -> None:
     leave(path, waits)
     run(store(path), VALID, token=TOKEN)
     assert path.read_text() == TOKEN + "\n"
@@ -407,7 +407,7 @@ def test_attributes_that_the_module_cannot_set(path: Path) -> None:
     """Nothing was minted where that is found before the mint, and only there."""
 
     def set_attributes(_name: str) -> bool:
-        raise StoreError("There is no such owner.", "The file tells what was done.")
+        raise StoreError("There is no such owner.", "The file says what was done.")
 
     refusing = TokenFile(str(path), set_attributes)
     with pytest.raises(StoreError, match=r"no such owner.*No token was minted"):
@@ -445,7 +445,7 @@ def test_what_is_on_the_disk_when(path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(("mode", "shared"), [(0o777, True), (0o1777, True), (0o775, False)])
-def test_where_all_may_write_only_ones_own_leftover_counts(
+def test_where_all_may_write_only_own_pending_files_count(
     path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, shared: bool
 ) -> None:
     path.parent.chmod(mode)
@@ -546,7 +546,9 @@ def test_a_file_system_without_attributes(path: Path, monkeypatch: pytest.Monkey
     assert path.read_text() == OTHER + "\n"
 
 
-def test_a_leftover_that_cannot_be_deleted_harms_nobody(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pending_file_that_cannot_be_deleted_does_no_harm(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path.with_name(".token.new").write_text("no whole line")
     leave(path, THIRD, replaces=OTHER)
     refuse(monkeypatch, "unlink")

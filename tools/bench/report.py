@@ -69,7 +69,7 @@ class Target:
         return [(a - self.spared) / b for a, b in zip(over.seconds, under.seconds)]
 
     def reached(self, ratio: float) -> bool:
-        """Tell whether a ratio is what was to be reached."""
+        """Return whether a ratio is what was to be reached."""
         return ratio >= self.bound if self.least else ratio <= self.bound
 
 

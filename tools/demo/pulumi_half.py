@@ -78,7 +78,7 @@ def _report(first: dict[str, Any], second: dict[str, Any], state: Path) -> None:
     found = [path for path in files if first["token"].encode() in path.read_bytes()]
     kept = [path for path in files if first["hash"].encode() in path.read_bytes()]
     if found or not kept or first["token"] != second["token"]:
-        sys.exit(f"This must not be: the token changed, or stands in clear in one of {found}.")
+        sys.exit(f"This must not be: the token changed, or is in clear in one of {found}.")
     rows = {
         "token": "one, the same after both runs; a secret, so shown by nothing here",
         "hash": f"{second['hash'][:16]}...",
@@ -94,4 +94,4 @@ def _report(first: dict[str, Any], second: dict[str, Any], state: Path) -> None:
 
 
 def _balance(wallet: int | None) -> str:
-    return "not told for free by this service" if wallet is None else f"{wallet} credits"
+    return "not reported for free by this service" if wallet is None else f"{wallet} credits"

@@ -17,7 +17,7 @@ from .server import listen, serve
 
 
 def main() -> None:
-    """Read the arguments and serve until told to stop."""
+    """Read the arguments and serve until asked to stop."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.emulator", description="An EchoValue-compatible server."
     )

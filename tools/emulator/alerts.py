@@ -44,8 +44,8 @@ def due(ledger: Ledger, token_hash: str, cost: int) -> Alert | None:
     webhook = settings.get("low_balance_webhook")
     threshold = settings["low_balance_threshold"]
     facts = {"wallet": account.wallet, "threshold": threshold, "token_hash": token_hash}
-    told = {"email": settings.get("low_balance_email"), "webhook_host": webhook and _host(webhook)}
-    number = ledger.add_alert({**facts, **told})
+    reported = {"email": settings.get("low_balance_email"), "webhook_host": webhook and _host(webhook)}
+    number = ledger.add_alert({**facts, **reported})
     return Alert(number, webhook, facts) if webhook else None
 
 
@@ -64,7 +64,7 @@ def send(database: str, alert: Alert, ca: str) -> None:
 
 
 def message(webhook: Webhook, facts: Facts) -> Any:
-    """Return the JSON value that `webhook` is told."""
+    """Return the JSON value that `webhook` receives."""
     chosen = webhook.get("format")
     return FORMATS[chosen](webhook, facts) if chosen else facts
 
@@ -108,7 +108,7 @@ FORMATS: dict[str, Callable[[Webhook, Facts], Any]] = {
 def _post(webhook: Webhook, value: Any, ca: str) -> int:
     host = _host(webhook) or ""
     if not ipaddress.ip_address("127.0.0.1" if host == "localhost" else host).is_loopback:
-        raise ValueError("a host that is not this machine is not told")
+        raise ValueError("nothing is sent to a host that is not this machine")
     parts = urlsplit(webhook["url"])
     context = ssl.create_default_context(cafile=ca or None)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -84,7 +84,7 @@ class Emulator:
         self._process = subprocess.Popen(
             [*self._arguments, "--port", str(self.port)],
             cwd=_ROOT,
-            stdin=subprocess.PIPE,  # its end tells the emulator that this process is gone
+            stdin=subprocess.PIPE,  # its end shows the emulator that this process is gone
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,  # Ctrl-C is for the tests, and kill() is for all workers

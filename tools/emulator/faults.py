@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Faults on demand: wrong answers, late ones, broken ones, none at all.
 
-A fault acts at up to three points: before the work (`late`), on what the client is told (`status`,
+A fault acts at up to three points: before the work (`late`), on what the client receives (`status`,
 `html`, `redirect`, `body`, `huge`) and on how the bytes reach it (`hang`, `drop`, `truncate`,
 `trickle`). The last need the connection itself, which `Connection` puts into the ASGI scope.
 """
@@ -79,11 +79,11 @@ class Fault:
 
     @property
     def answers(self) -> bool:
-        """Whether the client is told a status at all."""
+        """Whether the client receives a status at all."""
         return self.kind not in {"hang", "drop"}
 
     def replace(self, real: Response | None) -> Response:
-        """Return what to tell the client, where `real` is the true answer if there is one."""
+        """Return what to send the client, where `real` is the true answer if there is one."""
         if self.kind == "html":
             return HTMLResponse(self.body or _LOGIN_PAGE, self.status or 200, self.headers)
         if self.kind == "redirect":

@@ -185,19 +185,19 @@ class Ledger:
     # Alerts
 
     def fell_low(self, digest: str, cost: int) -> Account | None:
-        """Return the account if a call of `cost` took it under its threshold and nobody was told.
+        """Return the account if a call of `cost` took it under its threshold and nobody was alerted.
 
-        From then on somebody is, until the balance is back.
+        From then on it was sent, until the balance is back.
         """
-        *columns, told = self._db.execute(
+        *columns, reported = self._db.execute(
             "SELECT wallet, created, settings, alerted FROM tokens WHERE hash = ?", (digest,)
         ).fetchone()
         account = Account(*columns)
         threshold = json.loads(account.settings).get("low_balance_threshold", 0)
         low, was_low = account.wallet < threshold, account.wallet + cost < threshold
-        if low != told:
+        if low != reported:
             self._db.execute("UPDATE tokens SET alerted = ? WHERE hash = ?", (low, digest))
-        return account if low and not (told and was_low) else None
+        return account if low and not (reported and was_low) else None
 
     def add_alert(self, alert: dict[str, Any]) -> int:
         """Write down an alert, a value for each column but the last two; return its id."""

@@ -28,7 +28,7 @@ _BACKLOG = 2048
 
 
 class Server(uvicorn.Server):
-    """A server that tells when it accepts connections."""
+    """A server that reports when it accepts connections."""
 
     def __init__(self, ledger: Ledger, ready: Callable[[], None]) -> None:
         super().__init__(
@@ -49,7 +49,7 @@ class Server(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then tell."""
+        """Start, then report it."""
         await super().startup(sockets)
         self._ready()
 
@@ -95,7 +95,7 @@ def serve(
     """Serve each of `listeners` in a process, until SIGTERM or SIGINT.
 
     `ready` is called once the server accepts connections. The end of what the descriptor `parent`
-    reads, when given, is the server's end too.
+    reads, where it is passed, is the server's end too.
     """
     with _processes(len(listeners)) as number, closing(Ledger(database)) as ledger:
         listener = listeners.pop(number)

@@ -106,7 +106,7 @@ class Service:
             await response(scope, receive, send)
 
     def respond(self, visit: Visit, fault: Fault | None) -> Response:
-        """Do the call and write it down, in one transaction; return what to tell the client."""
+        """Do the call and write it down, in one transaction; return what to send the client."""
         alert = None
         with self.ledger.transaction():
             answer = self.work(visit) if fault is None or fault.works else None
@@ -116,8 +116,8 @@ class Service:
             if fault:
                 response = fault.replace(response)
             assert response is not None
-            told = response.status_code if fault is None or fault.answers else None
-            self.ledger.record(_entry(visit, answer or Answer(""), told))
+            reported = response.status_code if fault is None or fault.answers else None
+            self.ledger.record(_entry(visit, answer or Answer(""), reported))
         if alert:
             alerts.send(self.ledger.path, alert, visit.options.webhook_ca)
         return response
@@ -221,7 +221,7 @@ def _response(answer: Answer, options: Options) -> Response:
     return Response(answer.body, answer.status, headers, answer.media_type)
 
 
-def _entry(visit: Visit, answer: Answer, told: int | None) -> dict[str, Any]:
+def _entry(visit: Visit, answer: Answer, reported: int | None) -> dict[str, Any]:
     scope = visit.request.scope
     return {
         "timestamp": timestamp(),
@@ -232,7 +232,7 @@ def _entry(visit: Visit, answer: Answer, told: int | None) -> dict[str, Any]:
         "user_agent": visit.request.headers.get("user-agent"),
         "token_hash": visit.token_hash if visit.token else None,
         "connection": scope["extensions"]["connection"].number,
-        "status": told,
+        "status": reported,
         "endpoint": CATEGORIES.get(scope["path"]),
         "status_code": answer.status,
         "error": answer.body if answer.status >= 400 else None,

@@ -24,7 +24,7 @@ import trustme
 
 
 class Delivery(NamedTuple):
-    """What the webhook was told."""
+    """What the webhook received."""
 
     path: str
     headers: Message
@@ -57,11 +57,11 @@ class Webhook:
         self._stack.close()
 
     def next(self) -> Delivery:
-        """Return what was told next, and wait for it."""
+        """Return what was received next, and wait for it."""
         return self._deliveries.get(timeout=10)
 
     def quiet(self) -> bool:
-        """Say whether nothing was told that `next` has not returned."""
+        """Say whether nothing was received that `next` has not returned."""
         return self._deliveries.empty()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:

@@ -158,7 +158,7 @@ def play(kind: str, how: How, emulator: Emulator, report: Report) -> None:
 
 
 def _belongs(content: bytes) -> bool:
-    """Tell whether a private temporary file may hold secrets: a module with its arguments, while it runs."""
+    """Return whether a private temporary file may hold secrets: a module with its arguments, while it runs."""
     return b"ANSIBLE_MODULE_ARGS" in content
 
 

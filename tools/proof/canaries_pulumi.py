@@ -17,8 +17,8 @@ from tools.proof import programs
 from tools.proof.report import Report
 from tools.proof.search import known, search
 
-GIVEN = "decafbad+decafbad/decafbad=decafbad&decafbad"
-GIVEN_HASH = sha256(GIVEN.encode()).hexdigest()
+ADOPTED = "decafbad+decafbad/decafbad=decafbad&decafbad"
+ADOPTED_HASH = sha256(ADOPTED.encode()).hexdigest()
 UNKNOWN = "badcab1e0badcab1e0badcab1e0badca"
 # Of the stack's config; those of the webhook are of no token's form.
 _HOOK = {
@@ -71,7 +71,7 @@ variables:
 outputs: {token: "${app.token}", given: "${given.token}", link: "${link.url}", wallet: "${wallet.wallet}"}
 """
 
-# Where a secret may stand in clear, by patterns of names, and why.
+# Where a secret may be in clear, by patterns of names, and why.
 ALLOWED = {"verbose.log": "what --verbose=9 prints: the engine's calls, with all that they carry"}
 # By this variable the engine hands a provider its config, with `echovalue:token` of an import.
 _OF_THE_ENGINE = re.compile(rb'"PULUMI_CONFIG=(?:[^"\\]|\\.)*"')
@@ -86,22 +86,24 @@ _OF_OLD_SDKS = re.compile(
 def play(emulator: Emulator, report: Report, short: bool) -> None:
     """Run the commands of a stack's life, and search all that they left."""
     for kind in programs.HALVES[: 1 if short else 2]:
-        emulator.register(GIVEN)
+        emulator.register(ADOPTED)
         with tempfile.TemporaryDirectory(prefix="ev-") as name:
             workspace = Workspace(Path(name), emulator.url)
-            for key, value in {"existing": GIVEN, "echovalue:token": GIVEN, **_HOOK}.items():
+            for key, value in {"existing": ADOPTED, "echovalue:token": ADOPTED, **_HOOK}.items():
                 _set_secret(workspace, key, value)
             workspace.prefix = noting_processes(workspace.folder / "processes")
             before = known(emulator)
-            told = _Commands(workspace, kind, emulator).all(short)
-            report.expect(known(emulator) - before <= set(told), f"{kind}: not all tokens are searched for")
+            reported = _Commands(workspace, kind, emulator).all(short)
+            report.expect(
+                known(emulator) - before <= set(reported), f"{kind}: not all tokens are searched for"
+            )
             where = {
                 "the screen": b"".join(_OF_OLD_SDKS.sub(b"", run.text.encode()) for run in workspace.runs),
                 **files_in(workspace.folder, ALLOWED, PASSPHRASE),
             }
             where["the file processes"] = _OF_THE_ENGINE.sub(b"", where["the file processes"])
         of_the_hook = (value.split("/")[-1].split()[-1] for value in _HOOK.values())
-        secrets = {GIVEN, UNKNOWN, *of_the_hook, *told.values()}
+        secrets = {ADOPTED, UNKNOWN, *of_the_hook, *reported.values()}
         row = (f"Pulumi, SDK {version('pulumi')}", kind, f"{len(workspace.runs)} commands")
         search(f"Pulumi, {kind}", row, secrets, where, report)
 
@@ -117,7 +119,7 @@ def _loud(verbosity: int) -> tuple[str, ...]:
 
 
 class _Commands:
-    """The commands of a stack's life; `told` are the tokens that they minted, by their hashes."""
+    """The commands of a stack's life; `reported` are the tokens that they minted, by their hashes."""
 
     def __init__(self, workspace: Workspace, kind: str, emulator: Emulator) -> None:
         self._workspace = workspace
@@ -158,7 +160,7 @@ class _Commands:
         _set_secret(workspace, "existing", UNKNOWN)
         pulumi("preview", "--diff")
         workspace.up("--diff", "--debug", fails=True)
-        _set_secret(workspace, "existing", GIVEN)
+        _set_secret(workspace, "existing", ADOPTED)
         programs.refresh_without_service(workspace, self._emulator)
         self._emulator.fault("POST /token", "status", status=500)
         self._release("four")
@@ -167,7 +169,7 @@ class _Commands:
         self._note()
         if self._kind == "native":
             pulumi("state", "delete", "--yes", workspace.resources()["given"]["urn"])
-            self._program(f', options: {{import: "{GIVEN_HASH}"}}')
+            self._program(f', options: {{import: "{ADOPTED_HASH}"}}')
             pulumi("preview", "--diff")
             workspace.up("--diff")
             self._program()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from tools.emulator.client import Emulator
 from tools.proof import subject
 from tools.proof.report import Report
-from tools.proof.scenarios import GIVEN, OLD, Scenario, hashes, minted, play_all
+from tools.proof.scenarios import ADOPTED, OLD, Scenario, hashes, minted, play_all
 
 _SAMPLE = 40  # every 40th call in the short form
 
@@ -43,7 +43,7 @@ def _play(scenario: Scenario, emulator: Emulator, short: bool) -> Report:
                 _check_after(scenario, where, report)
                 found = place.tokens()
                 again = subject.run(work)
-                recovered += bool(found - {OLD, GIVEN})
+                recovered += bool(found - {OLD, ADOPTED})
                 if scenario.is_done_once:
                     mints = len(minted(emulator)) - len(gone)
                     report.expect(mints == 1, f"{where}: {mints} tokens are minted and not lost")
@@ -62,7 +62,7 @@ def _check_after(scenario: Scenario, where: str, report: Report) -> None:
     if scenario.old is not None:
         report.expect(scenario.old in place.tokens(), f"{where}: the old token is gone")
     if scenario.old is not None and "state" not in scenario.options:
-        report.expect(None not in place.current(), f"{where}: no token stands there")
+        report.expect(None not in place.current(), f"{where}: no token is stored there")
 
 
 def _check_again(
@@ -75,8 +75,8 @@ def _check_again(
     report.expect(not place.pending_files(), f"{where}: the next run leaves {place.pending_files()}")
     report.expect(not place.open_to_others(), f"{where}: then open to others: {place.open_to_others()}")
     entries = again.result.get("tokens") or [again.result]
-    told = [entry.get("hash") for entry in entries]
-    report.expect(told == place.hashes(), f"{where}: the next run tells another token than it keeps")
+    reported = [entry.get("hash") for entry in entries]
+    report.expect(reported == place.hashes(), f"{where}: the next run reports another token than it keeps")
     if scenario.old is None and again.code == 0:
-        waiting = hashes(found - {OLD, GIVEN})
-        report.expect(waiting <= set(told), f"{where}: the next run does not take up what waits")
+        waiting = hashes(found - {OLD, ADOPTED})
+        report.expect(waiting <= set(reported), f"{where}: the next run does not take up what waits")

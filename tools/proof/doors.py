@@ -14,7 +14,7 @@ from tools.emulator.client import Emulator
 from tools.proof import subject
 from tools.proof.places import CommandPlace, FilePlace, VaultPlace
 from tools.proof.report import Report
-from tools.proof.scenarios import GIVEN, OLD
+from tools.proof.scenarios import ADOPTED, OLD
 
 _NOBODY = 65534
 
@@ -134,7 +134,7 @@ class _House:
                 self._file.set(OLD)
                 with mock.patch.dict(os.environ, {name: f"http://127.0.0.1:{other.port}"}):
                     self._expect(self._run().code == 0, f"{name}: it fails")
-            self._expect(not other.accepted, "a proxy was told a token in clear")
+            self._expect(not other.accepted, "a proxy saw a token in clear")
         return len(names)
 
     def umasks(self) -> int:
@@ -171,16 +171,16 @@ class _House:
                         for number, plant in enumerate(plants):
                             place.set(old)
                             target = place.base / "victim"
-                            target.write_text(f"{GIVEN}\n")
+                            target.write_text(f"{ADOPTED}\n")
                             target.chmod(0o600)
                             plant(Path(name), target)
                             tries += 1
                             ended = subject.run(work)
                             where = f"plant {number} at {Path(name).name}"
                             self._expect(ended.code == 0, f"{where}: {ended.output[-200:]}")
-                            is_int = target.read_text() == f"{GIVEN}\n"
+                            is_int = target.read_text() == f"{ADOPTED}\n"
                             self._expect(is_int, f"{where}: what it leads to was written")
-                            self._expect(place.current() != [GIVEN], f"{where}: it became the token")
+                            self._expect(place.current() != [ADOPTED], f"{where}: it became the token")
         return tries
 
     def shared_directory(self) -> int:
@@ -192,7 +192,7 @@ class _House:
             os.chown(left, _NOBODY, _NOBODY)
             ended = self._run()
             self._expect(ended.code == 0, f"mode {mode:o}: {ended.output[-200:]}")
-            self._expect(self._file.current() != [OLD], f"mode {mode:o}: what somebody else left is trusted")
+            self._expect(self._file.current() != [OLD], f"mode {mode:o}: what another user left is trusted")
         return 2
 
     def spool(self) -> int:
@@ -226,5 +226,5 @@ _DOORS = {
     "every umask": _House.umasks,
     "links, pipes and folders planted at each temporary name": _House.planted,
     "a pending file of another user, where all may write": _House.shared_directory,
-    "a spool that belongs to somebody else, or is open": _House.spool,
+    "a spool that belongs to another user, or is open": _House.spool,
 }

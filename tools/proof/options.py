@@ -55,11 +55,11 @@ from tools.proof.report import Report
 
 _CASES = {False: 300, True: 20}  # of each, in the long and in the short form
 _PLAYED = {False: 15, True: 3}  # of each role
-GIVEN = "feedfacefeedfacefeedfacefeedface"  # a token to adopt
+ADOPTED = "feedfacefeedfacefeedfacefeedface"  # a token to adopt
 KEPT = "0123456789abcdef0123456789abcdef"
 MINTED = "fedcba9876543210fedcba9876543210"
 LOGIN = "hvs.login-of-the-experiments"  # the secret of a connection
-_SECRETS = (GIVEN, KEPT, MINTED, LOGIN)
+_SECRETS = (ADOPTED, KEPT, MINTED, LOGIN)
 _COLLECTION = "ansible_collections.echovalue.cloud.plugins"
 _OPTIONS = import_module(f"{_COLLECTION}.module_utils.task.options")
 _REGISTRY = import_module(f"{_COLLECTION}.module_utils.places.registry")
@@ -68,7 +68,7 @@ REASONS = {
     *("rate_limited", "unavailable", "unexpected_answer", "ambiguous_mint"),
 }
 
-# What stands where another thing was requested. No text leads out of the experiment's folder, or to a program.
+# What comes where another thing was requested. No text leads out of the experiment's folder, or to a program.
 _text = st.text(max_size=8).filter(lambda text: not set(text) & set("/~${"))
 _scalar = (
     st.none()
@@ -84,16 +84,16 @@ _junk = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_text, inner, max_size=3),
     max_leaves=4,
 )
-_token = st.sampled_from((GIVEN, f"{GIVEN}\n", f"{GIVEN} ", f" {GIVEN}", f"{GIVEN}\0", f"'{GIVEN}'")) | (
-    st.sampled_from(("short", [GIVEN], {"a": GIVEN}))
-)
+_token = st.sampled_from(
+    (ADOPTED, f"{ADOPTED}\n", f"{ADOPTED} ", f" {ADOPTED}", f"{ADOPTED}\0", f"'{ADOPTED}'")
+) | (st.sampled_from(("short", [ADOPTED], {"a": ADOPTED})))
 _url = st.sampled_from(
-    f"https://api.echovalue.dev http://127.0.0.1:1/ http://example.com https://{GIVEN}@example.com "
-    f"https://example.com?token={GIVEN} https://[::1 https://example.com:99999".split()
+    f"https://api.echovalue.dev http://127.0.0.1:1/ http://example.com https://{ADOPTED}@example.com "
+    f"https://example.com?token={ADOPTED} https://[::1 https://example.com:99999".split()
 )
 _FILES = "token other plain.yml vault.yml sops.yaml missing/token folder loop ."
 _file = st.sampled_from(("", "a\0b", "n" * 300, *_FILES.split()))
-_file_here = _file | st.sampled_from(("\ud800", "\udcff.yml"))  # which only the controller can be given
+_file_here = _file | st.sampled_from(("\ud800", "\udcff.yml"))  # which only the controller can get
 _host = {**dict.fromkeys(("url", "host", "endpoint_url"), "http://127.0.0.1:1"), "region": "eu-north-1"}
 _NAMES = (
     "token auth_method timeout retries namespace kubeconfig context profile access_key secret_key "
@@ -104,10 +104,10 @@ _connection = st.dictionaries(
 ).map(lambda connection: {**connection, **{name: url for name, url in _host.items() if name in connection}})
 _argv = st.lists(
     st.sampled_from(("cat", "true", "false", "no-such-program", "./no-such-program", "", "a\0b", "\ud800"))
-    | st.just(GIVEN),
+    | st.just(ADOPTED),
     max_size=3,
-).filter(lambda argv: not argv or argv[0] != GIVEN)
-_MEANT: dict[str, Any] = {
+).filter(lambda argv: not argv or argv[0] != ADOPTED)
+_REQUESTED: dict[str, Any] = {
     "base_url": _url,
     "token": _token,
     "argv": _argv,
@@ -135,7 +135,7 @@ _BY_TYPE: dict[str, Any] = {
 
 
 def _option(name: str, spec: dict[str, Any]) -> Any:
-    """Return what may be given for an option: mostly what is requested, now and then anything."""
+    """Return what may be passed for an option: mostly what is requested, now and then anything."""
     kind = spec.get("type", "str")
     if "options" in spec:
         requested = _item() if name == "tokens" else _options(spec["options"])
@@ -144,7 +144,7 @@ def _option(name: str, spec: dict[str, Any]) -> Any:
         requested = st.sampled_from(spec["choices"])
     else:
         short = name.rpartition("_")[2] if name.startswith("echovalue_") else name
-        requested = _MEANT.get("base_url" if name.endswith("base_url") else short, _BY_TYPE[kind])
+        requested = _REQUESTED.get("base_url" if name.endswith("base_url") else short, _BY_TYPE[kind])
     return st.integers(0, 9).flatmap(lambda die: _junk if die == 0 else requested)
 
 
@@ -256,8 +256,8 @@ def _play(name: str, options: dict[str, Any], check: bool) -> dict[str, Any]:
     action._execute_module = lambda **_options: _module(name, task.args, check)
     try:
         return dict(action.run(task_vars={}))
-    except AnsibleError as error:  # as the executor of tasks tells it
-        return {"failed": True, "msg": str(error), "reason": "told by Ansible"}
+    except AnsibleError as error:  # as the executor of tasks reports it
+        return {"failed": True, "msg": str(error), "reason": "reported by Ansible"}
 
 
 def _module(name: str, options: dict[str, Any], check: bool) -> dict[str, Any]:
@@ -286,16 +286,18 @@ def _spec(name: str) -> dict[str, Any]:
 
 
 def _task(name: str) -> tuple[Any, _Check]:
-    def check(service: Service, given_: tuple[dict[str, Any], bool]) -> str:
-        result = _play(name, *given_)
-        told = json.dumps(result, default=str)
+    def check(service: Service, case: tuple[dict[str, Any], bool]) -> str:
+        result = _play(name, *case)
+        reported = json.dumps(result, default=str)
         if not result.get("failed"):
             return "accepted"
         assert isinstance(result["msg"], str)
         assert result["msg"]
-        assert result["reason"] in REASONS, f"no reason of the list: {told}"
-        _without_secrets(told)
-        assert result["reason"] != "invalid_input" or not service.asked, f"asked before it was valid: {told}"
+        assert result["reason"] in REASONS, f"no reason of the list: {reported}"
+        _without_secrets(reported)
+        assert result["reason"] != "invalid_input" or not service.asked, (
+            f"asked before it was valid: {reported}"
+        )
         return str(result["reason"])
 
     spec = _spec(name)
@@ -307,10 +309,10 @@ def _task(name: str) -> tuple[Any, _Check]:
     return st.tuples(options, st.booleans()), check
 
 
-def _without_secrets(told: str) -> None:
+def _without_secrets(reported: str) -> None:
     for secret in _SECRETS:
-        assert secret not in told, f"a secret is shown: {told}"
-    assert "Traceback" not in told
+        assert secret not in reported, f"a secret is shown: {reported}"
+    assert "Traceback" not in reported
 
 
 # The Pulumi package, and the native provider
@@ -337,12 +339,12 @@ _ARGUMENTS: dict[str, Any] = {
 _ALERT: dict[str, Any] = {
     "token": _token | _junk,
     "threshold": st.integers(-1, 9) | st.floats() | _junk,
-    "email": _MEANT["email"] | _junk,
+    "email": _REQUESTED["email"] | _junk,
     "webhook": _junk
     | st.fixed_dictionaries(
-        {"url": _MEANT["url"] | _junk},
+        {"url": _REQUESTED["url"] | _junk},
         optional={
-            "headers": _MEANT["headers"] | _junk,
+            "headers": _REQUESTED["headers"] | _junk,
             "format": st.sampled_from(("slack", "custom", "irc")) | _junk,
             "template": _junk,
             "options": _junk,
@@ -360,7 +362,7 @@ _FUNCTIONS = {
 def _some(strategies: dict[str, Any]) -> Any:
     return st.fixed_dictionaries({}, optional=strategies) | st.builds(
         lambda token, rest: {**rest, "token": token} if "token" in strategies else rest,
-        st.just(GIVEN),
+        st.just(ADOPTED),
         st.fixed_dictionaries({}, optional=strategies),
     )
 
@@ -528,7 +530,7 @@ def _variables(role: str) -> Any:
 
 
 def _playable(variables: dict[str, Any]) -> bool:
-    """Tell whether YAML can hold them, and what is asked for stays on this machine."""
+    """Return whether YAML can hold them, and what is asked for stays on this machine."""
     text = json.dumps(variables)
     remote = r"hashi_vault kubernetes aws_secretsmanager https://api https://example \ud tokn retries timeout"
     return not any(word in text for word in remote.split())
@@ -558,9 +560,9 @@ def _played(role: str, played: list[dict[str, Any]], report: Report) -> Counter[
             for number, case in enumerate(played)
         ]
         screen, _nothing = runner.start(runner.playbook(*tasks)).communicate(timeout=900)
-    for told, number in re.findall(r"^fatal: .*? => (.*)$|^ *\"number\": (\d+)$", screen, re.MULTILINE):
-        if told:
-            result = json.loads(told)
+    for reported, number in re.findall(r"^fatal: .*? => (.*)$|^ *\"number\": (\d+)$", screen, re.MULTILINE):
+        if reported:
+            result = json.loads(reported)
             continue
         reason = result.get("reason", "refused by the role")
         counted[reason] += 1

@@ -170,7 +170,7 @@ def yaml_variable(text: str) -> None:
 
 
 def _others(text: str) -> dict[str, str] | None:
-    """Return all values but the variable's, as they stand there; None where a key is no text."""
+    """Return all values but the variable's, as they are there; None where a key is no text."""
     try:
         data = yaml.load(text, yaml.CBaseLoader)
     except yaml.constructor.ConstructorError:
@@ -178,9 +178,9 @@ def _others(text: str) -> dict[str, str] | None:
     return {key: repr(value) for key, value in (data or {}).items() if key != "app_token"}
 
 
-def vaulted_file(given_: tuple[str, bool, str]) -> None:
+def vaulted_file(case: tuple[str, bool, str]) -> None:
     """A vaulted file: wholly encrypted, with an encrypted value, or with what only looks so."""
-    text, whole, value = given_
+    text, whole, value = case
     if whole:
         content = subject.VAULT.encrypt(text, salt="salt").decode()
     else:
@@ -195,7 +195,7 @@ def vaulted_file(given_: tuple[str, bool, str]) -> None:
 
 
 class _Unlocked:
-    """A file of a given content."""
+    """A file with a content."""
 
     path = "/secrets.yaml"
 
@@ -208,9 +208,9 @@ def _ended(code: int, output: bytes) -> SimpleNamespace:
     return SimpleNamespace(code=code, output=output, errors=output)
 
 
-def sops_output(given_: tuple[str, bytes, bytes, int]) -> None:
+def sops_output(case: tuple[str, bytes, bytes, int]) -> None:
     """What sops prints of a file, whose own text is read too."""
-    ending, content, output, code = given_
+    ending, content, output, code = case
     program = object.__new__(sops_program.Sops)
     program._program, program._environment, program._directory = "sops", {}, "."
     place = sops.SopsKey(program, _Unlocked(content), f"secrets{ending}", f"/secrets{ending}", ["app_token"])
@@ -219,10 +219,10 @@ def sops_output(given_: tuple[str, bytes, bytes, int]) -> None:
     assert value is None or isinstance(value, str)
 
 
-def command_output(given_: tuple[int, bytes]) -> None:
+def command_output(case: tuple[int, bytes]) -> None:
     """What a program prints as the token."""
     place = command.Command(["program"], 1.0, "")
-    with mock.patch.object(command, "run_child", return_value=_ended(*given_)):
+    with mock.patch.object(command, "run_child", return_value=_ended(*case)):
         token = place.read()
     assert token is None or read_token(token) == token
 
@@ -294,10 +294,10 @@ def _guided(name: str) -> tuple[dict[str, int], str]:
     command_line = [sys.executable, "-m", "tools.proof.parsers", name]
     ended = subprocess.run(command_line, capture_output=True, text=True, timeout=3600, check=False)
     try:
-        told = json.loads(ended.stdout.splitlines()[-1])
+        reported = json.loads(ended.stdout.splitlines()[-1])
     except (IndexError, ValueError):
         return {"read": 0, "refused": 0}, f"the process ended with {ended.returncode}: {ended.stderr[-600:]}"
-    return told["counted"], told["problem"]
+    return reported["counted"], reported["problem"]
 
 
 def fuzz(name: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The places of the experiments: how a run is told of one, and what stands there, whatever the product says."""
+"""The places of the experiments: how a run names one, and what is stored there, whatever the product says."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ class FilePlace:
                 (self.touched / name).chmod(0o600)
 
     def current(self) -> list[str | None]:
-        """Return what stands at each name: a whole token, None, or what else it is."""
+        """Return what is stored at each name: a whole token, None, or what else it is."""
         return [self._content(self.touched / name) for name in self.names]
 
     def hashes(self) -> list[str | None]:
-        """Return the hash of what stands at each name, as the results have it."""
+        """Return the hash of what is stored at each name, as the results have it."""
         return [token and subject.token_hash(token) for token in self.current()]
 
     def tokens(self) -> set[str]:
@@ -301,13 +301,13 @@ def _one_or_many(items: list[dict[str, Any]]) -> dict[str, Any]:
 
 @cache
 def _encrypted(name: str, token: str) -> str:
-    """Return a token as it stands encrypted in the variable `name`."""
+    """Return a token as it is encrypted in the variable `name`."""
     del name
     return subject.VAULT.encrypt(token).decode()
 
 
 def _decrypted(text: str) -> list[str]:
-    """Return what stands encrypted by Ansible Vault anywhere in a text."""
+    """Return what is encrypted by Ansible Vault anywhere in a text."""
     return [_decrypted_one(re.sub(r"^ +", "", one, flags=re.MULTILINE)) for one in _VAULTED.findall(text)]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Many processes at one place at once: one token stays, all tell it, none fails."""
+"""Many processes at one place at once: one token stays, all report it, none fails."""
 
 from __future__ import annotations
 
@@ -92,8 +92,10 @@ def _check(scenario: Scenario, ended: list[subject.Ended], report: Report) -> No
     for one in ended:
         report.expect(one.code == 0 and not one.stuck, f"{where}: one fails: {one.output[-300:]}")
     if scenario.name == "new":
-        told = {one.result.get("hash") for one in ended}
+        reported = {one.result.get("hash") for one in ended}
         (current,) = place.current()
-        report.expect(told == {subject.token_hash(str(current))}, f"{where}: {len(told)} tokens are told")
+        report.expect(
+            reported == {subject.token_hash(str(current))}, f"{where}: {len(reported)} tokens are reported"
+        )
     report.expect(not place.pending_files(), f"{where}: left: {place.pending_files()}")
     report.expect(not place.open_to_others(), f"{where}: open to others: {place.open_to_others()}")

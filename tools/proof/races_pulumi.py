@@ -120,13 +120,13 @@ class _Races:
         site.write(path, "1")
         before = minted(site.emulator)
         task = token(hashi_vault={"path": path, "connection": {"url": site.url, "token": site.login}})
-        told = site.ansible.directory / "hash"
-        save = {"ansible.builtin.copy": {"content": "{{ result.hash }}", "dest": str(told)}}
+        reported = site.ansible.directory / "hash"
+        save = {"ansible.builtin.copy": {"content": "{{ result.hash }}", "dest": str(reported)}}
         playbook = site.ansible.playbook(task, save, name="beside.yml")
         self.meeting.call()
         where = "a stack beside a playbook"
         _end([_up(stack), site.ansible.start(playbook)], where, self.report)
-        known = site.known(stack) | {told.read_text()}
+        known = site.known(stack) | {reported.read_text()}
         return self._check(path, where, minted(site.emulator) - before, known)
 
     def _make_both_know(self, path: str, number: int) -> None:
@@ -143,13 +143,13 @@ class _Races:
         return self._check(path, where, minted(self.site.emulator) - before, self.site.known(), others)
 
     def _check(
-        self, path: str, where: str, new: set[str], told: set[str], others: Set[str] = frozenset()
+        self, path: str, where: str, new: set[str], reported: set[str], others: Set[str] = frozenset()
     ) -> int:
         """Check what a race came to; both know the stored token, or one of `others`."""
         stored, expect = hashes({self.site.token(path)}), self.report.expect
         expect(self.meeting.met, f"{where}: they did not meet")
         expect(new == stored, f"{where}: {len(new)} mints, of which the place holds {len(new & stored)}")
-        expect(stored <= told <= stored | hashes(others), f"{where}: {len(told)} tokens are known")
+        expect(stored <= reported <= stored | hashes(others), f"{where}: {len(reported)} tokens are known")
         expect(not self.site.spooled(), f"{where}: pending: {self.site.spooled()}")
         return len(new)
 

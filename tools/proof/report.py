@@ -29,8 +29,8 @@ class Report:
             self.problems.append(problem)
 
     def __str__(self) -> str:
-        told = [f"{problem} ({count} times)" for problem, count in Counter(self.problems).items()]
-        return "\n".join([f"{self.title}\n", table(self.rows), "", *(f"PROBLEM: {one}" for one in told)])
+        reported = [f"{problem} ({count} times)" for problem, count in Counter(self.problems).items()]
+        return "\n".join([f"{self.title}\n", table(self.rows), "", *(f"PROBLEM: {one}" for one in reported)])
 
 
 Experiment = Callable[[bool], Report]  # takes whether it shall be short

@@ -30,7 +30,7 @@ from tools.proof.report import Report
 from tools.proof.search import known
 
 OLD = "0123456789abcdef0123456789abcdef"
-GIVEN = "fedcba9876543210fedcba9876543210"
+ADOPTED = "fedcba9876543210fedcba9876543210"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Scenario:
 def scenarios(base: Path) -> list[Scenario]:
     """Return what is done to places under a folder."""
     names = ("one", "two", "three")
-    rotate, adopt, remove = {"regenerate": "always"}, {"token": GIVEN}, {"state": "absent"}
+    rotate, adopt, remove = {"regenerate": "always"}, {"token": ADOPTED}, {"state": "absent"}
     one_at_a_time = {"concurrency": 1}
 
     def each(place: Any) -> list[Scenario]:
@@ -108,9 +108,9 @@ def scenarios(base: Path) -> list[Scenario]:
 
 @contextmanager
 def service() -> Iterator[tuple[Emulator, Path]]:
-    """Run a service that knows `OLD` and `GIVEN`; yield it, and a folder for a place."""
+    """Run a service that knows `OLD` and `ADOPTED`; yield it, and a folder for a place."""
     with tempfile.TemporaryDirectory(prefix="echovalue-proof-") as name, Emulator() as emulator:
-        for token in (OLD, GIVEN):
+        for token in (OLD, ADOPTED):
             emulator.register(token)
         yield emulator, Path(name, "base")
 
@@ -144,7 +144,7 @@ def _play_one(play: Callable[[Scenario, Emulator, bool], Report], short: bool, n
 
 def minted(emulator: Emulator) -> set[str]:
     """Return the hashes of all tokens that the service minted and has not forgotten."""
-    return known(emulator) - hashes({OLD, GIVEN})
+    return known(emulator) - hashes({OLD, ADOPTED})
 
 
 def hashes(tokens: Set[str]) -> set[str]:

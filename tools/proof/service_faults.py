@@ -100,16 +100,16 @@ def _ask(call: str, fault: Fault, authority: trustme.CA, report: Report) -> str:
         stack.callback(client.close)
         start = time.monotonic()
         try:
-            told = _CALLS[call](client, TokenFile(str(file)))
+            reported = _CALLS[call](client, TokenFile(str(file)))
             if call == "POST /token":
                 report.expect(file.read_text() == _NEW + "\n", f"{where}: what is kept is not what was sent")
         except EchoValueError as error:
-            told = error.reason
+            reported = error.reason
             text = f"{error} {error!r}"
-            report.expect(TOKEN not in text and _NEW not in text, f"{where}: a token is told")
-            report.expect("?" not in text, f"{where}: a query is told")
+            report.expect(TOKEN not in text and _NEW not in text, f"{where}: a token is shown")
+            report.expect("?" not in text, f"{where}: a query is shown")
         except Exception as error:  # noqa: BLE001 - it would be a traceback
-            told = type(error).__name__
+            reported = type(error).__name__
             report.problems.append(f"{where}: {error!r}")
         seconds = time.monotonic() - start
         most = (_RETRIES + 1) * _TIMEOUT + _RETRIES * (2.5 if "Retry-After" in fault.name else 0.5)
@@ -121,11 +121,11 @@ def _ask(call: str, fault: Fault, authority: trustme.CA, report: Report) -> str:
             report.expect(not any(b"POST" in one for one in requests), f"{where}: a token was minted")
         if call in ("POST /token", "GET /token/logs"):
             expected = fault.mint if call == "POST /token" else fault.reading
-            wrong = told != expected if expected != "ok" else told not in ("minted", "entries 1")
-            report.expect(not wrong, f"{where}: {told} instead of {expected}")
-        if told == "ambiguous_mint":
+            wrong = reported != expected if expected != "ok" else reported not in ("minted", "entries 1")
+            report.expect(not wrong, f"{where}: {reported} instead of {expected}")
+        if reported == "ambiguous_mint":
             report.expect(len(requests) <= 1, f"{where}: a mint in doubt was sent {len(requests)} times")
-        return f"{told}, {len(requests)} {'try' if len(requests) == 1 else 'tries'}"
+        return f"{reported}, {len(requests)} {'try' if len(requests) == 1 else 'tries'}"
 
 
 def _slack() -> float:

@@ -86,22 +86,22 @@ class _Targets:
         user = become or _LOGIN
         place = self._directory(user)
         path = place / "token"
-        told = []
+        reported = []
         for status in ("minted", "kept"):
             ran = self._play(become, pipelining, path=str(path))
-            told.append(ran["result"].get("status"))
-            self._report.expect(ran["result"].get("status") == status, f"{user}: {told}, not {status}")
+            reported.append(ran["result"].get("status"))
+            self._report.expect(ran["result"].get("status") == status, f"{user}: {reported}, not {status}")
             self._report.expect(ran["result"].get("token") not in ran.shown, f"{user}: the token is shown")
         found = path.stat()
         self._report.expect(pwd.getpwuid(found.st_uid).pw_name == user, f"{user}: it is not the owner")
         self._report.expect(found.st_mode & 0o777 == 0o600, f"{user}: its mode is {found.st_mode:o}")
         words = f"become {become or 'nobody'}, pipelining {_on_or_off(pipelining)}"
-        self._report.row(what=words, outcome=", ".join(told))
+        self._report.row(what=words, outcome=", ".join(reported))
 
     def without_requests(self) -> None:
         before = minted(self._emulator)
         ran = self._play("root", True, path=str(self._directory("root") / "token"), library=False, fails=True)
-        self._report.expect("requests" in ran.screen, "a missing requests is not told")
+        self._report.expect("requests" in ran.screen, "a missing requests is not reported")
         self._report.expect(minted(self._emulator) == before, "a token was minted without requests")
         self._report.row(what="a target without requests", outcome="refused before the mint")
 
@@ -149,7 +149,7 @@ class _Targets:
         )
 
     def _talks(self, process: psutil.Process) -> bool:
-        """Tell whether a process has a connection to the service."""
+        """Return whether a process has a connection to the service."""
         with suppress(psutil.Error):
             return any(
                 one.raddr and one.raddr.port == self._emulator.port for one in process.net_connections("tcp")

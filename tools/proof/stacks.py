@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What a stack does with a token in a place, as the engine has it done, for a process that strace can kill.
 
-That is the decision of both providers: from here on the engine alone stands between it and the state.
+That is the decision of both providers: from here on only the engine is between it and the state.
 """
 
 from __future__ import annotations

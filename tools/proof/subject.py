@@ -77,7 +77,7 @@ class Call:
 
     @property
     def file(self) -> str:
-        """What the descriptor leads to that it is given first."""
+        """What the descriptor leads to that it gets first."""
         return self.arguments.partition("<")[2].partition(">")[0]
 
 
@@ -170,7 +170,7 @@ def _be_the_child(work: Callable[[], None], output: Path, writer: int, thread: s
         code = 0
     except SystemExit as end:
         code = int(end.code or 0)
-    except BaseException as error:  # noqa: BLE001 - told to the parent, as a traceback would be
+    except BaseException as error:  # noqa: BLE001 - passed to the parent, as a traceback would be
         sys.stdout.write(f"Traceback {type(error).__name__}: {error}")
     finally:
         sys.stdout.flush()
@@ -237,7 +237,7 @@ def from_first_touch(calls: list[Call], place: Path) -> list[Call]:
 
 
 def windows(calls: list[Call]) -> list[int]:
-    """Return how many calls stand in each window in which a token may be lost."""
+    """Return how many calls are in each window in which a token may be lost."""
     return [len(list(group)) for may_lose, group in groupby(calls, lambda call: call.may_lose) if may_lose]
 
 

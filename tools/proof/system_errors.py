@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Let the system refuse one call, at each call that can be refused so, and look at what people are told."""
+"""Let the system refuse one call, at each call that can be refused so, and look at what people see."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _errors_of(call: subject.Call) -> list[str]:
     """Return the errors that a call can give.
 
     strace leaves a descriptor open whose close it refuses, as no system does: the lock, or the end of a pipe,
-    and somebody would wait for it.
+    and a person would wait for it.
     """
     if call.name == "close" and not Path(call.file).is_file():
         return []
@@ -81,27 +81,29 @@ def _check(
     counted: Counter[str],
     report: Report,
 ) -> None:
-    place, told = scenario.place, ended.result
+    place, reported = scenario.place, ended.result
     kept = place.tokens()
     report.expect(not ended.stuck, f"{where}: it hangs")
     report.expect(not place.open_to_others(), f"{where}: open to others: {place.open_to_others()}")
-    report.expect(new <= hashes(kept) or told.get("reason") == "ambiguous_mint", f"{where}: a token is lost")
+    report.expect(
+        new <= hashes(kept) or reported.get("reason") == "ambiguous_mint", f"{where}: a token is lost"
+    )
     if scenario.old is not None:
         report.expect(scenario.old in kept, f"{where}: the old token is gone")
     if ended.code == 0:
         counted["done all the same"] += 1
         if "state" not in scenario.options:
-            entries = told.get("tokens") or [told]
+            entries = reported.get("tokens") or [reported]
             is_kept = [entry.get("hash") for entry in entries] == place.hashes()
-            report.expect(is_kept, f"{where}: told is not what is kept")
+            report.expect(is_kept, f"{where}: reported is not what is stored")
         return
     counted["refused"] += 1
-    report.expect(told.get("reason"), f"{where}: no reason: {ended.output[-300:]}")
+    report.expect(reported.get("reason"), f"{where}: no reason: {ended.output[-300:]}")
     report.expect("Traceback" not in ended.output, f"{where}: a traceback: {ended.output[-300:]}")
-    report.expect(not any(token in ended.output for token in kept), f"{where}: a token is told")
+    report.expect(not any(token in ended.output for token in kept), f"{where}: a token is shown")
     elsewhere = hashes(kept) & new - hashes({token for token in place.current() if token})
     if elsewhere:
         counted["of these kept elsewhere"] += 1
         named = [*map(str, place.holding(elsewhere)), "is pending beside it"]
-        is_told = any(words in told.get("msg", "") for words in named)
-        report.expect(is_told, f"{where}: not told where the token is: {told.get('msg')}")
+        is_reported = any(words in reported.get("msg", "") for words in named)
+        report.expect(is_reported, f"{where}: not said where the token is: {reported.get('msg')}")

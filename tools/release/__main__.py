@@ -59,7 +59,7 @@ def last_commit() -> int:
 
 
 def make_reproducible(archive: Path, date: int) -> None:
-    """Write a .tar.gz anew without what differs between two builds: order, dates, owners."""
+    """Write a .tar.gz again without what differs between two builds: order, dates, owners."""
     with tarfile.open(archive) as tar:
         content = {
             one.name: (one, tar.extractfile(one).read() if one.isreg() else b"")  # type: ignore[union-attr]
@@ -86,9 +86,9 @@ def _sort_list_of_files(content: dict[str, tuple[tarfile.TarInfo, bytes]]) -> No
     data = json.dumps(listed, indent=True).encode()
     content["FILES.json"] = (info, data)
     info, manifest = content["MANIFEST.json"]
-    told = json.loads(manifest)
-    told["file_manifest_file"]["chksum_sha256"] = hashlib.sha256(data).hexdigest()
-    content["MANIFEST.json"] = (info, json.dumps(told, indent=True).encode())
+    reported = json.loads(manifest)
+    reported["file_manifest_file"]["chksum_sha256"] = hashlib.sha256(data).hexdigest()
+    content["MANIFEST.json"] = (info, json.dumps(reported, indent=True).encode())
 
 
 def _output(*command: str) -> str:

@@ -117,8 +117,8 @@ def _pack(sdk: Path, archive: Path) -> None:
 
 def _run(folder: Path, *command: object, environment: Mapping[str, str] | None = None) -> bytes:
     """Run a command in a folder and return what it prints; a failure ends with all that it said."""
-    told = {**os.environ, **(environment or {})}
-    done = subprocess.run(list(map(str, command)), cwd=folder, env=told, capture_output=True, check=False)
+    reported = {**os.environ, **(environment or {})}
+    done = subprocess.run(list(map(str, command)), cwd=folder, env=reported, capture_output=True, check=False)
     if done.returncode:
         sys.exit(f"{command[0]} failed in {folder}:\n{(done.stdout + done.stderr).decode(errors='replace')}")
     return done.stdout

@@ -46,7 +46,7 @@ def start(store: str, directory: Path) -> None:
 
 
 def serve(store: str, directory: Path) -> None:
-    """Run them until told to stop."""
+    """Run them until asked to stop."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with Emulator() as emulator, PLACES[store].server(directory) as server:
         place = PLACES[store](server, directory)

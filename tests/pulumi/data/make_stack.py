@@ -17,7 +17,7 @@ def main() -> None:
     """Deploy the program of this version, and export its stack without where it was run."""
     file = HERE / f"stack-{__version__}.json"
     if file.exists():
-        sys.exit(f"{file.name} is there: what a released version wrote is never made anew.")
+        sys.exit(f"{file.name} is there: what a released version wrote is never made again.")
     with tempfile.TemporaryDirectory() as folder, Emulator() as emulator:
         workspace = Workspace(Path(folder), emulator.url, stack="old")
         program = (HERE / f"program-{__version__}.py").read_text()

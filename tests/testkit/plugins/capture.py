@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A callback that writes down all that any callback is told, as JSON and log callbacks do."""
+"""A callback that writes down all that any callback receives, as JSON and log callbacks do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = """
 name: capture
 type: aggregate
-short_description: Write down all that any callback is told
+short_description: Write down all that any callback receives
 description:
   - One JSON line for each event, into the file that CAPTURE_FILE names.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Stands before Python's own syslog, and writes into a file what a module sends to the system log."""
+"""Shadows Python's own syslog, and writes into a file what a module sends to the system log."""
 
 from __future__ import annotations
 
