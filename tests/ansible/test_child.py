@@ -8,11 +8,13 @@ import signal
 import subprocess
 import time
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Callable
 
 import pytest
 
 from plugins.module_utils.core.signals import signals_deferred
+from plugins.plugin_utils.places import sops_program
 from plugins.plugin_utils.places.child import run_child
 
 pytestmark = pytest.mark.essential
@@ -79,3 +81,28 @@ def test_the_limits() -> None:
         run("yes")
     with pytest.raises(FileNotFoundError):
         run_child(["/nothing/of/that/name"], timeout=1, max_size=1)
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("sleep 60", "did not end within 0.5 s, and was killed"),
+        ("yes", "printed too much"),
+        ("printf '\\377'", "is no UTF-8 text"),
+        ("exit 3", "sops ended with exit code 3"),
+        ("echo 'no AGE-SECRET-KEY-1ABC here.' >&2; exit 1", r"sops says: no \*{8} here$"),
+        ("kill -9 $$", "SIGKILL"),
+    ],
+)
+def test_how_sops_may_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, why: str) -> None:
+    program = tmp_path / "sops"
+    program.write_text(f"#!/bin/sh\n[ $1 = decrypt ] || exec echo sops 3.11.0\n{script}\n")
+    program.chmod(0o755)
+    sops = sops_program.Sops(str(program), {"PATH": os.environ["PATH"]}, str(tmp_path))
+    monkeypatch.setattr(sops_program, "_TIMEOUT", 0.5)
+    monkeypatch.setattr(sops_program, "MAX_SIZE", 4096)
+    with pytest.raises(sops_program.SopsError, match=why):
+        sops.run("decrypt")
+    program.chmod(0o644)
+    with pytest.raises(sops_program.SopsError, match="could not be started"):
+        sops.run("decrypt")

@@ -19,7 +19,11 @@ from tools.checkout import collections_path
 sys.path.append(collections_path())  # where the stores are imported from, as Ansible does
 
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.client import EchoValueClient
-from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import StoreError
+from ansible_collections.echovalue.cloud.plugins.module_utils.core.errors import (
+    ConflictError,
+    InvalidInputError,
+    StoreError,
+)
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.messages import Request, Response
 from ansible_collections.echovalue.cloud.plugins.module_utils.core.provision import provision, remove
 from ansible_collections.echovalue.cloud.plugins.plugin_utils.controller import pending_advice
@@ -123,6 +127,41 @@ def test_the_former_token_is_in_the_spool_until_it_is_kept(
     assert seen == [(".replaced", f"{OLD}\n", 0o600)], "it is there while the place is looked at"
     assert [str(path) for path in spool.iterdir()] == ([store.backup_file] if stays else [])
     assert (store.backup_file is not None) == stays
+
+
+def test_a_spool_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidInputError, match="must be an absolute path"):
+        Spool("spool")
+    homeless = Spool("~no-such-user/spool")
+    assert homeless.names() == []
+    (tmp_path / "file").touch()
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    monkeypatch.setattr("os.geteuid", lambda: os.stat(tmp_path).st_uid)
+    for path, why in (
+        (homeless.path, "the home directory of this user is unknown"),
+        (str(tmp_path / "open"), "others may write to it"),
+        (str(tmp_path / "file"), "File exists"),
+    ):
+        driver = Memory(OLD)
+        with pytest.raises(StoreError, match=f"cannot be the spool: {why}") as caught:
+            rotate(driver, Path(path))
+        assert driver.token == OLD
+        assert "No token was minted" in str(caught.value)
+    monkeypatch.setattr("os.geteuid", lambda: os.stat(tmp_path).st_uid + 1)
+    with pytest.raises(StoreError, match="it belongs to another user"):
+        Spool(str(tmp_path)).make()
+
+
+def test_what_another_run_left_meanwhile_is_a_conflict(tmp_path: Path) -> None:
+    driver, spool = Memory(OLD), tmp_path / "spool"
+    driver.refuses = True
+    with pytest.raises(StoreError):
+        rotate(driver, spool)
+    pending = list(spool.iterdir())
+    with pytest.raises(ConflictError, match="Another run left a token"), made(driver, spool).prepare():
+        pass
+    assert list(spool.iterdir()) == pending
 
 
 def test_a_death_at_the_look_leaves_the_former_token(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -240,6 +241,23 @@ def test_removing_ends_well_where_nothing_can_be_set(stack: Stack, emulator: Emu
     emulator.forget(ADOPTED_HASH)
     stack.remove(alert)
     assert len(stack.warnings) == 1
+
+
+def test_a_place_that_holds_another_token(stack: Stack, emulator: Emulator, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(f"{ADOPTED}\n")
+    place = {"hash": ADOPTED_HASH, "place": {"path": str(file)}}
+    state = {**place, "service": emulator.url, "threshold": 5.0}
+    alert = lifecycle.stored(state, ADOPTED_HASH, stack.service(), is_unknown)
+    assert alert.source == TokenSource.of(place)
+    stack.set_by_another(Alert(5))
+    assert stack.refresh(alert) == alert
+    file.write_text(f"{OTHER}\n")
+    emulator.reset_stats()
+    assert stack.refresh(alert) == alert
+    stack.remove(alert)
+    assert ["holds the token with hash" in text for text in stack.warnings] == [True, True]
+    assert emulator.stats()["total"] == 0
 
 
 def test_what_is_declared_no_longer(stack: Stack) -> None:

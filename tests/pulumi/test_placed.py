@@ -232,6 +232,43 @@ def test_what_reads_a_token_in_its_place(stack: Stack) -> None:
         placed.read_token(placed_now.place, stack.url)
 
 
+def test_rotation_by_age(stack: Stack, emulator: Emulator) -> None:
+    former = stack.create()
+    long_ago = "2020-02-29T23:59:59.77Z"
+    emulator.set_created(former.hash, long_ago)
+    emulator.set_wallet(former.hash, 5000)
+    unread, old = replace(former, created=None), replace(former, created=long_ago)
+    aged = stack.target(max_age_days=30.0)
+    for token, updates in ((former, ()), (unread, ("created",)), (old, ("max_age_days",))):
+        assert life.compare(token, aged, {"a": "1"}).updates == updates
+    # Reading the age takes a credit once; the wallet holds more than may be left behind.
+    assert stack.update(unread, aged) == old
+    assert "holds 4999 credits" in stack.warnings[-1]
+    assert stack.update(old, aged) == old
+    assert (emulator.stats()["credits_spent"], emulator.stats()["mints"]) == (1, 1)
+    rotated = stack.update(old, stack.target(max_age_days=30.0, max_loss=5000.0))
+    assert rotated.hash == hash_of(stack.text()) != former.hash
+    assert life.compare(rotated, aged, {"a": "1"}).updates == ()
+
+
+def test_an_empty_place_is_marked(stack: Stack, emulator: Emulator) -> None:
+    former = stack.create()
+    stack.file.unlink()
+    marked = life.refresh(former, stack.target(), stack.warnings.append)
+    assert marked == replace(former, gone=True)
+    assert "There is no token in" in stack.warnings[-1]
+    elsewhere = stack.folder / "other"
+    moved = stack.update(marked, stack.target(place=elsewhere))
+    assert moved.hash == hash_of(elsewhere.read_text().strip())
+    assert emulator.stats()["mints"] == 2
+
+
+def test_adopting_into_the_state_replaces_a_token_in_a_place(stack: Stack) -> None:
+    target = replace(stack.target(), place=None, existing_token=ADOPTED)
+    changes = life.compare(stack.create(), target, {"a": "1"})
+    assert (changes.replaces, changes.updates) == (("existing_token",), ("place",))
+
+
 def test_a_token_that_moves_keeps_the_time_of_its_creation(stack: Stack, emulator: Emulator) -> None:
     former = stack.create()
     assert former.created
@@ -320,6 +357,26 @@ def test_what_a_preview_does_not_know_is_not_checked() -> None:
         assert check_place(place, is_unknown) == place
         assert same_place(place, place)
         assert not same_place(place, UNKNOWN)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("/a", "must be a mapping of one place"),
+        ({"hashi_vault": "apps"}, "hashi_vault must be a mapping"),
+        ({"hashi_vault": {"path": 1}}, "hashi_vault.path must be text"),
+        (
+            {"hashi_vault": {"path": "a", "custom_metadata": "b"}},
+            "hashi_vault.custom_metadata must be a mapping",
+        ),
+        ({"command": {"argv": ["a"], "timeout": True}}, "command.timeout must be a number"),
+        ({"command": {"argv": "a"}}, "command.argv must be a list, with one item"),
+        ({"command": {"argv": ["a", 1]}}, "command.argv must be a list of texts"),
+    ],
+)
+def test_a_place_that_makes_no_sense(place: Any, why: str) -> None:
+    with pytest.raises(InvalidInputError, match=why):
+        check_place(place)
 
 
 def test_an_error_of_a_store_has_no_hint_about_the_service(stack: Stack) -> None:

@@ -222,6 +222,20 @@ def test_an_import(engine: Engine, emulator: Emulator, monkeypatch: pytest.Monke
     assert emulator.stats()["mints"] == 0
 
 
+def test_an_import_by_its_place(engine: Engine, emulator: Emulator, tmp_path: Path) -> None:
+    emulator.register(ADOPTED, wallet=7)
+    place = {"path": str(tmp_path / "token")}
+    Path(place["path"]).write_text(f"{ADOPTED}\n")
+    found = engine.read(json.dumps(place))
+    assert (found.id, plain(found.inputs)) == (ADOPTED_HASH, {"place": place})
+    assert "token" not in plain(found.properties)
+    assert "is no JSON" in failure(engine.read, "{path")
+    assert engine.invoke("getWallet", details=False, place=place)["wallet"] == 7
+    assert "does not go with place" in failure(engine.invoke, "getWallet", token=ADOPTED, place=place)
+    refused = engine.check({"place": place, "maxAgeDays": -1, "maxLoss": 0.5}).failures
+    assert [one.reason.split(":")[0] for one in refused] == ["maxAgeDays", "maxLoss"]
+
+
 def test_a_get_by_a_part_of_the_state(engine: Engine, emulator: Emulator, other: Emulator) -> None:
     """As by `Token.get` in TypeScript: what is missing is read, and an unknown token is an error."""
     emulator.register(ADOPTED)

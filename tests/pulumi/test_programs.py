@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -12,6 +13,7 @@ import pytest
 from pulumi.runtime import test as run_to_its_end
 
 import pulumi_echovalue as echovalue
+from pulumi_echovalue._decisions.place import opened as place_of
 from pulumi_echovalue._decisions.service import client_of
 from pulumi_echovalue._shared.module_utils.core.errors import InvalidInputError
 from tests.pulumi.asking import ADOPTED, ADOPTED_HASH
@@ -25,7 +27,7 @@ class Mocks(pulumi.runtime.Mocks):
 
     def __init__(self) -> None:
         self.seen: list[pulumi.runtime.MockResourceArgs] = []
-        self.outputs: dict[str, str] = {}
+        self.outputs: dict[str, Any] = {}
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         self.seen.append(args)
@@ -190,6 +192,30 @@ def test_many_questions_go_over_few_connections(mocks: Mocks, emulator: Emulator
     assert len(value(many)[0]) == 40
     assert emulator.stats()["total"] == 40
     assert emulator.stats()["connections"] <= 8
+
+
+def test_a_token_in_a_place(mocks: Mocks, emulator: Emulator, tmp_path: Path) -> None:
+    emulator.register(ADOPTED, wallet=42)
+    file = tmp_path / "token"
+    file.write_text(f"{ADOPTED}\n")
+    place: echovalue.Place = {"path": str(file)}
+    found = place_of({"path": str(file)}, "/spool", emulator.url)
+    mocks.outputs = {"service": emulator.url, "stored_at": found.words, "resolved": dict(found.resolved)}
+
+    def declared(**arguments: Any) -> echovalue.Token:
+        return echovalue.Token("app", place=place, **arguments)
+
+    assert value(lambda: echovalue.get_wallet(declared(), details=False))[0].wallet == 42
+    for refused, why in (
+        (lambda: declared().token, r"is in its place \(path\)"),
+        (lambda: echovalue.Token("app", place=pulumi.Output.from_input(place)), "known at once"),  # type: ignore
+        (lambda: declared(existing_token=ADOPTED), "existing_token does not go with place"),
+        (lambda: declared(opts=pulumi.ResourceOptions(id=ADOPTED_HASH)), "keeps no list of tokens"),
+    ):
+        with pytest.raises(pulumi.RunError, match=why):
+            value(refused)
+    with pytest.raises(InvalidInputError, match="asked about at its own service"):
+        value(lambda: echovalue.get_wallet(declared(), base_url=emulator.url))
 
 
 def test_threads_share_one_client() -> None:
