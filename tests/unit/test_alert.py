@@ -124,6 +124,20 @@ def test_what_is_wrong_is_refused_for_free(passed: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("webhook", "why"),
+    [
+        ("secret", "webhook must be a mapping."),
+        ({"url": "http://a/secret"}, "webhook.url must be an https URL."),
+    ],
+)
+def test_a_webhook_that_is_none(webhook: Any, why: str) -> None:
+    client, _script, _pauses = scripted()
+    with pytest.raises(errors.InvalidInputError) as caught:
+        declare_alert(client, TOKEN, webhook=webhook)
+    assert str(caught.value).startswith(f"{why} ")
+
+
+@pytest.mark.parametrize(
     ("failure", "word"),
     [
         (errors.NetworkError("It was reset.", sent=True), "read first"),

@@ -33,6 +33,14 @@ def entry(hours_ago: float, cost: Any = 0, endpoint: str = "kv", **more: Any) ->
         pytest.param([entry(0), entry(48)], 100, Forecast(0, 48.0, 0.0, None, 2), id="all free"),
         pytest.param([entry(2, 1)] * 3, 100, Forecast(3, 0.0, None, None, 3), id="equal times"),
         pytest.param([entry(0, 9), entry(0.9, 9)], 100, Forecast(18, 0.9, None, None, 2), id="under an hour"),
+        pytest.param([entry(0, 9), entry(1, 9)], 18, Forecast(18, 1.0, 432.0, 0.04, 2), id="just an hour"),
+        pytest.param([entry(0, 1), entry(9.7, 1)], 1, Forecast(2, 9.7, 4.95, 0.2, 2), id="rounded"),
+        pytest.param(
+            [entry(0, 1), {"timestamp": "soon", "cost": 9}, entry(24, 1)],
+            2,
+            Forecast(2, 24.0, 2.0, 1.0, 2),
+            id="a time that cannot be read",
+        ),
         pytest.param([entry(0, 1), entry(24, 1)], None, Forecast(2, 24.0, 2.0, None, 2), id="no balance"),
         pytest.param(
             [entry(0, 1), entry(12, -1000000, "service"), entry(12, 50, "service"), entry(24, 1, balance=3)],

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import socket
+import ssl
 import sys
 import time
 import traceback
@@ -261,6 +263,7 @@ def test_a_ca_bundle_without_a_certificate(
         "http://proxy:x",
         "http://me:pass/word@proxy:1",
         "http://[::1",
+        "http://proxy:0",
     ],
 )
 def test_a_proxy_that_is_no_url_of_one(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,6 +271,27 @@ def test_a_proxy_that_is_no_url_of_one(proxy: str, monkeypatch: pytest.MonkeyPat
     with pytest.raises(errors.InvalidInputError, match="is not the URL of a proxy") as caught:
         HttpTransport(SERVICE)
     assert "word" not in str(caught.value)
+    assert "No request was sent. Correct the variable, such as http://" in str(caught.value)
+
+
+@pytest.mark.parametrize("proxy", ["proxy.example", "me:word@proxy.example:1", "HTTP://proxy.example:8080/"])
+def test_a_proxy_as_people_write_it(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"HTTPS_PROXY": proxy})
+    HttpTransport(SERVICE)
+
+
+def test_a_ca_bundle_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.touch()
+
+    def refuse(_context: ssl.SSLContext, path: str) -> None:
+        assert path == str(bundle)
+        raise PermissionError(errno.EACCES, "")
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", refuse)
+    said = rf"^The CA bundle {bundle} cannot be read \(Permission denied\)\. No request was sent\. Correct the option\.$"
+    with pytest.raises(errors.InvalidInputError, match=said):
+        HttpTransport(SERVICE, verify=str(bundle))
 
 
 def test_a_socks_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
