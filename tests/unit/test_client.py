@@ -272,6 +272,7 @@ def test_a_probe(answer: Response, probe: Probe) -> None:
         "",
         "short",
         f"{TOKEN} ",
+        f"'{TOKEN}'",
         "line\nbreak-in-it",
         "x" * 513,
         "caf\u00e9-caf\u00e9-caf\u00e9",
@@ -352,6 +353,7 @@ def test_a_base_url_that_is_accepted(url: str, normalised: str) -> None:
         "https://api.echovalue.dev%2f.evil.example",
         "http://[::1%25eth0]",
         "https://api.echovalue.dev/a b",
+        "https://[::g]",
     ],
 )
 def test_a_base_url_that_is_refused(url: str) -> None:
@@ -386,6 +388,7 @@ def test_an_option_that_makes_no_sense(options: dict[str, Any]) -> None:
 
 
 def test_the_least_options_that_make_sense() -> None:
+    EchoValueClient(timeout=86_400)
     client, script, _pauses = scripted(text(LINK), timeout=0.1, retries=0, connections=1)
     assert client.probe(TOKEN).valid
     assert script.requests[0].timeout == 0.1

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from plugins.module_utils.core import errors
+from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.messages import Response
 from plugins.module_utils.core.models import fingerprint, token_hash
 from plugins.module_utils.core.provision import Outcome
@@ -45,6 +46,7 @@ def account(created: object, left: int = 49, token: str = TOKEN) -> Response:
         ([VALID, account("2026-08-31T12:00:00Z")], "2026-08-31T12:00:00Z", False, ""),  # to the second
         ([VALID, account("2027-01-01T00:00:00.00Z")], "2027-01-01T00:00:00.00Z", False, ""),
         ([VALID, account(OLD, 101)], OLD, True, LOSS),
+        ([text(LINK, x_balance="1"), account(YOUNG, 1)], YOUNG, False, ""),
         ([EMPTY], None, None, "its wallet is empty"),
         ([VALID, EMPTY], None, None, "its wallet is empty"),
         ([text(LINK)], None, None, "the service did not report its balance for free"),
@@ -62,8 +64,13 @@ def test_a_token_that_stays(
     got = run(store, *answers, rotation=rotation(), dry_run=dry_run)
     assert (got.status, got.token, got.previous, got.changed) == ("kept", TOKEN, TOKEN, False)
     assert (got.created, got.rotation_due) == (created, due)
+    assert got.balance == run(Memory(TOKEN), answers[0]).balance
     assert got.held_back in (held_back, f"{UNREAD}: {held_back}.")
     assert store.events == ["lock", "read", "unlock"]
+
+
+def test_the_least_rule_and_what_a_caller_remembers() -> None:
+    assert Rotation(timedelta(), 0, OLD).judge(EchoValueClient(), TOKEN, None).created == OLD
 
 
 @pytest.mark.parametrize("left", [100, 0])

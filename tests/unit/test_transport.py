@@ -190,6 +190,15 @@ def test_a_redirect_is_not_followed() -> None:
     assert other.requests == []
 
 
+def test_a_form_is_sent() -> None:
+    form = {"amount": "3", "name": "a b"}
+    with RawServer(reply(HEAD + b"Content-Length: 2\r\n\r\nok")) as server:
+        HttpTransport(ServiceUrl.parse(server.url))(Request("POST", server.url + "/", 5, {}, form))
+    sent = server.requests[0].lower()
+    assert b"content-type: application/x-www-form-urlencoded" in sent
+    assert b"content-length: %d" % len("amount=3&name=a+b") in sent
+
+
 def test_netrc_and_cookies_and_proxies_stay_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     received: list[bytes] = []
 
@@ -216,7 +225,12 @@ def test_netrc_and_cookies_and_proxies_stay_out(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize("variable", ["https_proxy", "HTTPS_PROXY"])
 @pytest.mark.parametrize(
     ("status", "reason"),
-    [(400, "Bad Request"), (407, "Proxy Authentication Required"), (500, "Internal Server Error")],
+    [
+        (400, "Bad Request"),
+        (407, "Proxy Authentication Required"),
+        (500, "Internal Server Error"),
+        (599, ""),
+    ],
 )
 def test_https_goes_through_the_proxy_of_the_environment(
     monkeypatch: pytest.MonkeyPatch, variable: str, status: int, reason: str
@@ -227,7 +241,7 @@ def test_https_goes_through_the_proxy_of_the_environment(
             send("https://echovalue.invalid", method="POST", path="/token")
     assert caught.value.permanent == (status < 500), "whether a retry cannot help"
     assert proxy.requests
-    assert not caught.value.sent, "a proxy that refuses has passed nothing on"
+    assert caught.value.sent is False, "a proxy that refuses has passed nothing on"
 
 
 SERVICE = ServiceUrl.parse("https://api.echovalue.dev")
@@ -272,6 +286,7 @@ def test_a_proxy_that_is_no_url_of_one(proxy: str, monkeypatch: pytest.MonkeyPat
         HttpTransport(SERVICE)
     assert "word" not in str(caught.value)
     assert "No request was sent. Correct the variable, such as http://" in str(caught.value)
+    HttpTransport(SERVICE, proxies={})  # which are passed, instead of those of the environment
 
 
 @pytest.mark.parametrize("proxy", ["proxy.example", "me:word@proxy.example:1", "HTTP://proxy.example:8080/"])
@@ -300,7 +315,7 @@ def test_a_socks_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {"HTTPS_PROXY": "socks5h://127.0.0.1:9"})
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "socks", None)
-        with pytest.raises(errors.InvalidInputError, match="PySocks"):
+        with pytest.raises(errors.InvalidInputError, match=r"PySocks .* Install it there, or"):
             HttpTransport(service)
     with RawServer(lambda _connection: None) as server:
         monkeypatch.setattr(os, "environ", {"HTTPS_PROXY": server.url.replace("http", "socks5h")})
