@@ -15,7 +15,7 @@ from plugins.module_utils.core import errors
 from plugins.module_utils.core.client import EchoValueClient
 from plugins.module_utils.core.messages import Response
 from plugins.module_utils.core.models import Alert, Probe, Wallet, token_hash
-from plugins.module_utils.core.service_url import ServiceUrl
+from plugins.module_utils.core.service_url import ServiceUrl, is_host
 from tests.testkit.service_faults import FAULTS, RETRIED, Fault
 from tests.unit.support import LINK, OTHER, TOKEN, scripted, text
 
@@ -360,6 +360,16 @@ def test_a_base_url_that_is_refused(url: str) -> None:
     with pytest.raises(errors.InvalidInputError) as caught:
         ServiceUrl.parse(url)
     assert "hunter2" not in str(caught.value)
+
+
+def test_hosts() -> None:
+    assert [is_host(host) for host in ("::1", "::g", "::1%eth0", "a.example", "a b")] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])

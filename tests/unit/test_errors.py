@@ -118,3 +118,9 @@ def test_what_is_shown_in_full(call: Callable[[EchoValueClient], object], text_o
     with pytest.raises(EchoValueError) as caught:
         call(client)
     assert str(caught.value) == text_of_it
+
+
+def test_a_library_that_is_not_installed() -> None:
+    assert errors.is_not_installed("hvac", ModuleNotFoundError(name="hvac"))
+    assert not errors.is_not_installed("hvac", ModuleNotFoundError(name="jwt")), "one that it needs itself"
+    assert not errors.is_not_installed("hvac", ImportError(name="hvac")), "one that is broken"

@@ -35,6 +35,7 @@ def entry(hours_ago: float, cost: Any = 0, endpoint: str = "kv", **more: Any) ->
         pytest.param([entry(0, 9), entry(0.9, 9)], 100, Forecast(18, 0.9, None, None, 2), id="under an hour"),
         pytest.param([entry(0, 9), entry(1, 9)], 18, Forecast(18, 1.0, 432.0, 0.04, 2), id="just an hour"),
         pytest.param([entry(0, 1), entry(9.7, 1)], 1, Forecast(2, 9.7, 4.95, 0.2, 2), id="rounded"),
+        pytest.param([entry(0), entry(1.2345, 1)], 0, Forecast(1, 1.23, 19.44, 0.0, 2), id="hours rounded"),
         pytest.param(
             [entry(0, 1), {"timestamp": "soon", "cost": 9}, entry(24, 1)],
             2,
