@@ -119,8 +119,11 @@ def declare(
 
 
 def _wire(value: Any) -> Any:
-    if isinstance(value, (Output, Config)):
-        return f"${{{_camel(value.name)}}}"
+    if isinstance(value, Config):
+        return f"${{{value.name}}}"
+    if isinstance(value, Output):
+        resource, *outputs = value.name.split(".")  # the resource's name is as it was chosen
+        return f"${{{'.'.join([resource, *map(_camel, outputs)])}}}"
     if isinstance(value, dict):
         return {name: _wire(item) for name, item in value.items()}
     return value

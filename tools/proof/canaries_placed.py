@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from pulumi_echovalue.plugin.places import to_wire
 from tests.testkit.hunt import files_in, hunt, noting_processes, watched
 from tests.testkit.places import PLACES, Place
 from tests.testkit.pulumi_places import named
@@ -140,7 +141,7 @@ def _failures(stage: _Stage) -> None:
         workspace.refresh("--diff")  # marks them as gone
         workspace.up("--diff", "--verbose=9", "--logtostderr")
         if stage.half == "native":
-            place = json.dumps(programs.wire(stage.places["hashi_vault"]))
+            place = json.dumps(to_wire(stage.places["hashi_vault"]))
             workspace.pulumi(
                 "import", "echovalue:index:Token", "imported", place, "--yes", "--protect=false", "--diff"
             )

@@ -87,8 +87,8 @@ class _Races:
     report: Report
 
     def at_empty_place(self, number: int) -> int:
-        self.site.write(f"empty-{number}", "1")
-        return self._race(f"empty-{number}", "two stacks at an empty place")
+        self.site.write(f"empty_{number}", "1")
+        return self._race(f"empty_{number}", "two stacks at an empty place")
 
     def rotate(self, number: int) -> int:
         """Rotate by changed keepers a token that both know."""
@@ -116,7 +116,7 @@ class _Races:
 
     def beside_playbook(self, number: int) -> int:
         """Deploy a stack, now of one half, now of the other, and play a playbook for the same place."""
-        path, site, stack = f"beside-{number}", self.site, self.site.stacks[number % 2]
+        path, site, stack = f"beside_{number}", self.site, self.site.stacks[number % 2]
         site.write(path, "1")
         before = minted(site.emulator)
         task = token(hashi_vault={"path": path, "connection": {"url": site.url, "token": site.login}})
