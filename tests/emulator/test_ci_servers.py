@@ -18,7 +18,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.testkit.ci_servers import Github, Gitlab, running
+from tests.testkit.ci_servers import Github, Gitlab
+from tests.testkit.gate import running
 
 TEXT = {"type": "string"}
 NULLABLE = {**TEXT, "nullable": True}

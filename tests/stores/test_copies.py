@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.stores.conftest import AtTheMint, Controller, MakePlace, failures
-from tests.testkit.ci_servers import Github, Gitlab, running
+from tests.testkit.ci_servers import Github, Gitlab
+from tests.testkit.gate import running
 from tests.testkit.places import HashiVault
 from tests.testkit.playbook import checked, finished, token
 from tools.emulator.client import Emulator

@@ -9,7 +9,8 @@ from hashlib import sha256
 import pytest
 
 from tests.stores.conftest import Controller
-from tests.testkit.ci_servers import Github, running
+from tests.testkit.ci_servers import Github
+from tests.testkit.gate import running
 from tests.testkit.servers import openbao_server
 from tools.checkout import ROOT
 from tools.emulator.client import Emulator

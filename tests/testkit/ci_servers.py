@@ -23,7 +23,6 @@ import nacl.exceptions
 import nacl.public
 
 from tests.testkit.gate import Handler
-from tests.testkit.gate import running as running
 
 Answer = tuple[int, Any]  # a status, and what is sent as JSON; None sends nothing
 _NAME = re.compile(r"(?!GITHUB_)[A-Z_][A-Z0-9_]*", re.ASCII)
