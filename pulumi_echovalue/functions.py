@@ -173,7 +173,7 @@ def _ask(
     def ask(source: str | Where, service: str | None) -> T:
         try:
             requested = find_service(service, config)
-            token = _text(source, requested.url)
+            token = _text(source, requested.url) if remembered else check_token(source)
             with requested.client() as client:
                 return question(client, token)
         except EchoValueError as error:

@@ -8,6 +8,10 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ..module_utils.core.errors import InvalidInputError
+from ..module_utils.task.failure import failure
+from ..module_utils.task.module import check_texts
+
 try:
     from ansible.module_utils.secrets import register_secrets
 except ImportError:  # before ansible-core 2.22
@@ -40,6 +44,10 @@ class CensoringAction(ActionBase):
 
     def execute_module(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         """Run the module with these arguments and return its result."""
+        try:
+            check_texts(arguments, encode=str.encode)  # as ansible-core sends them; it would stumble
+        except InvalidInputError as error:
+            return {"failed": True, **failure(error)}
         result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
         return result
 

@@ -52,7 +52,7 @@ def _check_options(kind: str, options: Mapping[str, Any], is_unknown: IsUnknown)
     specs: Mapping[str, Any] = definition.spec["options"]
     options = {name: option for name, option in options.items() if option is not None}
     _check_names(kind, options, tuple(specs))
-    if not options.get(str(definition.required)):
+    if not definition.is_named(options):
         raise InvalidInputError(f"{kind}.{definition.required} is needed.")
     for name, option in options.items():
         if not is_unknown(option):

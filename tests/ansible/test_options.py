@@ -17,6 +17,13 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
     "zero_byte": ("token", {"path": "/nowhere/a\0b"}, "path must not contain NUL"),
     "zero_byte_here": ("token", {"vault_file": "a\0b"}, "vault_file must not contain NUL"),
     "zero_byte_of_many": ("token", {"command": {"argv": ["true", "\0"]}}, "command.argv must not contain"),
+    "surrogate": (
+        "wallet_info",
+        {"path": "/a{{ '%c' | format(0xd800) }}"},
+        "path must not contain NUL bytes",
+    ),
+    "no_program": ("token", {"command": {"argv": [""]}}, "must say command.argv"),
+    "no_program_to_ask": ("recharge_link", {"command": {"argv": ""}}, "must say command.argv"),
     "no_token": ("wallet_info", {"token": "short"}, "That is not a token"),
     "infinite": ("wallet_info", {"token": ADOPTED, "retries": "Infinity"}, "retries must be a whole number"),
     "for_ever": ("wallet_info", {"token": ADOPTED, "timeout": 1e20}, "timeout must be a number of seconds"),

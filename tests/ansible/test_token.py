@@ -39,7 +39,7 @@ def test_a_life(ansible: Ansible, emulator: Emulator, place: Path) -> None:
         checked(token("check", **where)),
         token("first", **where),
         checked(token("check_again", **where)),
-        token("again", **where),
+        token("again", copies=[], **where),
         checked(token("check_rotated", regenerate="always", **where)),
         token("rotated", regenerate="always", **where),
         checked(token("check_adopted", token=ADOPTED, **where)),

@@ -372,6 +372,8 @@ def test_what_a_preview_does_not_know_is_not_checked() -> None:
         ({"command": {"argv": ["a"], "timeout": True}}, "command.timeout must be a number"),
         ({"command": {"argv": "a"}}, "command.argv must be a list, with one item"),
         ({"command": {"argv": ["a", 1]}}, "command.argv must be a list of texts"),
+        ({"command": {"argv": [""]}}, "command.argv is needed"),
+        ({"command": {"argv": []}}, "command.argv is needed"),
     ],
 )
 def test_a_place_that_makes_no_sense(place: Any, why: str) -> None:

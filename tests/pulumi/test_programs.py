@@ -85,9 +85,11 @@ def test_the_functions_in_an_update(mocks: Mocks, emulator: Emulator) -> None:
     assert (known, secret) == (True, True)
 
 
-def test_a_token_that_is_missing_is_refused(mocks: Mocks, emulator: Emulator) -> None:
-    with pytest.raises(pulumi.RunError, match="No request was sent"):
-        value(lambda: echovalue.get_wallet(None))  # type: ignore[arg-type]
+@pytest.mark.parametrize("passed", [None, {"value": ADOPTED}, {"place": {"path": "/nowhere"}}])
+def test_what_is_no_token_is_refused(mocks: Mocks, emulator: Emulator, passed: Any) -> None:
+    for function in (echovalue.get_wallet, echovalue.get_forecast, echovalue.get_recharge_link):
+        with pytest.raises(pulumi.RunError, match="No request was sent"):
+            value(lambda: function(passed))  # noqa: B023
     assert emulator.stats()["requests"] == {}
 
 

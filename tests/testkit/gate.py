@@ -76,11 +76,14 @@ class _Handler(Handler):
         if isinstance(seen, HTTPStatus):
             return seen, [], b""
         connection = http.client.HTTPConnection(self.server.behind, timeout=30)
-        connection.request(self.command, self.path, body, dict(self.headers))
-        answer = connection.getresponse()
-        content = answer.read()
-        connection.close()
-        return answer.status, answer.getheaders(), content
+        try:
+            connection.request(self.command, self.path, body, dict(self.headers))
+            answer = connection.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
+        except OSError:  # the server behind ended, as at the end of a test
+            return HTTPStatus.BAD_GATEWAY, [], b""
+        finally:
+            connection.close()
 
 
 @contextmanager

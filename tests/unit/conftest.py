@@ -33,7 +33,7 @@ def _nothing_of_this_machines_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _errors_are_told(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _errors_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     met: list[errors.EchoValueError] = []
     construct = errors.EchoValueError.__init__
 

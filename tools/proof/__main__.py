@@ -36,17 +36,18 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="a sample of each experiment")
     parser.add_argument("only", nargs="*", help=f"some of: {', '.join(EXPERIMENTS + LONG)}")
     options = parser.parse_args()
-    problems = 0
+    problems: list[str] = []
     for name in options.only or (EXPERIMENTS if options.short else (*EXPERIMENTS, *LONG)):
         start = time.monotonic()
         report: Report = import_module(f"tools.proof.{name}").run(options.short)
         seconds = round(time.monotonic() - start, 1)
-        problems += len(report.problems)
+        problems += [f"{name}: {problem}" for problem in dict.fromkeys(report.problems)]
         _note(name, options.short, seconds, report)
         if not options.short:
             _publish(name, report)
         print(f"{report}\n{name}: {seconds} s, {len(report.problems)} problems\n", flush=True)
-    sys.exit(problems > 0)
+    # Again and last: whoever sees only the end of a log learns what failed.
+    sys.exit("\n".join(problems) or 0)
 
 
 def _note(name: str, short: bool, seconds: float, report: Report) -> None:

@@ -30,7 +30,7 @@ _HOOK = {
 DYNAMIC = """
 config = pulumi.Config()
 app = echovalue.Token("app", keepers={"release": config.require("release")})
-given = echovalue.Token("given", existing_token=config.require_secret("existing"))
+adopted = echovalue.Token("adopted", existing_token=config.require_secret("existing"))
 hook = {
     "url": config.require_secret("url"),
     "headers": {"Authorization": config.require_secret("header")},
@@ -39,8 +39,8 @@ hook = {
 }
 echovalue.WalletAlert("low", token=app, threshold=50, email="ops@example.com", webhook=hook)
 pulumi.export("token", app.token)
-pulumi.export("given", given.token)
-pulumi.export("link", echovalue.get_recharge_link(given))
+pulumi.export("adopted", adopted.token)
+pulumi.export("link", echovalue.get_recharge_link(adopted))
 pulumi.export("wallet", echovalue.get_wallet(app, details=False).apply(lambda wallet: wallet.wallet))
 """
 NATIVE = """
@@ -52,7 +52,7 @@ config:
   option: {type: string, secret: true}
 resources:
   app: {type: "echovalue:Token", properties: {keepers: {release: "${release}"}}}
-  given: {type: "echovalue:Token", properties: {existingToken: "${existing}"}%s}
+  adopted: {type: "echovalue:Token", properties: {existingToken: "${existing}"}%s}
   low:
     type: echovalue:WalletAlert
     properties:
@@ -66,9 +66,9 @@ resources:
         options: {routing_key: "${option}"}
         format: pagerduty
 variables:
-  link: {fn::invoke: {function: echovalue:getRechargeLink, arguments: {token: "${given.token}"}}}
+  link: {fn::invoke: {function: echovalue:getRechargeLink, arguments: {token: "${adopted.token}"}}}
   wallet: {fn::invoke: {function: echovalue:getWallet, arguments: {token: "${app.token}", details: false}}}
-outputs: {token: "${app.token}", given: "${given.token}", link: "${link.url}", wallet: "${wallet.wallet}"}
+outputs: {token: "${app.token}", adopted: "${adopted.token}", link: "${link.url}", wallet: "${wallet.wallet}"}
 """
 
 # Where a secret may be in clear, by patterns of names, and why.
@@ -125,7 +125,7 @@ class _Commands:
         self._workspace = workspace
         self._kind = kind
         self._emulator = emulator
-        self._told: dict[str, str] = {}
+        self._minted: dict[str, str] = {}
 
     def all(self, short: bool) -> dict[str, str]:
         """Run them; return all tokens that were minted, by their hashes."""
@@ -146,7 +146,7 @@ class _Commands:
         programs.show(workspace)
         pulumi("config", "--json")
         workspace.destroy()
-        return self._told
+        return self._minted
 
     def _rest(self) -> None:
         """What takes longer: other forms of output, failures, import."""
@@ -168,7 +168,7 @@ class _Commands:
         workspace.up("--diff")
         self._note()
         if self._kind == "native":
-            pulumi("state", "delete", "--yes", workspace.resources()["given"]["urn"])
+            pulumi("state", "delete", "--yes", workspace.resources()["adopted"]["urn"])
             self._program(f', options: {{import: "{ADOPTED_HASH}"}}')
             pulumi("preview", "--diff")
             workspace.up("--diff")
@@ -192,4 +192,4 @@ class _Commands:
     def _note(self) -> None:
         """Note the token that the stack keeps now."""
         token = self._workspace.outputs()["token"]
-        self._told[sha256(token.encode()).hexdigest()] = token
+        self._minted[sha256(token.encode()).hexdigest()] = token

@@ -178,8 +178,8 @@ class _House:
                             ended = subject.run(work)
                             where = f"plant {number} at {Path(name).name}"
                             self._expect(ended.code == 0, f"{where}: {ended.output[-200:]}")
-                            is_int = target.read_text() == f"{ADOPTED}\n"
-                            self._expect(is_int, f"{where}: what it leads to was written")
+                            intact = target.read_text() == f"{ADOPTED}\n"
+                            self._expect(intact, f"{where}: what it leads to was written")
                             self._expect(place.current() != [ADOPTED], f"{where}: it became the token")
         return tries
 

@@ -253,7 +253,7 @@ def _play(name: str, options: dict[str, Any], check: bool) -> dict[str, Any]:
         templar=Templar(loader=loader),
         shared_loader_obj=None,
     )
-    action._execute_module = lambda **_options: _module(name, task.args, check)
+    action._execute_module = lambda module_args, **_options: _module(name, module_args, check)
     try:
         return dict(action.run(task_vars={}))
     except AnsibleError as error:  # as the executor of tasks reports it

@@ -139,22 +139,22 @@ def token_file(content: bytes) -> None:
         assert content.decode("latin-1").rstrip("\r\n") == token
 
 
-def mint(given: tuple[int, dict[str, str], bytes]) -> None:
+def mint(answer: tuple[int, dict[str, str], bytes]) -> None:
     """The answer to a mint."""
-    assert read_token(_answer(*given).create_token())
+    assert read_token(_answer(*answer).create_token())
 
 
-def wallet(given: tuple[int, dict[str, str], Any]) -> None:
+def wallet(answer: tuple[int, dict[str, str], Any]) -> None:
     """A wallet."""
-    status, headers, data = given
+    status, headers, data = answer
     found = _answer(status, headers, json.dumps(data).encode()).get_wallet(TOKEN)
     assert type(found.wallet) is int
     assert found.hash == token_hash(TOKEN)
 
 
-def link(given: tuple[int, dict[str, str], bytes]) -> None:
+def link(answer: tuple[int, dict[str, str], bytes]) -> None:
     """A recharge link."""
-    found = _answer(*given).get_recharge_link(TOKEN)
+    found = _answer(*answer).get_recharge_link(TOKEN)
     assert found.url.lower().startswith("https://")
     assert found.url.isprintable()
 

@@ -28,6 +28,11 @@ class PlaceDefinition:
     on_controller: bool = True
     of_creation: tuple[str, ...] = ()
 
+    def is_named(self, options: Mapping[str, Any]) -> bool:
+        """Return whether the required suboption names something: text, or a list that begins with some."""
+        value = options.get(self.required) if self.required else True
+        return bool(value[0] if value and isinstance(value, list) else value)
+
     def creation(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return those of `of_creation` that are set, as text or mappings of text.
 

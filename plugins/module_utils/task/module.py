@@ -100,25 +100,26 @@ def make_client(params: Mapping[str, Any]) -> EchoValueClient:
     )
 
 
-def check_texts(value: Any, name: str = "") -> None:
-    """Raise InvalidInputError for a text, at any depth of the options, that the system has no form for."""
+def check_texts(value: Any, name: str = "", encode: Callable[[str], bytes] = os.fsencode) -> None:
+    """Raise InvalidInputError for a text, at any depth of the options, that `encode` has no form for."""
     if isinstance(value, str):
-        if "\0" in value or not _is_valid_text(value):
+        if "\0" in value or not _can_encode(value, encode):
             raise InvalidInputError(f"{name} must not contain NUL bytes or unpaired surrogates.")
     elif isinstance(value, Mapping):
         for key, one in value.items():
-            check_texts(str(key), f"A key of {name}")
-            check_texts(one, f"{name}.{key}" if name else str(key))
+            check_texts(str(key), f"A key of {name}", encode)
+            check_texts(one, f"{name}.{key}" if name else str(key), encode)
     elif isinstance(value, list):
         for one in value:
-            check_texts(one, name)
+            check_texts(one, name, encode)
 
 
-def _is_valid_text(text: str) -> bool:
+def _can_encode(text: str, encode: Callable[[str], bytes]) -> bool:
     try:
-        return bool(os.fsencode(text)) or not text
+        encode(text)
     except UnicodeEncodeError:
         return False
+    return True
 
 
 def check_forms(arguments: Mapping[str, Any], spec: Mapping[str, Any]) -> None:

@@ -71,8 +71,11 @@ def is_for_controller(arguments: Mapping[str, Any]) -> bool:
     """Return whether the task is one for the controller, by arguments that are not validated yet."""
     items = arguments.get("tokens")
     asked = [arguments, *(items if isinstance(items, list) else [])]
-    names = (*CONTROLLER_PLACES, "copies")
-    return any(isinstance(one, Mapping) and one.get(name) is not None for one in asked for name in names)
+    return any(
+        isinstance(one, Mapping)
+        and (one.get("copies") or any(one.get(name) is not None for name in CONTROLLER_PLACES))
+        for one in asked
+    )
 
 
 def _with_defaults(item: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,7 +174,7 @@ def _options_of(place: PlaceDefinition, options: Mapping[str, Any], who: str) ->
         own = {**place.defaults, **_set(value)}
     if place.required is None and not value:
         raise InvalidInputError(f"{who} must say {place.name}: it is empty.")
-    if place.required is not None and not own.get(place.required):
+    if not place.is_named(own):
         raise InvalidInputError(f"{who} must say {place.name}.{place.required}.")
     for name in ("path", "vault_file", "file"):
         if str(own.get(name)).startswith("~"):  # else it would be a folder of that name
