@@ -83,6 +83,8 @@ class EndAt:
             self.left -= 1
             if self.left == 0:
                 self._end()
+                # Python 3.11 repeats a traced call until that exception is raised, in a thread that waits here.
+                sys.settrace(None)
         return self.trace
 
     @contextmanager
