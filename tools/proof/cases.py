@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 
 def play(check: Callable[[Any], None], strategy: Any, number: int, *, short: bool) -> str:
-    """Call `check` with that many cases, in short those that its name leads to; return what went wrong, if anything did."""
+    """Call `check` with that many cases, in short without chance; return what went wrong, if anything did."""
     options = settings(
         max_examples=number,
         database=None,
@@ -27,7 +27,7 @@ def play(check: Callable[[Any], None], strategy: Any, number: int, *, short: boo
 
 
 def sample(strategy: Any, number: int, *, short: bool) -> list[Any]:
-    """Return that many cases, as `play` has them."""
+    """Return that many cases, in short without chance."""
     found: list[Any] = []
     play(lambda value: found.append(value), strategy, number, short=short)
     return found
