@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.testkit.ci_servers import Github, Gitlab
-from tests.testkit.gate import running
+from tests.testkit.web_server import running
 
 TEXT = {"type": "string"}
 NULLABLE = {**TEXT, "nullable": True}

@@ -14,9 +14,9 @@ import pytest
 
 from tests.stores.conftest import AtTheMint, Controller, MakePlace, failures
 from tests.testkit.ci_servers import Github, Gitlab
-from tests.testkit.gate import running
 from tests.testkit.places import HashiVault
 from tests.testkit.playbook import checked, finished, token
+from tests.testkit.web_server import running
 from tools.emulator.client import Emulator
 
 ADOPTED = "given-token-0123456789abcdef"
@@ -142,7 +142,7 @@ def test_a_life_with_copies_of_each_kind(
         assert secret not in shown + run.shown
 
 
-def test_a_secret_of_github_is_written_again_only_where_it_was_changed(
+def test_a_github_secret_is_written_only_where_it_changed(
     ansible: Controller, place: HashiVault, github: Github
 ) -> None:
     options = {"copies": [github_copy(github)], **place.options}
@@ -286,7 +286,7 @@ def test_a_copy_that_fails_is_repaired_by_the_next_run(
     assert (run["result"]["status"], statuses(run["result"])) == ("removed", ["absent", "removed"])
 
 
-def test_a_pending_token_goes_to_its_place_though_a_copy_is_out_of_reach(
+def test_a_pending_token_is_stored_though_a_copy_fails(
     ansible: Controller, emulator: Emulator, at_the_mint: AtTheMint, place: HashiVault, gitlab: Gitlab
 ) -> None:
     options = {"copies": [gitlab_copy(gitlab)], **place.options}

@@ -10,8 +10,8 @@ import pytest
 
 from tests.stores.conftest import Controller
 from tests.testkit.ci_servers import Github
-from tests.testkit.gate import running
 from tests.testkit.servers import openbao_server
+from tests.testkit.web_server import running
 from tools.checkout import ROOT
 from tools.emulator.client import Emulator
 

@@ -22,7 +22,7 @@ import nacl.encoding
 import nacl.exceptions
 import nacl.public
 
-from tests.testkit.gate import Handler
+from tests.testkit.web_server import Handler
 
 Answer = tuple[int, Any]  # a status, and what is sent as JSON; None sends nothing
 _NAME = re.compile(r"(?!GITHUB_)[A-Z_][A-Z0-9_]*", re.ASCII)
@@ -99,7 +99,7 @@ class Github(CiServer):
             self.secrets[where, name] = {"value": value, "updated_at": self._now()}
 
     def _now(self) -> str:
-        """Return the time; it has seconds alone, so a later change never has an earlier one's."""
+        """Return the time; it has only seconds, so a later change never has an earlier one's."""
         self._ticks = max(self._ticks + 1, int(time.time()))
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._ticks))
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import http.client
 import ssl
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Callable
+from typing import Callable
 from urllib.parse import urlsplit
 
 from tests.testkit.servers import secrets_manager_server
+from tests.testkit.web_server import Handler, running
 
 # moto knows no permissions.
 UNTAGGED = "CreateSecret without tags"
@@ -36,31 +36,6 @@ class Gate(ThreadingHTTPServer):
         self.behind = urlsplit(behind).netloc
         self.see = see
         self.url = f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Sends what `answer` returns of each request: a status, headers and a content."""
-
-    protocol_version = "HTTP/1.1"
-
-    def answer(self, body: bytes) -> tuple[int, Iterable[tuple[str, str]], bytes]:
-        raise NotImplementedError
-
-    def do_GET(self) -> None:
-        status, headers, content = self.answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
-        self.send_response_only(status)
-        for name, value in headers:
-            if name.lower() not in ("connection", "content-length", "transfer-encoding"):
-                self.send_header(name, value)
-        if status != HTTPStatus.NO_CONTENT:
-            self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_LIST = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the names that the base class calls
-
-    def log_message(self, *_arguments: object) -> None:
-        pass
 
 
 class _Handler(Handler):
@@ -93,18 +68,6 @@ def gate(
     """Run a gate, over TLS where that is named."""
     with running(Gate(behind, see), tls) as opened:
         yield opened
-
-
-@contextmanager
-def running(server: Any, tls: ssl.SSLContext | None = None) -> Iterator[Any]:
-    """Serve until the context ends, over TLS where that is named."""
-    with server:
-        if tls:
-            server.url = server.url.replace("http:", "https:")
-            server.socket = tls.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
 
 
 class SecretsManagerGate:

@@ -47,8 +47,8 @@ from pulumi_echovalue._shared.module_utils.core.errors import InvalidInputError
 from pulumi_echovalue.alert_provider import WalletAlertProvider
 from pulumi_echovalue.plugin.provider import Provider
 from pulumi_echovalue.provider import TokenProvider
-from tests.testkit.gate import Handler, running
 from tests.testkit.playbook import Ansible
+from tests.testkit.web_server import Handler, running
 from tools.checkout import ROOT
 from tools.proof import cases, stacks, subject
 from tools.proof.report import Report
