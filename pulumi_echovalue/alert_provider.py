@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The life cycle of a `WalletAlert` of a Python program, as the engine asks for it.
+"""The life cycle of a `WalletAlert` of a Python program, as the engine calls it.
 
 State refers to `pulumi_echovalue.alert_provider.WalletAlertProvider` by name, as to TokenProvider: so
-neither name ever changes, and an instance gets attributes in the engine's process alone.
+neither name ever changes, and an instance gets attributes only in the engine's process.
 """
 
 from __future__ import annotations

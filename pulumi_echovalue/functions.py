@@ -31,14 +31,14 @@ def get_wallet(
 ) -> pulumi.Output[Wallet]:
     """Return the wallet of a token.
 
-    `token` is a Token, which is asked about at its own service, or the text of one, with `base_url`
+    `token` is a Token, which is read at its own service, or the text of one, with `base_url`
     as for `Token`. With `details` the wallet is read whole, for 1 credit at each run; without, the
     balance is read for free and `created` is None.
 
     The result is an Output of Wallet: `wallet` in credits (0 when it is empty; None where an older
     service does not report it for free), `created` as the service's text, `hash`, and `cost` in
     credits. It is a secret where the token is one; `pulumi.Output.unsecret` shows it. In a preview it
-    is unknown, and nothing is asked.
+    is unknown, and no request is sent.
 
     A token that the service does not know, or a service that does not answer, ends the program with
     a pulumi.RunError that says what to do. With `required=False` the program goes on: a warning says
@@ -90,7 +90,7 @@ def get_forecast(
     The result is an Output of Forecast: `spent` credits over `hours`, by so many `entries` of the log;
     `per_day`, None where they cover less than an hour; `days_left`, None also where nothing was spent.
     None as a whole where it is not `required` and could not be had. It is a secret where the token is
-    one. In a preview it is unknown, and nothing is asked.
+    one. In a preview it is unknown, and no request is sent.
 
     Raises as `get_wallet` does.
 
@@ -140,7 +140,7 @@ def get_recharge_link(
 
     The result is an Output of the URL exactly as the service sent it; None where it is not
     `required` and could not be had. It is always a secret, for it may carry the token. In a preview
-    it is unknown, and nothing is asked.
+    it is unknown, and no request is sent.
 
     Raises InvalidInputError at once for another amount, or a Token with `base_url`. What the service
     refuses ends the program with a pulumi.RunError that says what to do.
@@ -166,7 +166,7 @@ def _ask(
     question: Callable[[EchoValueClient, str], T],
     default: Callable[[str], T] | None,
 ) -> pulumi.Output[T]:
-    """Return the answer for `token` when it is known, asked in a thread so that many can be asked at once."""
+    """Return the answer for `token` when it is known, read in a thread so that many can be read at once."""
     source, service = token_and_service(token, base_url)
     config, remembered = read_config(), isinstance(token, Token)
 
@@ -181,7 +181,7 @@ def _ask(
             known = isinstance(error, InvalidInputError)
         if default is None or known:
             raise pulumi.RunError(text)
-        pulumi.log.warn(f"The program goes on without what it asked about a token. {text}")
+        pulumi.log.warn(f"The program goes on without what it requested about a token. {text}")
         return default(source["hash"] if isinstance(source, dict) else token_hash(check_token(source)))
 
     async def answer(arguments: list[Any]) -> T:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The life cycle of a `Token` of a Python program, as the engine asks for it.
+"""The life cycle of a `Token` of a Python program, as the engine calls it.
 
 State refers to `pulumi_echovalue.provider.TokenProvider` by name: a pickle without attributes,
 the same for every version of Python and of this package. So neither name ever changes, and an
-instance gets attributes in the engine's process alone, after it was unpickled.
+instance gets attributes only in the engine's process, after it was unpickled.
 """
 
 from __future__ import annotations

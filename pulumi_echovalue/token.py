@@ -57,7 +57,7 @@ class Token(pulumi.dynamic.Resource, module="echovalue", name="Token"):
     """What distinguishes the place's store from every other, as its client resolved it; else None."""
 
     service: pulumi.Output[str]
-    """The base URL of the service that minted or proved the token, and that is asked about it.
+    """The base URL of the service that minted or proved the token, and that its calls go to.
 
     None in a stack of version 0.1.0, until a refresh has proven the token.
     """
@@ -189,7 +189,7 @@ def token_and_service(
         return token, None if base_url is None else passed("base_url", base_url)
     if base_url is not None:
         raise InvalidInputError(
-            "A Token is asked about at its own service: give base_url with the text of a token alone."
+            "A Token is read at its own service: pass base_url only with the text of a token."
         )
     if token.placed_in is not None:
         where = {

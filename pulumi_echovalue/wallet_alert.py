@@ -23,7 +23,7 @@ class Webhook(_WebhookUrl, total=False):
 
     `url` is by https; `headers` are sent along; `format` is one of slack, discord, teams, telegram,
     pagerduty and custom, without it the service's own is sent; `template` is what to send with the
-    format custom; `options` are what the format asks for, such as `chat_id` for telegram.
+    format custom; `options` are what the format needs, such as `chat_id` for telegram.
     """
 
     headers: pulumi.Input[Mapping[str, pulumi.Input[str]]]

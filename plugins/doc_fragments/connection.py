@@ -10,7 +10,7 @@ options:
   base_url:
     description:
       - Where the EchoValue service is.
-      - V(https://) to any host; plain V(http://) to a loopback host alone, since it would send the token in clear.
+      - V(https://) to any host; plain V(http://) only to a loopback host, since it would send the token in clear.
       - If the option is not set, the environment variable E(ECHOVALUE_BASE_URL) of the target is used, else the default.
       - A redirect is never followed.
     type: str
@@ -21,7 +21,7 @@ options:
     default: 10
   retries:
     description:
-      - How many times a request is retried, with growing pauses in between, at least as long as the service asks for.
+      - How many times a request is retried, with growing pauses in between, at least as long as the service requests.
       - A mint is tried again only where it cannot have minted.
     type: int
     default: 4

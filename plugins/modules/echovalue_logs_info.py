@@ -22,7 +22,7 @@ attributes:
     support: full
     details:
       - It changes nothing, so it does the same in check mode.
-      - Where the token would come from a task before this one, nothing is asked, and the results are null.
+      - Where the token would come from a task before this one, no request is sent, and the results are null.
   diff_mode:
     description: Returns what changed.
     support: none

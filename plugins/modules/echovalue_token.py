@@ -287,7 +287,7 @@ options:
             type: bool
           protected:
             description:
-              - Whether protected branches and tags alone see it. By default a new one is not, and an existing one keeps its own.
+              - Whether only protected branches and tags see it. By default a new one is not, and an existing one keeps its own.
             type: bool
           connection:
             description:
@@ -664,7 +664,7 @@ def check_mode_of(path: str, mode: Any) -> None:
 
 
 def place_of(module: Module, request: TokenRequest, directories: dict[str, DirectoryLock]) -> Place | None:
-    """Return the file that is asked for; files of one directory share its lock and its syncs."""
+    """Return the requested file; files of one directory share its lock and its syncs."""
     if request.place is None:
         return None
     path = request.options["path"]

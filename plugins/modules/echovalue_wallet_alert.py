@@ -26,7 +26,7 @@ attributes:
     support: full
     details:
       - The alert is read, for 1 credit, and not written.
-      - Where the token would come from a task before this one, nothing is asked, and the results are null.
+      - Where the token would come from a task before this one, no request is sent, and the results are null.
   diff_mode:
     description: Returns what changed.
     support: full
@@ -64,7 +64,7 @@ options:
             C(!unsafe), for Ansible would fill it first.
         type: dict
       options:
-        description: What the format asks for, such as C(chat_id) for Telegram or C(routing_key) for PagerDuty.
+        description: What the format needs, such as C(chat_id) for Telegram or C(routing_key) for PagerDuty.
         type: dict
   state:
     description:

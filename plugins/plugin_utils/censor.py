@@ -21,7 +21,7 @@ except ImportError:  # before ansible-core 2.22
 class CensoringAction(ActionBase):
     """Runs the module of the same name.
 
-    From ansible-core 2.22 on the secret values alone are masked. Before, the whole result is hidden on
+    From ansible-core 2.22 on only the secret values are masked. Before, the whole result is hidden on
     screen, in logs and in callbacks. `register` has it whole. A failure is never censored, since it has
     to be read; the modules put no secret into one.
     """

@@ -94,7 +94,7 @@ class TokenAction(ControllerAction):
         read: Callable[[dict[str, Any], Any], dict[str, Any]],
         **constraints: Any,
     ) -> dict[str, Any]:
-        """As `on_controller`, for the options of `spec` alone: the module validates the others."""
+        """As `on_controller`, for the options of `spec` only: the module validates the others."""
         others = {name: {"type": "raw"} for name in self._task.args if name not in spec}
         return self.on_controller({"argument_spec": {**spec, **others}, **constraints}, task_vars, read)
 

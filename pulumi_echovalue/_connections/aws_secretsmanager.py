@@ -30,7 +30,7 @@ except Exception as error:  # noqa: BLE001 - a broken library raises anything
 def open_driver(options: Mapping[str, Any]) -> tuple[Driver, Resolved]:
     """Return the key that the options name. Raises StoreError.
 
-    STS is asked once for the account of the login, but for a secret that is named by its ARN.
+    STS is called once for the account of the login, but for a secret that is named by its ARN.
     """
     check_library("boto3", "1.28.0", _unusable, requirement="'pulumi-echovalue[aws]'")
     connection, name = options["connection"], options["name"]

@@ -27,7 +27,7 @@ def check_together(inputs: Mapping[str, Any]) -> None:
         )
     if inputs.get("place") is None and inputs.get("max_age_days") is not None:
         raise InvalidInputError(
-            "max_age_days goes with place alone.",
+            "max_age_days goes only with place.",
             "Nothing was done. For a token of the state, use keepers with a value that changes with time.",
         )
 

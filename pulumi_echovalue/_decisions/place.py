@@ -16,7 +16,7 @@ from .._shared.module_utils.places.registry import PLACES
 Place = Mapping[str, Any]  # one of KINDS, with its options, as the program names them
 IsUnknown = Callable[[object], bool]
 
-# What `connection` takes: names alone, for all else in it would be in the state.
+# What `connection` takes: only names, for all else in it would be in the state.
 CONNECTIONS: Mapping[str, tuple[str, ...]] = {
     "hashi_vault": ("url", "namespace"),
     "kubernetes": ("kubeconfig", "context"),

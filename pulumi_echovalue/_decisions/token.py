@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What becomes of a token that a stack keeps: the decisions of both providers, without an SDK.
 
-The state remembers the service that minted or proved the token, and that one is asked. Another one
+The state remembers the service that minted or proved the token, and that one is used. Another one
 counts only where it is named, and then the token is proven there before anything else.
 
 A refresh has only what the state holds: it cannot know that another service is named by now. So a
@@ -25,7 +25,7 @@ T = TypeVar("T")
 Warn = Callable[[str], None]
 CreatedHere = set[str]  # the hashes of the tokens that this process has minted or adopted
 
-# A deletion needs no answer: it asks once, and not for long.
+# A deletion needs no answer: it sends one request, and does not wait long.
 _DELETE_TIMEOUT = 3.0  # seconds
 
 
@@ -161,7 +161,7 @@ def check_named(requested: Service, service: str | None, what: str) -> None:
 
 
 def refresh(kept: Kept, requested: Service) -> Kept:
-    """Prove the token; return it with the service that was asked, marked where that does not know it.
+    """Prove the token; return it with the service that was used, marked where that does not know it.
 
     Raises StoredTokenUnknownError for a 401 that does not count: of a service that nobody named, for a
     token of version 0.1.0; and as `move` does.
@@ -280,7 +280,7 @@ def check_inputs(checks: Iterable[Check]) -> tuple[dict[str, Any], list[str]]:
 def check_passed(value: T | None) -> T:
     """Return an argument that is passed; raise InvalidInputError where it is empty or missing.
 
-    Without it another token would be minted, or another service asked than the program names.
+    Without it another token would be minted, or another service used than the program names.
     """
     if not value:
         raise InvalidInputError(

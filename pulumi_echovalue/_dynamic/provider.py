@@ -24,7 +24,7 @@ _WITH_STATE = ("read", "update", "delete")  # the methods whose second argument 
 
 
 class ShownError(Exception):
-    """A failure as the engine shows it: its text alone.
+    """A failure as the engine shows it: only its text.
 
     The SDK sends `traceback.format_exc()` to the terminal. Since Python 3.12 that leaves the frames
     away for a class whose `__traceback__` is None; before, they come first.
@@ -34,7 +34,7 @@ class ShownError(Exception):
 
 
 def report_errors(kind: type[ShownError]) -> Callable[[Method], Method]:
-    """Let a method fail with a `kind` alone: nothing of a library's error reaches the terminal."""
+    """Let a method fail with only a `kind`: nothing of a library's error reaches the terminal."""
 
     def decorate(method: Method) -> Method:
         @functools.wraps(method)

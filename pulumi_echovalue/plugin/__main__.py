@@ -73,7 +73,7 @@ def _launcher(elsewhere: str) -> str:
 
 
 def _is_needed(path: str) -> bool:
-    """Return whether modules may come from a path; the working directory is there by `python -m` alone."""
+    """Return whether modules may come from a path; the working directory is there only by `python -m`."""
     return os.path.exists(path) and (path != os.getcwd() or Path(path, f"pulumi_{PACKAGE}").is_dir())
 
 

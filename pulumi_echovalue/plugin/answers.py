@@ -65,7 +65,7 @@ def checked(inputs: Struct, checks: Iterable[Check]) -> provider_pb2.CheckRespon
 
 
 def differences(changes: Changes, olds: Properties, news: Properties) -> provider_pb2.DiffResponse:
-    """Return what asks for another resource, and what only for an update."""
+    """Return what needs another resource, and what only an update."""
     names = [*changes.replaces, *changes.updates]
     return provider_pb2.DiffResponse(
         changes=provider_pb2.DiffResponse.DIFF_SOME if names else provider_pb2.DiffResponse.DIFF_NONE,

@@ -28,7 +28,7 @@ def answer(setup: Setup, request: Any) -> Properties:
         raise InvalidInputError(f"There is no function {request.tok}.")
     if getattr(request, "preview", False):  # older SDKs do not pass it on
         if arguments.get("place") is not None:
-            return {}  # a preview asks no store, and the engine takes nothing unknown from a function
+            return {}  # a preview reads no store, and the engine takes nothing unknown from a function
         arguments["details"] = False  # so that a preview never costs a credit
     url = arguments.get("baseUrl")
     service = setup.service.at(url) if url else setup.service
@@ -43,7 +43,7 @@ def answer(setup: Setup, request: Any) -> Properties:
         if arguments.get("required", True):
             raise
         text = explain(error, "Invoke", url)
-    setup.warn(f"The program goes on without what it asked about a token. {text}", "")
+    setup.warn(f"The program goes on without what it requested about a token. {text}", "")
     return {"hash": token and token_hash(token)} if question is _get_wallet else {}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the engine asks the native provider, over gRPC.
+"""The calls of the engine to the native provider, over gRPC.
 
 It uses the protocol itself, for the SDK's own wrapping of it appends tracebacks to all errors
 and cannot keep a resource whose creation failed half-way.
@@ -53,7 +53,7 @@ RESOURCES: dict[str, type[TokenResource] | type[WalletAlertResource]] = {
     f"{PACKAGE}:index:Token": TokenResource,
     f"{PACKAGE}:index:WalletAlert": WalletAlertResource,
 }
-# Where a call of the engine has what names the service that is asked: a resource's state, or arguments.
+# Where a call of the engine has what names the service to use: a resource's state, or arguments.
 _REMEMBERED = {
     "Read": ("properties", "service"),
     "Update": ("olds", "service"),
@@ -78,7 +78,7 @@ def schema() -> dict[str, Any]:
 
 
 def _report_errors(method: Method) -> Method:
-    """Let `method` fail with a text for people alone."""
+    """Let `method` fail with only a text for people."""
 
     @functools.wraps(method)
     def call(self: Provider, request: Any, context: grpc.ServicerContext) -> Any:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The life of a `WalletAlert`, as the engine asks for it."""
+"""The life of a `WalletAlert`, as the engine calls it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""echovalue_token with max_age: a nightly play that rotates what is old, and leaves paid wallets alone."""
+"""echovalue_token with max_age: a nightly play that rotates what is old, and leaves paid wallets as they are."""
 
 from __future__ import annotations
 

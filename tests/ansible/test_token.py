@@ -24,7 +24,7 @@ def content(directory: Path) -> dict[str, str]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A directory for tokens alone."""
+    """A directory only for tokens."""
     directory = tmp_path / "place"
     directory.mkdir()
     return directory

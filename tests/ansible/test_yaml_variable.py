@@ -208,7 +208,7 @@ def test_a_variable_is_removed(text: str, after: str) -> None:
         ("token: {a: 1}\n", "the variable token is no single value (line 1)"),
         ("token: &x one\na: 1\nb: [1, *x]\n", "*x refers to the variable token (line 3)"),
         ("é: 1\nb: \x01\n", "it has a control character (line 2)"),
-        ("a: 1\n? token\n", "the variable token is a key alone, without a colon (line 2)"),
+        ("a: 1\n? token\n", "the variable token is a bare key, without a colon (line 2)"),
     ],
 )
 def test_what_is_ambiguous_is_refused_with_its_line(text: str, why: str) -> None:

@@ -127,7 +127,7 @@ def test_it_ends_with_its_parent(tmp_path, workers):
 
 def test_a_worker_ends_with_the_first():
     with Emulator(workers=2) as emulator:
-        emulator._process.kill()  # the first process alone
+        emulator._process.kill()  # only the first process
         emulator._process.communicate(timeout=5)  # returns when no worker is left
 
 

@@ -39,7 +39,7 @@ def kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, s
 @pytest.fixture
 def sops(tmp_path: Path) -> dict[str, str]:
     """An age key; `sops` itself is on PATH where the stores are tested."""
-    import pyrage  # which the stores' session alone has
+    import pyrage  # which only the stores' session has
 
     identity = pyrage.x25519.Identity.generate()
     key = tmp_path / "age-key"

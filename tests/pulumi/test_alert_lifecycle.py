@@ -232,7 +232,7 @@ def test_what_inputs_request(
 
 def test_removing_ends_well_where_nothing_can_be_set(stack: Stack, emulator: Emulator) -> None:
     alert = stack.earlier(threshold=1000)
-    emulator.set_wallet(ADOPTED_HASH, 1)  # enough for reading alone
+    emulator.set_wallet(ADOPTED_HASH, 1)  # enough only to read
     stack.remove(alert)
     assert "could not be switched off" in stack.warnings[0]
     emulator.fault("GET /token/settings", "status", status=404)

@@ -101,7 +101,7 @@ def test_a_service_that_fails(workspace: Workspace, emulator: Emulator, half: st
         run = workspace.refresh(fails=True)
         assert "The connection was refused. Nothing was changed." in run.text
         assert workspace.resources()["app"]["id"] == kept["id"]
-        assert "The program goes on without what it asked about a token" in workspace.up().text
+        assert "The program goes on without what it requested about a token" in workspace.up().text
         run = workspace.pulumi("destroy", "--run-program", "--yes", "--skip-preview")
     finally:
         emulator.start()

@@ -161,7 +161,7 @@ def test_a_token_that_was_taken_away_is_not_minted_unasked(
     assert emulator.stats()["mints"] == 1
 
 
-def test_a_token_of_the_state_that_is_gone_is_minted_into_the_place(stack: Stack, emulator: Emulator) -> None:
+def test_a_gone_token_of_the_state_is_minted_into_the_place(stack: Stack, emulator: Emulator) -> None:
     former = Kept(ADOPTED, emulator.url, gone=True)
     assert set(life.compare(former, stack.target(), {"a": "1"}).updates) == {"gone", "place"}
     got = stack.update(former, stack.target())
@@ -324,7 +324,7 @@ def test_a_token_back_in_the_state_keeps_its_first_id(stack: Stack) -> None:
     ("inputs", "why"),
     [
         ({"place": {"path": "/a"}, "existing_token": ADOPTED}, "does not go with place"),
-        ({"max_age_days": 1}, "goes with place alone"),
+        ({"max_age_days": 1}, "goes only with place"),
     ],
 )
 def test_arguments_that_exclude_each_other(inputs: dict[str, Any], why: str) -> None:

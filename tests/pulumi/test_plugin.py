@@ -467,7 +467,7 @@ def wheel(target: Path) -> None:
 
 
 def clean_python(folder: Path) -> Path:
-    """Return the Python of an environment that has the dependencies alone."""
+    """Return the Python of an environment that has only the dependencies."""
     venv.create(folder / "venv", symlinks=True)
     (packages,) = (folder / "venv" / "lib").glob("python3.*/site-packages")
     (packages / "dependencies.pth").write_text(f"{Path(pulumi.__file__).parents[1]}\n")

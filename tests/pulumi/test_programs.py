@@ -164,7 +164,7 @@ def test_what_is_not_required_lets_the_program_go_on(
     wallet, *_ = value(lambda: echovalue.get_wallet(ADOPTED, details=False, required=False))
     assert wallet == echovalue.Wallet(None, None, ADOPTED_HASH, None)
     assert value(lambda: echovalue.get_recharge_link(ADOPTED, required=False)) == (None, True, True)
-    assert caplog.text.count("The program goes on without what it asked about a token") == 2
+    assert caplog.text.count("The program goes on without what it requested about a token") == 2
     assert f"{emulator.url} was requested. The address comes from the program" in caplog.text
     assert ADOPTED not in caplog.text
     with pytest.raises(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What holds of one place alone, against its real server or program."""
+"""What holds of one place, against its real server or program."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ class HashiVault(Place):
         self.allow("read", "create", "update")
 
     def allow(self, *capabilities: str, path: str = "") -> None:
-        """Let the login do this alone, in its own secrets or at `path`."""
+        """Let the login do only this, in its own secrets or at `path`."""
         self._rule(self._path, {f"secret/data/{path or self._path + '*'}": {"capabilities": capabilities}})
 
     def documented_rights(self) -> str:

@@ -137,7 +137,7 @@ FAULTS = (
     _answer("bytes that are no text", _DOUBT, _NONE, 200, b"\xff\xfe" * 20),
     Fault("50 MB", _DOUBT, _NONE, _huge, emulated={"kind": "huge"}),
     _bytes(
-        "gzip that nobody asked for",
+        "gzip that nobody requested",
         _DOUBT,
         _NONE,
         lambda true: http(gzip.compress(true.encode()), "200 OK", "Content-Encoding: gzip"),

@@ -98,7 +98,7 @@ def test_a_hint_of_an_error() -> None:
         ),
         (
             lambda client: provision(client, None, token=TOKEN, regenerate="always"),
-            "A token to adopt is the one to keep, and regenerate asks for a new one: they exclude each "
+            "A token to adopt is the one to keep, and regenerate requests a new one: they exclude each "
             "other. No request was sent.",
         ),
         (

@@ -534,7 +534,7 @@ def test_a_file_system_without_syncs_of_directories(
 def test_a_token_that_can_be_kept_nowhere(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill_disk(monkeypatch, TOKEN.encode())
     monkeypatch.setattr(staged_file.tempfile, "tempdir", str(path / "missing"))
-    with pytest.raises(StoreError, match=r"No space left.*is lost, with its free credits alone"):
+    with pytest.raises(StoreError, match=r"No space left.*is lost, with only its free credits"):
         mint(path)
     assert names(path) == []
 

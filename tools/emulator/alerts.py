@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The low-balance alert: when it is due, what it says in each format, how it is sent.
 
-A message has the form that its receiver documents. It goes to a webhook on this machine alone: what
+A message has the form that its receiver documents. It goes only to a webhook on this machine: what
 a test has put in as an example must reach nobody. E-mail is written down, not sent.
 """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Start, steer and stop an emulator from Python; needs the standard library alone.
+"""Start, steer and stop an emulator from Python; needs only the standard library.
 
 with Emulator() as emulator:
     emulator.fault("POST /token", "status", status=503, times=2)

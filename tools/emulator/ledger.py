@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the emulator remembers, in SQLite: tokens, wallets, settings, alerts, requests, faults, options.
 
-A token is kept as its hash alone. The table of requests is both the service's log and the source
+Of a token only its hash is stored. The table of requests is both the service's log and the source
 of every statistic, so they cannot disagree; it is kept whole, which suits tests and benchmarks.
 """
 

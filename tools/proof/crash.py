@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Kill a run at every system call from the first touch of its place on; then let the next run come.
 
-A token may be lost in one window alone: the request to mint has left, and the answer is not yet in a
+A token may be lost in one window only: the request to mint has left, and the answer is not yet in a
 file. `in the window` counts the calls there, for one token; `lost` those at which a kill lost one.
 """
 

@@ -97,7 +97,7 @@ class _Races:
         return self._race("rotated", "two stacks that rotate")
 
     def rotate_unlike(self, number: int) -> int:
-        """Rotate by changed keepers where one state alone knows the token that is there.
+        """Rotate by changed keepers where only one state knows the token that is there.
 
         For the other one that very token is the rotation, or what the first one makes of it.
         """

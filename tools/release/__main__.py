@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Build what is published into a folder: the collection, the sdist and the wheel, the same bytes each time.
 
-python -m tools.release FOLDER [collection | package | tree]; `tree` copies the sources alone.
+python -m tools.release FOLDER [collection | package | tree]; `tree` copies only the sources.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def check_webhook(webhook: object) -> dict[str, Any]:
     if "format" in fields and fields["format"] not in FORMATS:
         raise InvalidInputError(f"webhook.format must be one of {', '.join(FORMATS)}.")
     if "template" in fields and fields.get("format") != "custom":
-        raise InvalidInputError("webhook.template is for the format custom alone.")
+        raise InvalidInputError("webhook.template is only for the format custom.")
     if "headers" in fields:
         fields["headers"] = {name: str(value) for name, value in fields["headers"].items()}
     return fields

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Private: for this collection and its Pulumi package only.
-"""What the EchoValue service can be asked: one request path, and a check of all that comes back."""
+"""The calls of the EchoValue service: one request path, and a check of all that comes back."""
 
 from __future__ import annotations
 
@@ -126,8 +126,8 @@ class EchoValueClient:
     def get_wallet(self, token: str, *, details: bool = True) -> Wallet:
         """Return the wallet of `token`.
 
-        With `details` it is read whole, for 1 credit; without, the free probe reports the balance
-        alone. An empty wallet (402) is an answer: `wallet` 0, `created` None.
+        With `details` it is read whole, for 1 credit; without, the free probe reports only the balance.
+        An empty wallet (402) is an answer: `wallet` 0, `created` None.
         """
         token = check_token(token)
         if not details:
@@ -141,7 +141,7 @@ class EchoValueClient:
         if not is_int(wallet):
             raise _unexpected(answer, "the wallet it sent has no whole number of credits")
         if data.get("hash") != token_hash(token):
-            raise _unexpected(answer, "the wallet it sent is not of the token asked for")
+            raise _unexpected(answer, "the wallet it sent is not of the requested token")
         created = data.get("created")
         return Wallet(
             wallet, created if isinstance(created, str) else None, data["hash"], _cost_of_paid(answer)
@@ -253,7 +253,7 @@ class EchoValueClient:
     def _connect(self) -> Transport:
         with self._transport_lock:
             if self._transport is None:
-                # Here alone: requests takes long to import, and a run that asks nothing does without.
+                # Only here: requests takes long to import, and a run that sends no request does without.
                 from .transport import HttpTransport
 
                 self._transport = transport = HttpTransport(self._url, **self._transport_options)

@@ -73,7 +73,7 @@ class ConflictError(StoreError):
 class NetworkError(EchoValueError):
     """No answer came.
 
-    `sent` says whether the request may have reached the service, `permanent` whether a further
+    `sent` says whether the request may have reached the service, `permanent` whether another
     try is of no use.
     """
 
@@ -96,7 +96,7 @@ class RequestTimeoutError(NetworkError):
 class ServiceError(EchoValueError):
     """An answer other than the one hoped for; `status` is its HTTP status.
 
-    `retry_after` is the time in seconds that the service asked to wait, if it did.
+    `retry_after` is the time in seconds that the service requested to wait, if it did.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class AmbiguousMintError(EchoValueError):
 
     reason = "ambiguous_mint"
     advice = (
-        "A token may have been minted and lost, with its free credits alone. Nothing was stored, "
+        "A token may have been minted and lost, with only its free credits. Nothing was stored, "
         "and what was stored is untouched. Run again to mint another."
     )
 

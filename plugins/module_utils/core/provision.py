@@ -86,7 +86,7 @@ def provision(
         token = check_token(token)
         if regenerate == "always":
             raise InvalidInputError(
-                "A token to adopt is the one to keep, and regenerate asks for a new one: they exclude "
+                "A token to adopt is the one to keep, and regenerate requests a new one: they exclude "
                 "each other."
             )
     if rotation is not None:

@@ -22,7 +22,7 @@ from .messages import Request, Response, Transport
 
 _FIRST_DELAY = 0.5  # seconds before the first retry; doubled each time
 _DOUBLINGS = 9  # are enough for the longest
-_LONGEST_DELAY = 30.0  # seconds; caps the doubling and what Retry-After asks for
+_LONGEST_DELAY = 30.0  # seconds; caps the doubling and what Retry-After requests
 
 
 class Retrying:
@@ -35,7 +35,7 @@ class Retrying:
         self._retries = retries
         self._sleep = sleep
         self._clock = clock
-        self._resume_at = 0.0  # until then a 429 asked all threads to be quiet
+        self._resume_at = 0.0  # until then a 429 keeps all threads quiet
 
     def send(self, transport: Transport, request: Request) -> Response:
         """Return the response if its status is 200; raise NetworkError or ServiceError."""
@@ -100,7 +100,7 @@ def _error_of(answer: Response) -> ServiceError:
 
 
 def _retry_after(answer: Response) -> float | None:
-    """Return the seconds that Retry-After asks for, in seconds or as an HTTP date."""
+    """Return the seconds that Retry-After requests, in seconds or as an HTTP date."""
     value = answer.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value)

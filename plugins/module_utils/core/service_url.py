@@ -31,7 +31,7 @@ class ServiceUrl:
     def parse(cls, text: object) -> ServiceUrl:
         """Return the URL that `text` names, or raise InvalidInputError saying why it is refused.
 
-        https to any host; http to a loopback host alone, since a token must not travel in clear. A
+        https to any host; http only to a loopback host, since a token must not travel in clear. A
         path is kept; credentials, a query or a fragment are refused.
         """
 
@@ -57,7 +57,7 @@ class ServiceUrl:
         url = cls(scheme, host, _PORTS[scheme] if port is None else port, parts.path.rstrip("/"))
         if url.plain and not url.loopback:
             raise refuse(
-                "plain http would send the token in clear, so it is for a loopback host alone; use https"
+                "plain http would send the token in clear, so it is only for a loopback host; use https"
             )
         return url
 

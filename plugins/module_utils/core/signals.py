@@ -49,8 +49,8 @@ def signal_is_pending() -> bool:
 def run_uninterrupted(work: Callable[[], T]) -> T:
     """Return what `work` returns, or raise its error; an interruption of the caller comes afterwards.
 
-    `work` runs in a thread of its own. Python runs the handlers of signals, which may raise, in the main
-    thread alone, and also where another thread of the process received the signal, so a mask is not enough.
+    `work` runs in a thread of its own. Python runs the handlers of signals, which may raise, only in the main
+    thread, and also where another thread of the process received the signal, so a mask is not enough.
     """
     results: list[T] = []
     errors: list[BaseException] = []

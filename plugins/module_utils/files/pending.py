@@ -237,7 +237,7 @@ def _read_trusted(path: str, max_size: int) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         found = os.fstat(descriptor)
-        # Where everybody may create files, one of that name may be another user's; a further name of a
+        # Where everybody may create files, one of that name may be another user's; another name of a
         # file, a hard link, may be made by whoever may only read it.
         shared = os.stat(os.path.dirname(path)).st_mode & stat.S_IWOTH
         ours = found.st_nlink == 1 and not (shared and found.st_uid != os.geteuid())
@@ -266,5 +266,5 @@ def _fill_or_rescue(staged: StagedFile, content: bytes) -> None:
             file.write(content)
             os.fsync(descriptor)
     except OSError:
-        raise StoreError(what, "It could be kept nowhere and is lost, with its free credits alone.") from None
+        raise StoreError(what, "It could be kept nowhere and is lost, with only its free credits.") from None
     raise StoreError(what, f"It is kept in {path}: make room, move it to {staged.path}, then run again.")

@@ -41,7 +41,7 @@ class Module(AnsibleModule):
 
     Ansible masks the value of a no_log option in every string of a result. So a module may let it go:
     here the invocation, the one place where it must not show, is masked by hand. `hidden` options are
-    masked there alone. That is for those whose values are words and numbers as they are everywhere;
+    masked only there. That is for those whose values are words and numbers as they are everywhere;
     their action plugin keeps them from the system log.
     """
 

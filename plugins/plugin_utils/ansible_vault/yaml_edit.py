@@ -173,7 +173,7 @@ class Document:
         """Return where an entry's value begins and ends; an empty one is behind its colon."""
         start, end = entry.value[0].start_mark.index, entry.value[-1].end_mark.index
         if start == end and self.text[start - 1] != ":":
-            raise self.error(f"the variable {entry.name} is a key alone, without a colon", entry.start)
+            raise self.error(f"the variable {entry.name} is a bare key, without a colon", entry.start)
         return start, start + len(self.text[start:end].rstrip())  # a block's end is behind blank lines
 
 

@@ -73,7 +73,7 @@ def _login(lookup: Any, run: RunContext, connection: Mapping[str, Any]) -> str:
     _validate, origin = lookup.get_option_and_origin("token_validate", hostvars=run.variables)
     if "token_validate" not in connection and origin == "default":
         options["token_validate"] = (
-            False  # it needs a further right; the lookups that read a secret leave it out too
+            False  # it needs one more right; the lookups that read a secret leave it out too
         )
     (answer,) = lookup.run([], run.variables, **options)
     return str(answer["auth"]["client_token"])

@@ -60,7 +60,7 @@ class Command(Driver):
         if text and read_token(text) is None:
             raise StoreError(
                 f"{self.words} is no token: {TOKEN_FORM}.",
-                f"{NOTHING_MINTED} Let get print the token alone, or nothing.",
+                f"{NOTHING_MINTED} Let get print only the token, or nothing.",
             )
         return text or None
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Private: for this collection and its Pulumi package only.
-"""A secret of GitHub Actions, by PyGithub; sealed by PyNaCl, so that GitHub alone can open it.
+"""A secret of GitHub Actions, by PyGithub; sealed by PyNaCl, so that only GitHub can open it.
 
 GitHub does not say what a secret holds. So a variable beside it, NAME_SHA256, holds the sha256 of the token
 and the time of the secret's last change as GitHub said it right after the write. Where one of them is

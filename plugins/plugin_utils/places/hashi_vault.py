@@ -150,7 +150,7 @@ class HashiVaultKey(Driver):
 
     @contextmanager
     def _translate_errors(self, done: str, needed: str = _NEEDED) -> Iterator[None]:
-        """Let what hvac and requests raise be a StoreError; their texts may hold a URL alone."""
+        """Let what hvac and requests raise be a StoreError; their texts may hold a URL."""
         try:
             yield
         except hvac.exceptions.Forbidden as error:
