@@ -90,6 +90,7 @@ def test_names_say_the_place_and_what_is_replaced(tmp_path: Path) -> None:
     assert {pending.content for pending in pending_files} == {b"a\n"}
     for staged in left:
         staged.close()
+    assert not list(PendingFiles(str(tmp_path), ".token.new", ".new", 100, lambda: [".token.new"]).found())
 
 
 def test_a_rotation_is_pending_under_the_former_print(tmp_path: Path) -> None:

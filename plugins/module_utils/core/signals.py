@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Lock, Thread
+from threading import Lock, Thread, current_thread, main_thread
 from typing import Callable, TypeVar
 
 T = TypeVar("T")
@@ -26,8 +26,11 @@ _HARMLESS = ("SIGCHLD", "SIGCONT", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "S
 
 @contextmanager
 def signals_deferred() -> Iterator[None]:
-    """Defer signals until the context ends, for this thread and those it starts."""
-    if not _MASKS:
+    """Defer signals until the context ends, for the main thread and those it starts meanwhile.
+
+    In another thread a mask changes nothing, for the main thread receives the signal; and it takes long.
+    """
+    if not _MASKS or current_thread() is not main_thread():
         yield
         return
     deferred = signal.valid_signals() - {getattr(signal, name, None) for name in (*_FAULTS, *_HARMLESS)}

@@ -118,10 +118,10 @@ class AtomicFile:
         if self._dry_run and not self._directory.exists:
             return  # a task before this one would make it
         self._directory.check()
-        if self.path in _mount_points():
-            raise self._error("cannot be replaced: it is a mount point of its own")
         try:
             found = os.stat(self.path)
+            if self.path in _mount_points():
+                raise self._error("cannot be replaced: it is a mount point of its own")
             close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK))
         except FileNotFoundError:
             return

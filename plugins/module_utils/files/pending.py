@@ -25,6 +25,7 @@ from ..core.store import PendingToken, Slot
 from .directory_lock import close, reason_of
 
 MAX_TOKEN_FILE = MAX_TOKEN_LENGTH + 2  # bytes: the token and its line end
+_WORDS = re.compile(r"(?:\.replaces-([0-9a-f]{16}))?(?:\.again-[0-9a-f]{8})?")
 
 
 class StagedFile:
@@ -114,14 +115,11 @@ class PendingFiles:
         self._max_size = max_size
         self._list_names = list_names
         self._made: set[str] = set()
-        self._pattern = re.compile(
-            rf"{re.escape(stem)}(?:\.replaces-([0-9a-f]{{16}}))?(?:\.again-[0-9a-f]{{8}})?{re.escape(suffix)}"
-        )
 
     def found(self) -> Iterator[PendingFile]:
         """Yield the trusted files that earlier runs, or this one, left for this place."""
         for name in sorted({*self._list_names(), *self._made}):
-            match = self._pattern.fullmatch(name)
+            match = self._match(name)
             if match is None:
                 continue
             path = os.path.join(self._directory, name)
@@ -129,6 +127,13 @@ class PendingFiles:
                 content = _read_trusted(path, self._max_size)
                 whole = content if content.endswith(b"\n") and len(content) <= self._max_size else None
                 yield PendingFile(path, match.group(1) or "", whole)
+
+    def _match(self, name: str) -> re.Match[str] | None:
+        """Return what the name of a staged file has between STEM and SUFFIX; None for any other name."""
+        end = len(name) - len(self._suffix)
+        if not (name.startswith(self._stem) and name.endswith(self._suffix)):
+            return None
+        return _WORDS.fullmatch(name, len(self._stem), end)
 
     def stage(self, room: int, replaces: str = "") -> StagedFile:
         """Make a file with `room` bytes, under a name that no file has. Raises OSError."""
