@@ -28,9 +28,9 @@ def emulator() -> Iterator[Emulator]:
 
 def run(emulator: Emulator, name: str, count: int) -> list[Case]:
     """Measure a row of Ansible once; return its cases, one for each phase."""
-    groups = plan([BY_NAME["ansible", name]], [0], [count])
-    list(measure(groups, emulator, 1))
-    return [case for group in groups for _row, cases in group for case in cases]
+    (group,) = plan([BY_NAME["ansible", name]], [0], [count])
+    list(measure(group, emulator, 1))
+    return [case for _row, cases in group for case in cases]
 
 
 @pytest.mark.parametrize("part", ["ansible", "openbao", "pulumi", "placed"])

@@ -11,6 +11,7 @@ import signal
 import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -54,17 +55,18 @@ def main() -> None:
             server = until_done.enter_context(openbao_server(folder))
             os.environ.update(VAULT_ADDR=server.address, VAULT_TOKEN=server.token)
         emulator = until_done.enter_context(Emulator(workers=options.workers))
-        for number, case in enumerate(measure(groups, emulator, options.repeat), 1):
-            print(f"[{number}/{runs}] {case} ...", flush=True)
+        numbers, data = count(1), _merged(options.results, [])
+        for group in groups:
+            for case in measure(group, emulator, options.repeat):
+                print(f"[{next(numbers)}/{runs}] {case} ...", flush=True)
+            # After each group: a run that is interrupted keeps what it measured.
+            data = _merged(options.results, [case for _row, cases in group for case in cases])
+            _write(options.results, data)
 
-    cases = [case for group in groups for _row, found in group for case in found]
-    data = _merged(options.results, cases)
-    data["machine"] = f"{os.cpu_count()} processors, Python {platform.python_version()}, {platform.system()}"
     drawn = options.plot and "ansible" in parts
     if drawn:
         data |= {"payload in bytes": payloads(), "imports in ms": module_imports()}
-    options.results.parent.mkdir(exist_ok=True)
-    options.results.write_text(json.dumps(data, indent=1))
+        _write(options.results, data)
 
     results = Results(Case(**case) for case in data["cases"])
     print(f"\n{tables(results)}\n")
@@ -80,7 +82,13 @@ def _merged(file: Path, cases: list[Case]) -> dict[str, Any]:
     data = json.loads(file.read_text()) if file.exists() else {"cases": []}
     measured = {str(case) for case in cases}
     kept = [case for case in data["cases"] if str(Case(**case)) not in measured]
-    return {**data, "cases": [*kept, *map(asdict, cases)]}
+    machine = f"{os.cpu_count()} processors, Python {platform.python_version()}, {platform.system()}"
+    return {**data, "machine": machine, "cases": [*kept, *map(asdict, cases)]}
+
+
+def _write(file: Path, data: dict[str, Any]) -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(data, indent=1))
 
 
 if __name__ == "__main__":

@@ -57,25 +57,24 @@ def plan(
 ) -> list[list[Visit]]:
     """Return what to visit, in groups that are repeated as a whole, for their rows are compared.
 
-    Without `counts` each row has its own.
+    Without `counts` each row has its own; `counts` hold for each row that can do so many.
     """
     groups: dict[tuple[str, float, int], list[Visit]] = {}
     for latency in latencies:
         for row in rows:
             for count in row.counts if counts is None else counts:
-                if min(row.counts) <= count <= max(row.counts):
+                if min(row.counts) <= count <= (row.most or max(row.counts)):
                     cases = [Case(row.part, row.name, count, latency, phase) for phase in row.phases]
                     groups.setdefault((row.part, latency, count), []).append((row, cases))
     return [groups[key] for key in sorted(groups)]
 
 
-def measure(groups: list[list[Visit]], emulator: Emulator, repeat: int) -> Iterator[Case]:
-    """Run all cases `repeat` times; yield each before it runs."""
-    for group in groups:
-        for _ in range(repeat):
-            for row, cases in group:
-                if sum(sum(case.seconds) for case in cases) < _ENOUGH:
-                    yield from _visit(row, cases, emulator)
+def measure(group: list[Visit], emulator: Emulator, repeat: int) -> Iterator[Case]:
+    """Run all cases of a group `repeat` times; yield each before it runs."""
+    for _ in range(repeat):
+        for row, cases in group:
+            if sum(sum(case.seconds) for case in cases) < _ENOUGH:
+                yield from _visit(row, cases, emulator)
 
 
 def _visit(row: Row, cases: list[Case], emulator: Emulator) -> Iterator[Case]:

@@ -43,7 +43,7 @@ Prepare = Callable[[Site], Commands]
 
 @dataclass(frozen=True)
 class Row:
-    """A way to provision tokens, for `counts` of them; others between those may be asked for.
+    """A way to provision tokens, for `counts` of them; others between those, or up to `most`, may be requested.
 
     `prepare` makes ready, and returns a function of the phase, "new" or "again", that gives the
     commands whose time is summed up. `process` is a part of the command line by which the process
@@ -57,6 +57,7 @@ class Row:
     process: str
     prepare: Prepare
     phases: tuple[str, ...] = PHASES
+    most: int | None = None
 
 
 def ansible_environment(folder: Path, url: str) -> dict[str, str]:
@@ -200,7 +201,7 @@ ROWS = (
     Row("ansible", "alert", "ours, one token and its alert", (1,), MODULE, _playbook("alert.yml")),
     Row("ansible", "floor", "the floor", (1, 10, 50, 100, 1000), "floor.py", _after_ping(FLOOR, "file")),
     Row("ansible", "bulk", "ours in bulk", (0, 1, 10, 50, 100, 1000), MODULE, _playbook("bulk.yml")),
-    Row("ansible", "loop", "ours in a loop", (1, 10, 100, 1000), MODULE, _playbook("loop.yml")),
+    Row("ansible", "loop", "ours in a loop", (1, 10, 100), MODULE, _playbook("loop.yml"), most=1000),
     Row("ansible", "today", "today's playbook", (1, 10, 50), MODULE, _playbook("today.yml")),
     Row(
         "openbao",
