@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Options that make no sense are refused with a reason, and nothing is asked; `make proof` tries many more."""
+"""Options that make no sense are refused with a reason, and no request is sent; `make proof` tries many more."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_inputs_that_make_no_sense(workspace: Workspace, emulator: Emulator) -> 
     assert "webhook: webhook.url must be an https URL" in failed.text
     assert "canary.example.com" not in failed.text
     for more, reported in (
-        ({"base_url": "https://elsewhere.example"}, "A Token is asked about at its own service"),
+        ({"base_url": "https://elsewhere.example"}, "A Token is read at its own service"),
         ({"options": {"import_": "x"}}, "cannot be imported"),
     ):
         declare(workspace, "dynamic", token(), alert(threshold=5, **more))

@@ -216,7 +216,7 @@ def test_a_token_in_a_place(mocks: Mocks, emulator: Emulator, tmp_path: Path) ->
     ):
         with pytest.raises(pulumi.RunError, match=why):
             value(refused)
-    with pytest.raises(InvalidInputError, match="asked about at its own service"):
+    with pytest.raises(InvalidInputError, match="read at its own service"):
         value(lambda: echovalue.get_wallet(declared(), base_url=emulator.url))
 
 

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Is it fast enough to stand beside a benchmark?"""
+"""Many connections that stay open, all at once. How busy it is beside a benchmark, `make bench` reports."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 
 from tools.emulator.client import Emulator
 
-FLOOR = 1_000  # requests a second; a fast machine does many times as much
 CONNECTIONS = 16
 ROUNDS = 150  # of two requests each, on each connection
 
@@ -40,13 +38,9 @@ async def _visit_all(port: int) -> None:
     await asyncio.gather(*(_visit(port) for _ in range(CONNECTIONS)))
 
 
-def test_throughput() -> None:
+def test_many_connections_at_once() -> None:
     with Emulator() as emulator:
-        began = time.perf_counter()
         asyncio.run(_visit_all(emulator.port))
-        rate = 2 * CONNECTIONS * ROUNDS / (time.perf_counter() - began)
-        print(f"{rate:,.0f} requests a second")
         stats = emulator.stats()
     assert stats["mints"] == stats["tokens"] == CONNECTIONS * ROUNDS
     assert stats["connections"] == CONNECTIONS
-    assert rate > FLOOR
