@@ -55,13 +55,12 @@ def main() -> None:
             server = until_done.enter_context(openbao_server(folder))
             os.environ.update(VAULT_ADDR=server.address, VAULT_TOKEN=server.token)
         emulator = until_done.enter_context(Emulator(workers=options.workers))
-        numbers, data = count(1), _merged(options.results, [])
+        numbers, data = count(1), _last(options.results)
         for group in groups:
             for case in measure(group, emulator, options.repeat):
                 print(f"[{next(numbers)}/{runs}] {case} ...", flush=True)
-            # After each group: a run that is interrupted keeps what it measured.
-            data = _merged(options.results, [case for _row, cases in group for case in cases])
-            _write(options.results, data)
+            data["cases"] = _merged(data["cases"], [case for _row, cases in group for case in cases])
+            _write(options.results, data)  # a run that is interrupted keeps what it measured
 
     drawn = options.plot and "ansible" in parts
     if drawn:
@@ -77,13 +76,17 @@ def main() -> None:
         plot(results, options.plot)
 
 
-def _merged(file: Path, cases: list[Case]) -> dict[str, Any]:
-    """Return what `file` holds, with `cases` in place of what was measured of the same before."""
+def _last(file: Path) -> dict[str, Any]:
+    """Return what `file` holds of earlier runs, with the name of this machine."""
     data = json.loads(file.read_text()) if file.exists() else {"cases": []}
-    measured = {str(case) for case in cases}
-    kept = [case for case in data["cases"] if str(Case(**case)) not in measured]
     machine = f"{os.cpu_count()} processors, Python {platform.python_version()}, {platform.system()}"
-    return {**data, "machine": machine, "cases": [*kept, *map(asdict, cases)]}
+    return {**data, "machine": machine}
+
+
+def _merged(former: list[dict[str, Any]], cases: list[Case]) -> list[dict[str, Any]]:
+    """Return the `former` cases, with `cases` in place of what was measured of the same before."""
+    measured = {str(case) for case in cases}
+    return [*(case for case in former if str(Case(**case)) not in measured), *map(asdict, cases)]
 
 
 def _write(file: Path, data: dict[str, Any]) -> None:
