@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The life cycle of a `WalletAlert` of a Python program, as the engine calls it.
+"""The life cycle of a `WalletAlert` of a Python program: what the engine calls.
 
 State refers to `pulumi_echovalue.alert_provider.WalletAlertProvider` by name, as to TokenProvider: so
 neither name ever changes, and an instance gets attributes only in the engine's process.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The life cycle of a `Token` of a Python program, as the engine calls it.
+"""The life cycle of a `Token` of a Python program: what the engine calls.
 
 State refers to `pulumi_echovalue.provider.TokenProvider` by name: a pickle without attributes,
 the same for every version of Python and of this package. So neither name ever changes, and an

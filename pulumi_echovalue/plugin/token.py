@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The life of a `Token`, as the engine calls it."""
+"""The life of a `Token`: what the engine calls."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The life of a `WalletAlert`, as the engine calls it."""
+"""The life of a `WalletAlert`: what the engine calls."""
 
 from __future__ import annotations
 

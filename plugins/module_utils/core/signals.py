@@ -28,7 +28,7 @@ _HARMLESS = ("SIGCHLD", "SIGCONT", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "S
 def signals_deferred() -> Iterator[None]:
     """Defer signals until the context ends, for the main thread and those it starts meanwhile.
 
-    In another thread a mask changes nothing, for the main thread receives the signal; and it takes long.
+    In another thread a mask takes long and changes nothing: the main thread receives the signal.
     """
     if not _MASKS or current_thread() is not main_thread():
         yield
