@@ -56,7 +56,7 @@ def install(
         session.run("apt-get", "update", "--quiet", external=True, silent=True)
         session.run("apt-get", "install", *options, *missing, external=True, silent=True)
     elif missing:
-        session.error(f"Install {' and '.join(missing)} first.")
+        session.error(f"Install {' and '.join(missing)} first")
     if built:
         session.run("python", "-m", "tools.engine", *built)  # here, where its progress shows
 
@@ -146,7 +146,7 @@ def mutants(session: nox.Session) -> None:
     noticed = (stats["killed"] + stats["timeout"]) / stats["total"]
     print(f"{noticed:.1%} of {stats['total']} changes are noticed.")
     if noticed < 0.9:
-        session.error("The unit tests notice too little.")
+        session.error("The unit tests notice too little")
 
 
 @nox.session(python=NEWEST, tags=["test"])
@@ -316,6 +316,9 @@ subprocess.run([sys.executable, "-m", "pip", "install", *wanted], check=True)
 )
 def sanity(session: nox.Session, group: str) -> None:
     """All of ansible-test's sanity tests, on the collection that is published."""
+    for path in Path("/tmp").glob("*.py"):  # noqa: S108 - ansible-test runs pip there, whatever TMPDIR says
+        if path.stem in sys.stdlib_module_names:
+            session.error(f"{path} hides Python's own module {path.stem} from ansible-test. Move it first")
     install(session, group, "sanity")
     home = Path(".build/ansible-test/home").resolve()
     for name in ("get_pip_24_2.py", "get_pip_25_2.py"):
@@ -519,9 +522,9 @@ def released(session: nox.Session) -> None:
     """Refuse a release whose version has no changelog, or whose fragments are not in it."""
     version = collection_version()
     if f"## v{version}\n" not in Path("CHANGELOG.md").read_text().replace("\\", ""):
-        session.error(f"CHANGELOG.md has no version {version}: run nox -s changelog.")
+        session.error(f"CHANGELOG.md has no version {version}: run nox -s changelog")
     if fragments := sorted(map(str, Path("changelogs/fragments").glob("*.yml"))):
-        session.error(f"Not in the changelog yet: {', '.join(fragments)}. Run nox -s changelog.")
+        session.error(f"Not in the changelog yet: {', '.join(fragments)}. Run nox -s changelog")
 
 
 @nox.session(python=NEWEST)
