@@ -22,6 +22,8 @@ from .._shared.module_utils.core.version import VERSION
 from .provider import PACKAGE, schema
 
 PROGRAM = f"pulumi-resource-{PACKAGE}"
+# The engine starts it in the user's project: a secrets.py there must not hide Python's own.
+_SERVE = "import sys; sys.path[:] = filter(None, sys.path); import pulumi_resource_echovalue as it; it.main()"
 
 
 def main() -> int:
@@ -69,7 +71,7 @@ def _launcher(elsewhere: str) -> str:
     more = [path for path in map(os.path.abspath, sys.path) if path not in own and _is_needed(path)]
     path = shlex.quote(os.pathsep.join(more))
     setting = f"PYTHONPATH={path}${{PYTHONPATH:+:$PYTHONPATH}} " if more else ""
-    return f'#!/bin/sh\n{setting}exec {shlex.quote(sys.executable)} -m pulumi_resource_echovalue "$@"\n'
+    return f'#!/bin/sh\n{setting}exec {shlex.quote(sys.executable)} -c {shlex.quote(_SERVE)} "$@"\n'
 
 
 def _is_needed(path: str) -> bool:

@@ -452,6 +452,8 @@ def test_the_plugin_finds_the_package_wherever_it_was_put(tmp_path: Path, kind: 
         check=True,
     )
     (program,) = plugins.iterdir()
+    for hiding in ("secrets", "requests", "pulumi_resource_echovalue"):  # of the user's project
+        elsewhere.joinpath(f"{hiding}.py").write_text(f"raise SystemExit('{hiding} of the project')")
     done = subprocess.run(
         [program], env=environment, cwd=elsewhere, capture_output=True, text=True, check=False
     )
