@@ -266,6 +266,7 @@ def test_a_ca_bundle_without_a_certificate(
             with pytest.raises(errors.InvalidInputError, match=said):
                 HttpTransport(SERVICE)
             HttpTransport(SERVICE, verify=False)
+            HttpTransport(ServiceUrl.parse("http://127.0.0.1"))  # which uses no certificates
 
 
 @pytest.mark.parametrize(

@@ -24,14 +24,16 @@ _SOCKS = ("socks4", "socks4a", "socks5", "socks5h")
 _PROXY_SCHEMES = ("http", "https", *_SOCKS)
 
 
-def trusted_certificates(verify: bool | str) -> bool | str:
+def trusted_certificates(service: ServiceUrl, verify: bool | str) -> bool | str:
     """Return what requests takes as `verify`: True, where nothing names a bundle, is that of requests.
+
+    What the environment names is read for HTTPS only, for it takes 20 ms.
 
     Raises InvalidInputError for a bundle that cannot be used.
     """
     if isinstance(verify, str):
         _check_bundle(verify, "", "Correct the option.")
-    elif verify:
+    elif verify and not service.plain:
         for name in (*_CA_VARIABLES, _OPENSSL_VARIABLE):
             path = os.environ.get(name)
             if path and (name != _OPENSSL_VARIABLE or os.path.isfile(path)):

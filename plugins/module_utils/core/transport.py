@@ -55,7 +55,7 @@ class HttpTransport:
     ) -> None:
         if missing is not None:
             raise missing
-        self._verify = trusted_certificates(verify)
+        self._verify = trusted_certificates(service, verify)
         self._proxies = proxies_to(service, proxies)
         if not verify:  # as was requested: no warning at each request, past what shows our results
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
