@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
+import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
+from unittest import mock
 
 import pytest
 
@@ -20,6 +24,36 @@ from plugins.plugin_utils.places.child import run_child
 pytestmark = pytest.mark.essential
 
 MANY = b"x" * 1_000_000  # bytes, more than a pipe takes
+WITH_A_TERMINAL = """\
+import os, sys
+from tests.ansible.test_child import PYTHONS, run
+os.open(sys.argv[1], os.O_RDWR)  # a session's first one is its own
+with PYTHONS[sys.argv[2]]():
+    sys.exit(run("cat </dev/tty", timeout=20)[0])
+"""
+
+
+@contextmanager
+def no_sessions() -> Iterator[None]:
+    """What a Python does that was built for an old C library, such as those of uv."""
+    spawn = os.posix_spawnp
+
+    def spawn_or_refuse(*arguments: Any, setsid: bool = False, **options: Any) -> int:
+        if setsid:
+            raise NotImplementedError("posix_spawnp: setsid unavailable on this platform")
+        return spawn(*arguments, **options)
+
+    with mock.patch.object(os, "posix_spawnp", spawn_or_refuse):
+        yield
+
+
+PYTHONS = {"sessions": nullcontext, "no sessions": no_sessions}
+
+
+@pytest.fixture(params=PYTHONS, autouse=True)
+def python(request: pytest.FixtureRequest) -> Iterator[str]:
+    with PYTHONS[request.param]():
+        yield request.param
 
 
 def run(script: str, passed: bytes = b"", timeout: float = 20, most: int = 4096) -> tuple[int, bytes, bytes]:
@@ -56,12 +90,23 @@ def test_signals_work_in_a_program(signals: Callable[[], AbstractContextManager[
         assert run("kill -TERM $$; sleep 30")[0] == -15
 
 
+def test_a_program_cannot_read_the_terminal(python: str) -> None:
+    """Else it would be stopped there, until its time is up."""
+    ours, theirs = pty.openpty()
+    program = [sys.executable, "-c", WITH_A_TERMINAL, os.ttyname(theirs), python]
+    done = subprocess.run(program, start_new_session=True, capture_output=True, timeout=10, check=False)
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode in (1, 2), done.stderr
+
+
 def test_what_another_process_prints_on_delays_nothing() -> None:
     began = time.monotonic()
     code, output, _errors = run("echo $$; yes & sleep 0.1", most=10**9)
     assert code == 0
     assert time.monotonic() - began < 10
-    os.killpg(int(output.split()[0]), signal.SIGKILL)
+    with suppress(ProcessLookupError):  # it may have noticed that nobody reads any longer
+        os.killpg(int(output.split()[0]), signal.SIGKILL)
 
 
 def test_no_hook_of_a_fork_runs() -> None:

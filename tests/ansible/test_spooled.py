@@ -338,8 +338,9 @@ def test_the_copy_that_sops_edits_is_private_and_goes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory: bool
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    if not in_memory:  # as on macOS
-        monkeypatch.delattr(os, "memfd_create")
+    if not in_memory:  # as on macOS, and in a Python that was built for an old C library
+        monkeypatch.delattr(os, "memfd_create", raising=False)
+    in_memory = hasattr(os, "memfd_create")
     with _temporary_file(b"ENC[...]") as file:
         assert Path(file.path).read_bytes() == b"ENC[...]"
         found = list(tmp_path.iterdir())

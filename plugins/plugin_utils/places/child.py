@@ -4,19 +4,24 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import selectors
+import shutil
 import signal
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from io import FileIO
 from typing import Any, NamedTuple
 
 _PAUSE = 0.05  # seconds between two looks whether the program itself has ended
 _SHORT_PAUSE = 0.002  # the same, once it has closed its outputs
 _CHUNK = 65536  # bytes
+# A program that reads the terminal gets an error; else it would be stopped, until its time is up.
+_WITHOUT_TERMINAL = 'trap "" TTIN TTOU; exec "$0" "$@"'
 
 
 class Ended(NamedTuple):
@@ -63,11 +68,7 @@ def how(ended: Ended) -> str:
 
 
 class _Child:
-    """A started program, in a session of its own, and our ends of its pipes.
-
-    By posix_spawn: a fork would run what libraries hook into it, and gRPC, whose threads serve the Pulumi
-    engine in this process, crashes there.
-    """
+    """A started program and our ends of its pipes."""
 
     def __init__(
         self,
@@ -88,15 +89,7 @@ class _Child:
             ]
             # A descriptor that is duplicated to itself stays open in the program.
             actions += [(os.POSIX_SPAWN_DUP2, descriptor, descriptor) for descriptor in inherited]
-            self._process = os.posix_spawnp(
-                argv[0],
-                list(argv),
-                os.environ if environment is None else environment,
-                file_actions=actions,
-                setsid=True,
-                setsigmask=(),  # else a SIGTERM or an alarm of its own would not reach it
-                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # which Python ignores
-            )
+            self._process = _spawn(argv, os.environ if environment is None else environment, actions)
 
     def serve(self, stdin: bytes, until: float, max_size: int) -> int:
         """Write and read until the program ends, whoever else has its outputs; return its exit code."""
@@ -163,6 +156,26 @@ class _Child:
     def _close(self, end: FileIO) -> None:
         self._selector.unregister(end)
         end.close()
+
+
+def _spawn(argv: Sequence[str], environment: Mapping[str, str], file_actions: list[Any]) -> int:
+    """Start a program as the first of a group, without the terminal; return its process number.
+
+    By posix_spawn: a fork would run what libraries hook into it, and gRPC, whose threads serve the Pulumi
+    engine in this process, crashes there.
+    """
+    spawn = partial(
+        os.posix_spawnp,
+        file_actions=file_actions,
+        setsigmask=(),  # else a SIGTERM or an alarm of its own would not reach it
+        setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # which Python ignores
+    )
+    try:
+        return spawn(argv[0], list(argv), environment, setsid=True)
+    except NotImplementedError:  # in a Python that was built for an old C library, such as those of uv
+        if not shutil.which(argv[0]):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), argv[0]) from None
+        return spawn("sh", ["sh", "-c", _WITHOUT_TERMINAL, *argv], environment, setpgroup=0)
 
 
 def _open_pipe(reads: ExitStack, writes: ExitStack) -> tuple[FileIO, FileIO]:

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Shadows Python's own syslog, and writes into a file what a module sends to the system log."""
+"""Stands in for Python's own syslog: what a module sends to the system log is written into a file.
+
+Loaded at each start, since a module that is built in cannot be shadowed by a file of its name.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 
+sys.modules["syslog"] = sys.modules[__name__]
 LOG_USER = LOG_INFO = 0
 
 
