@@ -175,7 +175,7 @@ def _spawn(argv: Sequence[str], environment: Mapping[str, str], file_actions: li
     except NotImplementedError:  # in a Python that was built for an old C library, such as those of uv
         if not shutil.which(argv[0]):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), argv[0]) from None
-        return spawn("sh", ["sh", "-c", _WITHOUT_TERMINAL, *argv], environment, setpgroup=0)
+        return spawn("/bin/sh", ["sh", "-c", _WITHOUT_TERMINAL, *argv], environment, setpgroup=0)
 
 
 def _open_pipe(reads: ExitStack, writes: ExitStack) -> tuple[FileIO, FileIO]:
