@@ -6,6 +6,7 @@ What is decided of it is in test_alert_lifecycle.py.
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pulumi
@@ -61,7 +62,8 @@ def failure(call: Any, *arguments: Any) -> str:
 
 
 def test_the_state_refers_to_the_provider_by_name_only() -> None:
-    assert serialize_provider(WalletAlertProvider()) == PICKLE
+    pickled = base64.b64decode(serialize_provider(WalletAlertProvider()))
+    assert pickled[2:] == base64.b64decode(PICKLE)[2:]  # before it is the protocol, which Python 3.14 raised
 
 
 def test_a_life(provider: WalletAlertProvider, emulator: Emulator) -> None:

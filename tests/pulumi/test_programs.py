@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.pulumi.asking import ADOPTED, ADOPTED_HASH
 from tools.emulator.client import Emulator
 
 pytestmark = pytest.mark.essential
+asyncio.set_event_loop(asyncio.new_event_loop())  # for set_mocks: Python 3.14 makes none by itself
 
 
 class Mocks(pulumi.runtime.Mocks):

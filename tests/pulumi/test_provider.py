@@ -58,8 +58,9 @@ def failure(call: Any, *arguments: Any) -> str:
 
 def test_the_state_refers_to_the_provider_by_name_only() -> None:
     used = TokenProvider()
-    assert serialize_provider(used) == PICKLE
-    assert len(base64.b64decode(PICKLE)) < 64
+    pickled, kept = base64.b64decode(serialize_provider(used)), base64.b64decode(PICKLE)
+    assert pickled[2:] == kept[2:]  # before it is the protocol, which Python 3.14 raised
+    assert len(kept) < 64
     assert list(inspect.signature(TokenProvider).parameters) == []
 
 

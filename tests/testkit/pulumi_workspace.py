@@ -172,5 +172,5 @@ class Workspace:
         Programs, and what they are installed with, are not searched, nor is what `allowed` names.
         """
         where = {"the screen": "\n".join(run.text for run in self.runs), "the workspace": self.folder}
-        allowed = ("program/__main__.py", "*node_modules*", *allowed)
+        allowed = ("program/__main__.py", "program/__pycache__/*", "*node_modules*", *allowed)
         return hunt(secrets, where, hashes=hashes, allowed=allowed, passphrase=PASSPHRASE)
