@@ -120,7 +120,7 @@ def format(session: nox.Session) -> None:  # noqa: A001 - it is the command's na
     "python,group",
     [
         nox.param("3.9", "unit-oldest", id="oldest", tags=["test", "matrix"]),
-        *(nox.param(python, "unit", id=python, tags=["matrix"]) for python in ("3.10", "3.11", "3.12")),
+        *(nox.param(name, "unit", id=name, tags=["matrix"]) for name in ("3.10", "3.11", "3.12", "3.14")),
         nox.param(NEWEST, "unit", id="newest", tags=["test", "matrix"]),
     ],
 )
@@ -200,7 +200,7 @@ def ansible_cores(session: nox.Session, group: str) -> None:
 
 
 @nox.session(python=NEWEST, tags=["matrix"])
-@nox.parametrize("target", ["3.9", "3.10", "3.11", "3.12"])
+@nox.parametrize("target", ["3.9", "3.10", "3.11", "3.12", "3.14"])
 def managed_node(session: nox.Session, target: str) -> None:
     """The modules on a managed node with another Python than the controller's."""
     install(session, "test", "ansible")
@@ -342,6 +342,14 @@ def pulumi(session: nox.Session) -> None:
     """The Pulumi package: alone, and by ordinary programs on a real engine."""
     marks = f"not slow and not kubernetes and {MORE}"
     run_pulumi(session, "pulumi", "tests/pulumi", "tests/engine/test_engine.py", "-m", marks)
+
+
+@nox.session(python="3.14", tags=["matrix"])
+def newer_python(session: nox.Session) -> None:
+    """Both halves on a Python that is newer than that of these commands."""
+    install(session, "ansible", "test", "pulumi", package=True, built=("pulumi",))
+    tests = ("tests/ansible", "tests/pulumi")
+    session.run("pytest", "-n", "3", *tests, "-m", "not slow and not kubernetes", *session.posargs)
 
 
 @nox.session(python=NEWEST, tags=["test-all"])
