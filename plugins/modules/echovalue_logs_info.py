@@ -122,6 +122,7 @@ reason:
 
 import json
 
+# Mitogen knows a Python module by these words: from ansible.module_utils.
 from ..module_utils.core.client import EchoValueClient
 from ..module_utils.core.models import is_int
 from ..module_utils.task.module import CONNECTION_SPEC, Module, passed_token, run

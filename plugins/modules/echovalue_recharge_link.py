@@ -75,6 +75,7 @@ contains_token:
   sample: false
 """
 
+# Mitogen knows a Python module by these words: from ansible.module_utils.
 from ..module_utils.core.client import AMOUNTS, EchoValueClient
 from ..module_utils.task.module import (
     CONNECTION_SPEC,

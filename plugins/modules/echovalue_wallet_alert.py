@@ -142,6 +142,7 @@ reason:
 from typing import Any
 from urllib.parse import urlsplit
 
+# Mitogen knows a Python module by these words: from ansible.module_utils.
 from ..module_utils.core.alert import CHECKS, FORMATS, Declared, declare_alert
 from ..module_utils.core.client import EchoValueClient
 from ..module_utils.core.models import WEBHOOK_FIELDS, Alert

@@ -327,6 +327,7 @@ wallets:
 
 from typing import Any
 
+# Mitogen knows a Python module by these words: from ansible.module_utils.
 from ..module_utils.core.client import EchoValueClient
 from ..module_utils.core.errors import EchoValueError, UnauthorizedError
 from ..module_utils.core.models import token_hash
