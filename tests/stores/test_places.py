@@ -716,7 +716,7 @@ def test_a_missing_broken_or_old_library_or_collection(ansible: Controller, tmp_
     hidden = {**LIBRARIES, "nacl": ("PyNaCl", "", LIBRARIES["github"][2])}
     for modules in (list(LIBRARIES), ["nacl"]):
         for fault, text in (
-            ("ModuleNotFoundError('not here', name={!r})", "-m pip install {}"),
+            ("ModuleNotFoundError('not here', name={!r})", "pip install {}"),
             ("OSError('no libssl here')", "is broken: no libssl here."),
         ):
             for name in modules:

@@ -6,7 +6,9 @@ The login comes from the environment, as the store's own tools take it; Ansible'
 
 from __future__ import annotations
 
+import re
 import secrets
+import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from pulumi_echovalue._decisions.place import check_place, opened
 from pulumi_echovalue._decisions.placed import Placed, Target
 from pulumi_echovalue._decisions.service import Service
 from pulumi_echovalue._shared.module_utils.core.errors import EchoValueError, StoreError
+from pulumi_echovalue._shared.plugin_utils.places import libraries
 from tests.stores.conftest import Controller, stores
 from tests.testkit import pulumi_places
 from tests.testkit.places import Command, Place
@@ -173,17 +176,21 @@ def test_a_place_that_is_refused(place: dict[str, Any], why: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("pip", [True, False])
 @pytest.mark.parametrize(
     ("library", "kind", "extra"),
     [("hvac", "hashi_vault", "hashi-vault"), ("boto3", "aws_secretsmanager", "aws"), ("kubernetes",) * 3],
 )
 def test_a_missing_library_names_the_extra(
-    library: str, kind: str, extra: str, stack: Stack, monkeypatch: pytest.MonkeyPatch
+    library: str, kind: str, extra: str, pip: bool, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = f"pulumi_echovalue._connections.{kind}"
     __import__(module)
     monkeypatch.setattr(f"{module}._unusable", ModuleNotFoundError(name=library))
-    with pytest.raises(StoreError, match=rf"pip install 'pulumi-echovalue\[{extra}\]'"):
+    monkeypatch.setattr(libraries, "find_spec", lambda _name: pip or None)
+    command = f"pip install 'pulumi-echovalue[{extra}]'"
+    said = f"{sys.executable} -m {command}" if pip else f"uv {command} --python {sys.executable}"
+    with pytest.raises(StoreError, match=re.escape(f"Install it: {said}")):
         stack.create({kind: {"path" if kind == "hashi_vault" else "name": "a"}})
 
 

@@ -8,10 +8,9 @@ import re
 import sys
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
 from ...module_utils.core.errors import NOTHING_MINTED, EchoValueError, StoreError, is_not_installed
-
-_PIP = f"{sys.executable} -m pip"
 
 
 def check_library(
@@ -25,9 +24,8 @@ def check_library(
     if error is not None:
         raise _unusable_library(name, module or name, error, wanted)
     with suppress(PackageNotFoundError):  # installed in another way: it is not known
-        check_version(
-            f"the Python library {name}", version(name), oldest, f"{_PIP} install --upgrade {wanted}"
-        )
+        found = version(name)
+        check_version(f"the Python library {name}", found, oldest, _installation(f"--upgrade {wanted}"))
 
 
 def check_version(what: str, found: str, oldest: str, upgrade: str) -> None:
@@ -44,6 +42,13 @@ def not_connected(manager: str, why: str, kind: type[EchoValueError] = StoreErro
     return kind(f"No connection to {manager} could be made: {why.rstrip('.')}.", NOTHING_MINTED)
 
 
+def _installation(arguments: str) -> str:
+    """Return the command that installs for this Python; uv makes environments without pip."""
+    if find_spec("pip"):
+        return f"{sys.executable} -m pip install {arguments}"
+    return f"uv pip install {arguments} --python {sys.executable}"
+
+
 def _numbers(text: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", text)[:3]]
 
@@ -53,10 +58,10 @@ def _unusable_library(name: str, module: str, error: Exception, requirement: str
     if is_not_installed(module, error):
         return StoreError(
             f"This place needs the Python library {name} for {sys.executable}.",
-            f"{NOTHING_MINTED} Install it: {_PIP} install {requirement}",
+            f"{NOTHING_MINTED} Install it: {_installation(requirement)}",
         )
     why = str(error).rstrip(".") or type(error).__name__
     return StoreError(
         f"The Python library {name} of {sys.executable} is broken: {why}.",
-        f"{NOTHING_MINTED} Repair it: {_PIP} install --force-reinstall {name}",
+        f"{NOTHING_MINTED} Repair it: {_installation(f'--force-reinstall {name}')}",
     )
