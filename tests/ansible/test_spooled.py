@@ -341,8 +341,8 @@ def test_the_copy_that_sops_edits_is_private_and_goes(
     if not in_memory:  # as on macOS, and in a Python that was built for an old C library
         monkeypatch.delattr(os, "memfd_create", raising=False)
     in_memory = hasattr(os, "memfd_create")
-    with _temporary_file(b"ENC[...]") as file:
-        assert Path(file.path).read_bytes() == b"ENC[...]"
+    with _temporary_file(b"ENC[...]") as path:
+        assert Path(path).read_bytes() == b"ENC[...]"
         found = list(tmp_path.iterdir())
         assert len(found) == (0 if in_memory else 1)
         assert all(path.stat().st_mode & 0o077 == 0 for path in found)

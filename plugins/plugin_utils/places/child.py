@@ -39,17 +39,16 @@ def run_child(
     timeout: float,
     max_size: int,
     environment: Mapping[str, str] | None = None,
-    inherited: Sequence[int] = (),
 ) -> Ended:
     """Run a program with `stdin` as its standard input, for `timeout` seconds and `max_size` bytes or so.
 
-    It gets the open descriptors `inherited`. What it leaves running, such as an agent, goes on.
+    What it leaves running, such as an agent, goes on.
 
     Raises OSError where it cannot be started; TimeoutError and OverflowError, and then kills it with
     all that it started.
     """
     with ExitStack() as pipes:
-        child = _Child(argv, environment, inherited, pipes)
+        child = _Child(argv, environment, pipes)
         try:
             code = child.serve(stdin, time.monotonic() + timeout, max_size)
         except BaseException:
@@ -74,7 +73,6 @@ class _Child:
         self,
         argv: Sequence[str],
         environment: Mapping[str, str] | None,
-        inherited: Sequence[int],
         pipes: ExitStack,
     ) -> None:
         self.output, self.errors = bytearray(), bytearray()
@@ -87,8 +85,6 @@ class _Child:
                 (os.POSIX_SPAWN_DUP2, end.fileno(), number)
                 for number, end in enumerate((stdin, stdout, stderr))
             ]
-            # A descriptor that is duplicated to itself stays open in the program.
-            actions += [(os.POSIX_SPAWN_DUP2, descriptor, descriptor) for descriptor in inherited]
             self._process = _spawn(argv, os.environ if environment is None else environment, actions)
 
     def serve(self, stdin: bytes, until: float, max_size: int) -> int:

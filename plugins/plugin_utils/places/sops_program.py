@@ -8,10 +8,10 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 from ...module_utils.core.errors import NOTHING_MINTED, StoreError
 from ...module_utils.files.directory_lock import reason_of
@@ -46,7 +46,7 @@ class Sops:
                 f"{NOTHING_MINTED} Install it: https://github.com/getsops/sops/releases",
             )
 
-    def run(self, *arguments: str, stdin: str = "", inherited: Sequence[int] = ()) -> str:
+    def run(self, *arguments: str, stdin: str = "") -> str:
         """Return what sops prints; raise SopsError with its reason where it fails."""
         try:
             ended = run_child(
@@ -55,7 +55,6 @@ class Sops:
                 timeout=_TIMEOUT,
                 max_size=2 * MAX_SIZE,
                 environment=self._environment,
-                inherited=inherited,
             )
         except TimeoutError:
             raise SopsError(f"sops did not end within {_TIMEOUT:g} s, and was killed") from None
@@ -78,11 +77,10 @@ class Sops:
         with _temporary_file(content) as file:
             self.run(
                 *self.rules_for(path),  # they say how its format is laid out
-                *(*command, f"--input-type={kind}", f"--output-type={kind}", file.path, index),
+                *(*command, f"--input-type={kind}", f"--output-type={kind}", file, index),
                 stdin=json.dumps(value),
-                inherited=[file.descriptor],
             )
-            return Path(file.path).read_bytes()
+            return Path(file).read_bytes()
 
     def _unusable(self) -> str:
         """Return why the program cannot be used, "" where it can."""
@@ -107,22 +105,20 @@ class Sops:
         return []
 
 
-class _TemporaryFile(NamedTuple):
-    path: str
-    descriptor: int  # which the path may need
-
-
 @contextmanager
-def _temporary_file(content: bytes) -> Iterator[_TemporaryFile]:
-    """Make a private file that sops can edit; in memory where the system can, so that no death leaves it."""
+def _temporary_file(content: bytes) -> Iterator[str]:
+    """Make a private file that sops can edit; in memory where the system can, so that no death leaves it.
+
+    Programs inherit the one in memory, under the same path. What it holds is encrypted.
+    """
     with ExitStack() as until_done:
         file: IO[bytes]
         if hasattr(os, "memfd_create"):
-            file = until_done.enter_context(open(os.memfd_create("sops"), "wb"))
+            file = until_done.enter_context(open(os.memfd_create("sops", 0), "wb"))
             path = f"/proc/self/fd/{file.fileno()}"
         else:
             file = until_done.enter_context(tempfile.NamedTemporaryFile(prefix="echovalue-"))
             path = file.name
         file.write(content)
         file.flush()
-        yield _TemporaryFile(path, file.fileno())
+        yield path
