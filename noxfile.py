@@ -355,7 +355,7 @@ def newer_python(session: nox.Session) -> None:
 @nox.session(python=NEWEST, tags=["test-all"])
 def pulumi_slow(session: nox.Session) -> None:
     """The Pulumi package: programs in TypeScript and Go, 100 tokens, and the rest of a stack's life."""
-    sets = ("pulumi", "pulumi-languages")
+    sets = ("pulumi", "pulumi-languages", "pulumi-dotnet")
     run_pulumi(session, "pulumi-languages", "tests/pulumi", "-m", "slow", sets=sets)
 
 
